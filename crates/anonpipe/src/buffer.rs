@@ -1,0 +1,57 @@
+//! The buffers that operations own while they are in flight.
+
+/// A buffer that [`submit_read`](crate::Reader::submit_read) can fill.
+///
+/// A read fills `0..len` of it: neither its length nor its spare capacity is touched, so `vec![0; 4096]` reads up to 4096
+/// bytes and `Vec::with_capacity(4096)` reads none. Sealed, because the bytes must stay where they are while the owner
+/// moves: `Vec<u8>`, `Box<[u8]>` and, with the feature `bytes`, `BytesMut`.
+pub trait ReadBuffer: WriteBuffer {
+    #[doc(hidden)]
+    fn bytes_mut(&mut self, _: sealed::Token) -> &mut [u8];
+}
+
+/// A buffer whose bytes [`submit_write`](crate::Writer::submit_write) can write.
+///
+/// The whole of it is written. Sealed: `Vec<u8>`, `Box<[u8]>`, `String`, `&'static [u8]`, `&'static str` and, with the
+/// feature `bytes`, `Bytes` and `BytesMut`.
+pub trait WriteBuffer: sealed::Sealed + Send + 'static {
+    #[doc(hidden)]
+    fn bytes(&self, _: sealed::Token) -> &[u8];
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+
+    /// Keeps the trait's methods from being called from outside.
+    #[derive(Debug)]
+    pub struct Token(pub(crate) ());
+}
+
+macro_rules! write_buffer {
+    ($($type:ty),*) => {$(
+        impl sealed::Sealed for $type {}
+        impl WriteBuffer for $type {
+            fn bytes(&self, _: sealed::Token) -> &[u8] {
+                self.as_ref()
+            }
+        }
+    )*};
+}
+
+macro_rules! read_buffer {
+    ($($type:ty),*) => {$(
+        impl ReadBuffer for $type {
+            fn bytes_mut(&mut self, _: sealed::Token) -> &mut [u8] {
+                self.as_mut()
+            }
+        }
+    )*};
+}
+
+write_buffer!(Vec<u8>, Box<[u8]>, String, &'static [u8], &'static str);
+read_buffer!(Vec<u8>, Box<[u8]>);
+
+#[cfg(feature = "bytes")]
+write_buffer!(bytes::Bytes, bytes::BytesMut);
+#[cfg(feature = "bytes")]
+read_buffer!(bytes::BytesMut);

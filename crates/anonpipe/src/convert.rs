@@ -1,0 +1,178 @@
+//! Conversions between ends and the system's handles, and into a child's [`Stdio`].
+//!
+//! Blocking ends convert freely. Overlapped ends convert with `TryFrom`, because they refuse while operations are in flight
+//! or clones are alive; and not into `Stdio` by accident, because most programs cannot use an overlapped handle.
+
+use std::io;
+use std::process::Stdio;
+
+use crate::end::{Access, EndImpl, adopt};
+use crate::error::{ConversionError, Failure};
+use crate::mode::IoMode;
+use crate::sys::OwnedPipe;
+use crate::{Blocking, Duplex, Overlapped, Reader, Writer};
+
+/// An end that was made elsewhere, in the mode that it turned out to have.
+///
+/// The mode is a property of the handle that cannot be changed on Windows; on Unix it is `O_NONBLOCK`, which belongs to the
+/// open file description and so to everybody who shares it. Adopting therefore never changes it.
+#[derive(Debug)]
+pub enum Adopted<O, B> {
+    /// Opened for overlapped I/O; non-blocking on Unix.
+    Overlapped(O),
+    /// Synchronous; blocking on Unix.
+    Blocking(B),
+}
+
+const WRONG_MODE_FOR_OVERLAPPED: &str =
+    "it is synchronous, which cannot be changed: adopt it as a blocking end (on Unix, set O_NONBLOCK first)";
+const WRONG_MODE_FOR_BLOCKING: &str = "it is overlapped (on Unix: O_NONBLOCK is set): adopt it as an overlapped end";
+
+fn wrong_mode(pipe: OwnedPipe, why: &str) -> ConversionError<OwnedPipe> {
+    let error = Failure::refused(io::ErrorKind::InvalidInput, why).into_io("adopt a handle", None);
+    ConversionError::new(error, pipe)
+}
+
+macro_rules! conversions {
+    ($end:ident, $access:expr) => {
+        impl $end<Overlapped> {
+            /// Wraps a handle that was made elsewhere, and says which mode it has.
+            ///
+            /// The handle must be an end of a connected byte pipe (Windows), or a pipe, FIFO or Unix stream socket (Unix), and
+            /// allow what this type does. One that is bound to another completion port still works: its operations are then
+            /// completed through events.
+            ///
+            /// # Blocking
+            ///
+            /// On Windows the question about its mode waits where somebody else is blocked in a read or write of the same
+            /// synchronous handle.
+            ///
+            /// # Errors
+            ///
+            /// The handle comes back, with why it is not what it would have to be.
+            pub fn adopt(
+                pipe: OwnedPipe,
+            ) -> Result<Adopted<Self, $end<Blocking>>, ConversionError<OwnedPipe>> {
+                adopt(pipe, $access, |pipe, meta, mode| match mode {
+                    IoMode::Overlapped => Adopted::Overlapped(Self::new(EndImpl::new(pipe, meta, $access))),
+                    IoMode::Blocking => Adopted::Blocking($end::new(EndImpl::new(pipe, meta, $access))),
+                })
+            }
+
+            /// Makes this end a child's standard handle although it is overlapped, which **most programs cannot use**.
+            ///
+            /// On Windows the C runtime, .NET Framework and Node read and write their standard handles as synchronous ones,
+            /// and lose data or fail on an overlapped one; on Unix most programs take `EAGAIN` for an error. It is for a
+            /// child that is known to expect it, such as one whose event loop opens its standard handles itself.
+            ///
+            /// # Errors
+            ///
+            /// As for the conversion into a handle; the end comes back.
+            pub fn into_stdio_despite_overlapped(self) -> Result<Stdio, ConversionError<Self>> {
+                OwnedPipe::try_from(self).map(Stdio::from)
+            }
+        }
+
+        /// Takes the handle out. On Windows it is unbound from our completion port first.
+        ///
+        /// # Platform notes
+        ///
+        /// Windows 8.1 and later can unbind a handle; where the system cannot (Wine 8), an end that has submitted an operation
+        /// is refused. The mode `FILE_SKIP_COMPLETION_PORT_ON_SUCCESS` stays with such a handle in any case
+        /// (*documented*, SetFileCompletionNotificationModes): whoever binds it to a port of his own gets no packet for an
+        /// operation that succeeds at once. Convert before the first submission to avoid both.
+        ///
+        /// # Errors
+        ///
+        /// [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) while operations are in flight or clones are alive; the end comes
+        /// back.
+        impl TryFrom<$end<Overlapped>> for OwnedPipe {
+            type Error = ConversionError<$end<Overlapped>>;
+
+            fn try_from(end: $end<Overlapped>) -> Result<Self, Self::Error> {
+                end.end.into_pipe().map_err(|failed| {
+                    let (error, end) = failed.into_parts();
+                    ConversionError::new(error, $end::new(end))
+                })
+            }
+        }
+
+        impl From<$end<Blocking>> for OwnedPipe {
+            fn from(end: $end<Blocking>) -> Self {
+                end.end.into_pipe()
+            }
+        }
+
+        /// Hands the end to one child. The handle need not be inheritable for that.
+        impl From<$end<Blocking>> for Stdio {
+            fn from(end: $end<Blocking>) -> Self {
+                Self::from(end.end.into_pipe())
+            }
+        }
+
+        /// Wraps a handle that must be overlapped; see `adopt`.
+        ///
+        /// # Errors
+        ///
+        /// As for `adopt`, and if the handle is synchronous; it comes back.
+        impl TryFrom<OwnedPipe> for $end<Overlapped> {
+            type Error = ConversionError<OwnedPipe>;
+
+            fn try_from(pipe: OwnedPipe) -> Result<Self, Self::Error> {
+                match Self::adopt(pipe)? {
+                    Adopted::Overlapped(end) => Ok(end),
+                    Adopted::Blocking(end) => Err(wrong_mode(end.into(), WRONG_MODE_FOR_OVERLAPPED)),
+                }
+            }
+        }
+
+        /// Wraps a handle that must be synchronous; see `adopt`.
+        ///
+        /// # Errors
+        ///
+        /// As for `adopt`, and if the handle is overlapped; it comes back.
+        impl TryFrom<OwnedPipe> for $end<Blocking> {
+            type Error = ConversionError<OwnedPipe>;
+
+            fn try_from(pipe: OwnedPipe) -> Result<Self, Self::Error> {
+                let mode = adopt(pipe, $access, |pipe, meta, mode| (pipe, meta, mode))?;
+                match mode {
+                    (pipe, meta, IoMode::Blocking) => Ok(Self::new(EndImpl::new(pipe, meta, $access))),
+                    (pipe, _, IoMode::Overlapped) => Err(wrong_mode(pipe, WRONG_MODE_FOR_BLOCKING)),
+                }
+            }
+        }
+
+        #[cfg(unix)]
+        impl<M: crate::Mode> std::os::fd::AsFd for $end<M> {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                self.end.pipe()
+            }
+        }
+
+        #[cfg(unix)]
+        impl<M: crate::Mode> std::os::fd::AsRawFd for $end<M> {
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                std::os::fd::AsRawFd::as_raw_fd(&self.end.pipe())
+            }
+        }
+
+        #[cfg(windows)]
+        impl<M: crate::Mode> std::os::windows::io::AsHandle for $end<M> {
+            fn as_handle(&self) -> std::os::windows::io::BorrowedHandle<'_> {
+                self.end.pipe()
+            }
+        }
+
+        #[cfg(windows)]
+        impl<M: crate::Mode> std::os::windows::io::AsRawHandle for $end<M> {
+            fn as_raw_handle(&self) -> std::os::windows::io::RawHandle {
+                std::os::windows::io::AsRawHandle::as_raw_handle(&self.end.pipe())
+            }
+        }
+    };
+}
+
+conversions!(Reader, Access::Read);
+conversions!(Writer, Access::Write);
+conversions!(Duplex, Access::Both);

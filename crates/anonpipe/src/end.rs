@@ -1,0 +1,338 @@
+//! What [`Reader`](crate::Reader), [`Writer`](crate::Writer) and [`Duplex`](crate::Duplex) have in common, in each mode.
+
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::{ConversionError, Failure};
+use crate::info::{Direction, EndName, Info};
+use crate::mode::IoMode;
+use crate::op::{self, Flow, Op, Outcome};
+use crate::sys::{self, BorrowedPipe, Channel, OwnedPipe};
+use crate::{ReadBuffer, WriteBuffer};
+
+/// What an end knows of itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Meta {
+    pub(crate) name: EndName,
+    pub(crate) requested_capacity: Option<usize>,
+}
+
+/// What a handle to an end may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read only.
+    Read,
+    /// Write only.
+    Write,
+    /// Read and write.
+    Both,
+}
+
+impl Access {
+    fn reads(self) -> bool {
+        self != Self::Write
+    }
+
+    fn writes(self) -> bool {
+        self != Self::Read
+    }
+}
+
+/// An end in one of the two modes.
+pub trait EndImpl: Sized {
+    fn new(pipe: OwnedPipe, meta: Meta, access: Access) -> Self;
+    fn pipe(&self) -> BorrowedPipe<'_>;
+    fn meta(&self) -> &Meta;
+    fn try_clone(&self) -> io::Result<Self>;
+    fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
+    fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Half-closes, once what was accepted is written.
+    fn shutdown_write(&self) -> io::Result<()>;
+    fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    fn bytes_available(&self) -> io::Result<usize> {
+        sys::bytes_available(self.pipe()).map_err(|error| self.failed("ask for the bytes available", error))
+    }
+
+    fn info(&self) -> io::Result<Info> {
+        let probe = sys::probe(self.pipe()).map_err(|error| self.failed("ask for information", error))?;
+        let meta = self.meta();
+        Ok(Info {
+            mode: probe.mode,
+            role: meta.name.role.or(probe.role),
+            direction: meta.name.direction.or(probe.direction),
+            inheritable: probe.inheritable,
+            name: probe.name,
+            capacity: probe.capacity,
+            requested_capacity: meta.requested_capacity,
+        })
+    }
+
+    fn failed(&self, action: &'static str, error: io::Error) -> io::Error {
+        Failure::from(error).into_io(action, self.meta().name)
+    }
+}
+
+/// An end of mode [`Blocking`](crate::Blocking): the system's handle, and nothing else.
+pub struct BlockingEnd {
+    pipe: OwnedPipe,
+    meta: Meta,
+}
+
+impl BlockingEnd {
+    pub(crate) fn into_pipe(self) -> OwnedPipe {
+        self.pipe
+    }
+}
+
+impl EndImpl for BlockingEnd {
+    fn new(pipe: OwnedPipe, meta: Meta, _: Access) -> Self {
+        Self { pipe, meta }
+    }
+
+    fn pipe(&self) -> BorrowedPipe<'_> {
+        sys::borrow(&self.pipe)
+    }
+
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn try_clone(&self) -> io::Result<Self> {
+        let pipe = self.pipe.try_clone().map_err(|error| self.failed("clone", error))?;
+        Ok(Self { pipe, meta: self.meta })
+    }
+
+    fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        sys::read(self.pipe(), buffers).map_err(|failure| failure.into_io("read", self.meta.name))
+    }
+
+    fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        sys::write(self.pipe(), buffers).map_err(|failure| failure.into_io("write", self.meta.name))
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        sys::shutdown_write(self.pipe()).map_err(|failure| failure.into_io(SHUT_DOWN, self.meta.name))
+    }
+
+    fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
+            .field("mode", &IoMode::Blocking)
+            .field("end", &format_args!("{}", self.meta.name))
+            .field("pipe", &self.pipe)
+            .finish()
+    }
+}
+
+impl fmt::Debug for BlockingEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        EndImpl::fmt(self, "BlockingEnd", f)
+    }
+}
+
+const SHUT_DOWN: &str = "shut down writing";
+
+/// How many handles to an end there are, for each direction: the last one cancels, whichever way they came to be.
+#[derive(Default)]
+struct Owners {
+    all: AtomicUsize,
+    readers: AtomicUsize,
+}
+
+/// An end of mode [`Overlapped`](crate::Overlapped): one of the handles to its channel.
+pub struct OverlappedEnd {
+    channel: Arc<Channel>,
+    owners: Arc<Owners>,
+    meta: Meta,
+    access: Access,
+}
+
+impl OverlappedEnd {
+    fn another(&self, access: Access) -> Self {
+        self.owners.all.fetch_add(1, Ordering::Relaxed);
+        if access.reads() {
+            self.owners.readers.fetch_add(1, Ordering::Relaxed);
+        }
+        Self { channel: Arc::clone(&self.channel), owners: Arc::clone(&self.owners), meta: self.meta, access }
+    }
+
+    pub(crate) fn split(self) -> (Self, Self) {
+        (self.another(Access::Read), self.another(Access::Write))
+    }
+
+    /// Whether both are handles to the same end.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.channel, &other.channel)
+    }
+
+    pub(crate) fn join(self, _other: Self) -> Self {
+        self.another(Access::Both)
+    }
+
+    pub(crate) fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
+        op::submit_read(&self.channel, self.meta.name, buffer)
+    }
+
+    pub(crate) fn submit_write<B: WriteBuffer>(&self, buffer: B) -> Op<B> {
+        op::submit_write(&self.channel, self.meta.name, buffer)
+    }
+
+    pub(crate) fn read_timeout(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        let deadline = Instant::now().checked_add(timeout);
+        self.read_until(&mut [IoSliceMut::new(buffer)], deadline)
+    }
+
+    pub(crate) fn write_timeout(&self, buffer: &[u8], timeout: Duration) -> io::Result<usize> {
+        let deadline = Instant::now().checked_add(timeout);
+        self.write_until(&[IoSlice::new(buffer)], deadline)
+    }
+
+    fn read_until(&self, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> io::Result<usize> {
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
+        self.named(Flow::Read, self.channel.read(buffers, deadline))
+    }
+
+    fn write_until(&self, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> io::Result<usize> {
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
+        self.named(Flow::Write, self.channel.write(buffers, deadline))
+    }
+
+    fn named(&self, flow: Flow, outcome: Outcome) -> io::Result<usize> {
+        outcome.map_err(|failure| failure.into_io(flow.action(), self.meta.name))
+    }
+
+    /// Cancels what is pending in the directions that this handle has.
+    pub(crate) fn cancel_all(&self) {
+        if self.access.reads() {
+            self.channel.cancel_all(Flow::Read);
+        }
+        if self.access.writes() {
+            self.channel.cancel_all(Flow::Write);
+        }
+    }
+
+    /// Takes the system's handle out, unbound from any completion port.
+    pub(crate) fn into_pipe(self) -> Result<OwnedPipe, ConversionError<Self>> {
+        let refuse = |end: Self, failure: Failure| {
+            let error = failure.into_io("convert", end.meta.name);
+            Err(ConversionError::new(error, end))
+        };
+        let busy = |why: &str| Failure::refused(io::ErrorKind::ResourceBusy, why);
+        if self.owners.all.load(Ordering::Acquire) > 1 {
+            return refuse(self, busy("it has clones or halves, which would lose their handle: drop them first"));
+        }
+        if self.channel.in_flight(Flow::Read) + self.channel.in_flight(Flow::Write) > 0 {
+            return refuse(self, busy("operations are in flight: wait for them or cancel them first"));
+        }
+        if let Err(failure) = self.channel.release() {
+            return refuse(self, failure);
+        }
+        let mut channel = Arc::clone(&self.channel);
+        drop(self);
+        // A driver that was just looking at this channel, for an operation that is complete by now, is done in a moment.
+        loop {
+            match Arc::try_unwrap(channel) {
+                Ok(channel) => return Ok(channel.into_pipe()),
+                Err(shared) => channel = shared,
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for OverlappedEnd {
+    fn drop(&mut self) {
+        if self.access.reads() && self.owners.readers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.channel.cancel_all(Flow::Read);
+        }
+        self.owners.all.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl EndImpl for OverlappedEnd {
+    fn new(pipe: OwnedPipe, meta: Meta, access: Access) -> Self {
+        let owners = Owners { all: AtomicUsize::new(1), readers: AtomicUsize::new(usize::from(access.reads())) };
+        Self { channel: Arc::new(Channel::new(pipe)), owners: Arc::new(owners), meta, access }
+    }
+
+    fn pipe(&self) -> BorrowedPipe<'_> {
+        self.channel.pipe()
+    }
+
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn try_clone(&self) -> io::Result<Self> {
+        Ok(self.another(self.access))
+    }
+
+    fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.read_until(buffers, None)
+    }
+
+    fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_until(buffers, None)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.channel.shutdown_write().map_err(|failure| failure.into_io(SHUT_DOWN, self.meta.name))
+    }
+
+    fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct(name);
+        debug
+            .field("mode", &IoMode::Overlapped)
+            .field("end", &format_args!("{}", self.meta.name))
+            .field("pipe", &self.pipe());
+        if self.access.reads() {
+            debug.field("reads_in_flight", &self.channel.in_flight(Flow::Read));
+        }
+        if self.access.writes() {
+            debug.field("writes_in_flight", &self.channel.in_flight(Flow::Write));
+        }
+        debug.finish()
+    }
+}
+
+impl fmt::Debug for OverlappedEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        EndImpl::fmt(self, "OverlappedEnd", f)
+    }
+}
+
+/// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be.
+pub(crate) fn adopt<T>(
+    pipe: OwnedPipe,
+    access: Access,
+    wrap: impl FnOnce(OwnedPipe, Meta, IoMode) -> T,
+) -> Result<T, ConversionError<OwnedPipe>> {
+    let refuse = |pipe, failure: Failure| Err(ConversionError::new(failure.into_io("adopt a handle", None), pipe));
+    let probe = match sys::probe(sys::borrow(&pipe)) {
+        Ok(probe) => probe,
+        Err(error) => return refuse(pipe, error.into()),
+    };
+    let invalid = |why: &str| Failure::refused(io::ErrorKind::InvalidInput, why);
+    if let Some(why) = probe.unfit {
+        return refuse(pipe, invalid(why));
+    }
+    if access.reads() && !probe.readable {
+        return refuse(pipe, invalid("it cannot be read: it was opened for writing only"));
+    }
+    if access.writes() && !probe.writable {
+        return refuse(pipe, invalid("it cannot be written: it was opened for reading only"));
+    }
+    let duplex = probe.direction == Some(Direction::Duplex);
+    if access == Access::Both && !duplex {
+        return refuse(pipe, invalid("it is an end of a one-way pipe"));
+    }
+    let name = EndName { role: probe.role, direction: probe.direction };
+    Ok(wrap(pipe, Meta { name, requested_capacity: None }, probe.mode))
+}

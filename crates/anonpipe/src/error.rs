@@ -1,0 +1,240 @@
+//! What went wrong: the action, the end, the cause, and what to do about it.
+
+use std::fmt;
+use std::io;
+
+use crate::info::EndName;
+
+/// The error inside every [`io::Error`] that this crate makes for an end or an operation.
+///
+/// The [`io::ErrorKind`] of the outer error is enough for most programs. This type adds what it cannot say: whether the
+/// operation was cancelled, how many bytes had gone by then, and the system's own error code.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let (reader, _writer) = anonpipe::pipe()?;
+/// let failed = reader.read_timeout(&mut [0; 16], Duration::from_millis(1)).unwrap_err();
+/// assert_eq!(failed.kind(), std::io::ErrorKind::TimedOut);
+/// let error = anonpipe::Error::of(&failed).expect("made by this crate");
+/// assert_eq!(error.transferred(), Some(0));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    action: &'static str,
+    end: Option<EndName>,
+    cause: Failure,
+}
+
+/// What the layers below report; it becomes an [`Error`] where the end's name is known.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The system said no. `transferred` is what had gone before that, where it is known.
+    Os { error: io::Error, transferred: Option<usize> },
+    /// Somebody asked for the operation to end.
+    Cancelled { transferred: Option<usize> },
+    /// The time was up.
+    TimedOut { transferred: Option<usize> },
+    /// We said no, before anything was asked of the system.
+    Refused { kind: io::ErrorKind, why: String },
+}
+
+impl Failure {
+    pub(crate) fn refused(kind: io::ErrorKind, why: impl Into<String>) -> Self {
+        Self::Refused { kind, why: why.into() }
+    }
+
+    /// A failure whose every byte is accounted for: `transferred` of them went.
+    #[cfg(unix)]
+    pub(crate) fn after(error: io::Error, transferred: usize) -> Self {
+        Self::Os { error, transferred: Some(transferred) }
+    }
+
+    pub(crate) fn into_io(self, action: &'static str, end: impl Into<Option<EndName>>) -> io::Error {
+        Error { action, end: end.into(), cause: self }.into()
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Os { error, transferred: None }
+    }
+}
+
+impl Error {
+    /// The error of this crate inside `error`, if there is one.
+    #[must_use]
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref().and_then(|inner| inner.downcast_ref())
+    }
+
+    /// Whether the operation ended because somebody cancelled it, or dropped its end.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.cause, Failure::Cancelled { .. })
+    }
+
+    /// How many bytes are known to have gone before the operation failed; `None` where that is unknown.
+    ///
+    /// A read that failed took nothing, so it says `Some(0)`. A write that was cancelled or timed out says how far it got
+    /// on Unix. Windows does not tell: such a write may have been taken in part, and what the peer had not read is gone.
+    #[must_use]
+    pub fn transferred(&self) -> Option<usize> {
+        match self.cause {
+            Failure::Os { transferred, .. }
+            | Failure::Cancelled { transferred }
+            | Failure::TimedOut { transferred } => transferred,
+            Failure::Refused { .. } => Some(0),
+        }
+    }
+
+    /// The system's error code (`errno`, or a Win32 error), if the system reported this.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match &self.cause {
+            Failure::Os { error, .. } => error.raw_os_error(),
+            _ => None,
+        }
+    }
+
+    /// The kind that the [`io::Error`] around this one has.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        match &self.cause {
+            Failure::Os { error, .. } => kind_of(error),
+            // Not `Interrupted`: `write_all` and its like would try again.
+            Failure::Cancelled { .. } => io::ErrorKind::Other,
+            Failure::TimedOut { .. } => io::ErrorKind::TimedOut,
+            Failure::Refused { kind, .. } => *kind,
+        }
+    }
+
+    fn advice(&self) -> Option<&'static str> {
+        match (self.kind(), self.action) {
+            (io::ErrorKind::BrokenPipe, _) => Some("the peer has closed its reading side: stop writing"),
+            (io::ErrorKind::PermissionDenied, "write") => Some("was the end opened for reading only?"),
+            (io::ErrorKind::PermissionDenied, "read") => Some("was the end opened for writing only?"),
+            _ => None,
+        }
+    }
+}
+
+/// std has no kind for some of the codes that pipes answer with.
+fn kind_of(error: &io::Error) -> io::ErrorKind {
+    if crate::sys::is_broken_pipe(error) { io::ErrorKind::BrokenPipe } else { error.kind() }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}", self.action)?;
+        if let Some(end) = &self.end {
+            write!(f, " {} {end}", preposition(self.action))?;
+        }
+        match &self.cause {
+            Failure::Os { error, transferred } => {
+                write!(f, ": {error}")?;
+                if let Some(count @ 1..) = transferred {
+                    write!(f, "; {count} bytes had gone before")?;
+                }
+            }
+            Failure::Cancelled { transferred } => {
+                f.write_str(": it was cancelled")?;
+                write_transferred(f, *transferred)?;
+            }
+            Failure::TimedOut { transferred } => {
+                f.write_str(": the time was up")?;
+                write_transferred(f, *transferred)?;
+            }
+            Failure::Refused { why, .. } => write!(f, ": {why}")?,
+        }
+        match self.advice() {
+            Some(advice) => write!(f, " ({advice})"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn preposition(action: &str) -> &'static str {
+    match action {
+        "read" => "from",
+        "write" => "to",
+        "convert" | "split" => "",
+        _ => "on",
+    }
+}
+
+fn write_transferred(f: &mut fmt::Formatter<'_>, transferred: Option<usize>) -> fmt::Result {
+    match transferred {
+        Some(0) => f.write_str(", nothing had gone"),
+        Some(count) => write!(f, ", {count} bytes had gone"),
+        None => f.write_str(", and the system does not tell how much had gone"),
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.cause {
+            Failure::Os { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind(), error)
+    }
+}
+
+/// A conversion that failed, with what was to be converted: nothing is closed or lost on the way.
+pub struct ConversionError<T> {
+    error: io::Error,
+    value: T,
+}
+
+impl<T> ConversionError<T> {
+    pub(crate) fn new(error: io::Error, value: T) -> Self {
+        Self { error, value }
+    }
+
+    /// Why it failed.
+    pub fn error(&self) -> &io::Error {
+        &self.error
+    }
+
+    /// Takes back what was to be converted.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// Takes back both: why it failed, and what was to be converted.
+    pub fn into_parts(self) -> (io::Error, T) {
+        (self.error, self.value)
+    }
+}
+
+impl<T> fmt::Debug for ConversionError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConversionError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Display for ConversionError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T> std::error::Error for ConversionError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// Drops what was to be converted, and keeps why that failed.
+impl<T> From<ConversionError<T>> for io::Error {
+    fn from(failed: ConversionError<T>) -> Self {
+        failed.error
+    }
+}

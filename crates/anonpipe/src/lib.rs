@@ -1,0 +1,84 @@
+#![doc = include_str!("../docs/crate.md")]
+#![deny(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod buffer;
+mod convert;
+mod driver;
+mod duplex;
+mod end;
+mod error;
+mod info;
+mod mode;
+mod op;
+mod options;
+mod reader;
+mod sync;
+mod sys;
+#[cfg(windows)]
+pub mod windows;
+mod writer;
+
+use std::io;
+
+pub use buffer::{ReadBuffer, WriteBuffer};
+pub use convert::Adopted;
+pub use duplex::Duplex;
+pub use error::{ConversionError, Error};
+pub use info::{Direction, Info, Role};
+pub use mode::{Blocking, IoMode, Mode, Overlapped};
+pub use op::{AnyOp, Op, wait_any};
+pub use options::{End, PipeOptions};
+pub use reader::Reader;
+#[cfg(windows)]
+pub use windows::{create_pipe_anonymous_pair, create_pipe_anonymous_pair7, create_pipe_ex};
+pub use writer::Writer;
+
+/// Makes a one-way pipe of two overlapped, private ends; the reader comes first, as in [`std::io::pipe`].
+///
+/// The reader is the server end. [`PipeOptions`] has the choices. Does not block, and starts no thread.
+///
+/// # Errors
+///
+/// What the system said, such as too many open files.
+///
+/// # Examples
+///
+/// ```
+/// let (reader, writer) = anonpipe::pipe()?;
+/// let read = reader.submit_read(vec![0; 64]);
+/// writer.submit_write("no thread is blocked meanwhile").wait().0?;
+/// let (count, buffer) = read.wait();
+/// assert_eq!(&buffer[..count?], b"no thread is blocked meanwhile");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn pipe() -> io::Result<(Reader<Overlapped>, Writer<Overlapped>)> {
+    PipeOptions::new().inbound()
+}
+
+/// Makes a duplex pipe of two overlapped, private ends: the server's first, then the client's.
+///
+/// [`PipeOptions`] has the choices. Does not block, and starts no thread.
+///
+/// # Errors
+///
+/// What the system said, such as too many open files.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// let (ours, theirs) = anonpipe::duplex()?;
+/// (&ours).write_all(b"ping")?;
+/// (&theirs).write_all(b"pong")?;
+/// let mut four = [0; 4];
+/// (&ours).read_exact(&mut four)?;
+/// assert_eq!(&four, b"pong");
+/// (&theirs).read_exact(&mut four)?;
+/// assert_eq!(&four, b"ping");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn duplex() -> io::Result<(Duplex<Overlapped>, Duplex<Overlapped>)> {
+    PipeOptions::new().duplex()
+}

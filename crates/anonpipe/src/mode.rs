@@ -1,0 +1,49 @@
+//! How an end does its I/O, as a type.
+
+use crate::end::{BlockingEnd, OverlappedEnd};
+
+/// The mode of an end that you keep: many operations may be in flight at once, and none blocks a thread.
+///
+/// On Windows the handle is opened for overlapped I/O (no `FILE_SYNCHRONOUS_IO_*` option), on Unix the descriptor is
+/// non-blocking. A type without values: it only appears as a parameter, as in [`Reader<Overlapped>`](crate::Reader).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlapped {}
+
+/// The mode of an end that other programs get: what they expect of their standard handles.
+///
+/// On Windows the handle is opened with `FILE_SYNCHRONOUS_IO_NONALERT`, on Unix the descriptor blocks. A type without
+/// values: it only appears as a parameter, as in [`Writer<Blocking>`](crate::Writer).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocking {}
+
+/// The two modes an end can have: [`Overlapped`] and [`Blocking`]. Sealed.
+pub trait Mode: sealed::Mode {}
+
+impl Mode for Overlapped {}
+impl Mode for Blocking {}
+
+/// The mode of an end as a value, where it is only known at run time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IoMode {
+    /// See [`Overlapped`].
+    Overlapped,
+    /// See [`Blocking`].
+    Blocking,
+}
+
+impl sealed::Mode for Overlapped {
+    const MODE: IoMode = IoMode::Overlapped;
+    type End = OverlappedEnd;
+}
+
+impl sealed::Mode for Blocking {
+    const MODE: IoMode = IoMode::Blocking;
+    type End = BlockingEnd;
+}
+
+pub(crate) mod sealed {
+    pub trait Mode: Sized + 'static {
+        const MODE: super::IoMode;
+        type End: crate::end::EndImpl;
+    }
+}

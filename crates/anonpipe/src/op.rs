@@ -1,0 +1,451 @@
+//! One operation's life: submitted, pending, completed. No system calls here: [`sys`](crate::sys) issues and cancels.
+//!
+//! An operation is an [`OpCell`]: the buffer, what the system needs while it runs, and a [`Completion`]. It is shared by
+//! the [`Op`] that the caller holds and, from before it is issued until its completion was observed, by the end's queue. So
+//! whatever happens to the [`Op`], the kernel's memory stays.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::buffer::sealed::Token;
+use crate::error::Failure;
+use crate::info::EndName;
+use crate::sync::{Condvar, Mutex, lock};
+use crate::sys::{Channel, Slot};
+use crate::{ReadBuffer, WriteBuffer};
+
+/// What became of an operation.
+pub(crate) type Outcome = Result<usize, Failure>;
+
+/// Which half of an end an operation belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Read,
+    Write,
+}
+
+impl Flow {
+    pub(crate) fn action(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// The meeting place of whoever completes an operation and whoever waits for that.
+pub(crate) struct Completion {
+    state: Mutex<State>,
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    outcome: Option<Outcome>,
+    completed: bool,
+    /// A task that polled, or a wait for the first of several.
+    waker: Option<Waker>,
+    /// A thread sleeps on `done`.
+    asleep: bool,
+}
+
+impl Completion {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State::default()), done: Condvar::new() }
+    }
+
+    /// Completes the operation. Only its first completion counts.
+    pub(crate) fn complete(&self, outcome: Outcome) {
+        let mut state = lock(&self.state);
+        debug_assert!(!state.completed, "an operation completes once");
+        if state.completed {
+            return;
+        }
+        state.completed = true;
+        state.outcome = Some(outcome);
+        let waker = state.waker.take();
+        if state.asleep {
+            self.done.notify_all();
+        }
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        lock(&self.state).completed
+    }
+
+    /// The outcome if there is one, else arranges for a call of `waker`.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Outcome> {
+        let mut state = lock(&self.state);
+        if let Some(outcome) = state.outcome.take() {
+            return Poll::Ready(outcome);
+        }
+        match &mut state.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Whether it is complete; if not, `waker` is called when it is.
+    fn watch(&self, waker: &Waker) -> bool {
+        let mut state = lock(&self.state);
+        if !state.completed {
+            state.waker = Some(waker.clone());
+        }
+        state.completed
+    }
+
+    fn unwatch(&self) {
+        lock(&self.state).waker = None;
+    }
+
+    /// Blocks until the outcome is there, or `deadline` has come.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Outcome> {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(outcome) = state.outcome.take() {
+                return Some(outcome);
+            }
+            state.asleep = true;
+            state = match deadline {
+                None => self.done.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    self.done.wait_timeout(state, left).unwrap_or_else(std::sync::PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+/// The part of an operation that does not depend on the buffer's type.
+pub(crate) struct Header {
+    pub(crate) flow: Flow,
+    /// The buffer's bytes. They are the system's from the submission until the completion: nobody looks at the buffer in
+    /// between.
+    data: AtomicPtr<u8>,
+    length: AtomicUsize,
+    completion: Completion,
+    /// What the system needs for it.
+    pub(crate) slot: Slot,
+}
+
+impl Header {
+    pub(crate) fn data(&self) -> *mut u8 {
+        self.data.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn length(&self) -> usize {
+        self.length.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn complete(&self, outcome: Outcome) {
+        self.completion.complete(outcome);
+    }
+}
+
+/// An operation and its buffer.
+pub(crate) struct OpCell<B> {
+    header: Header,
+    buffer: Mutex<Option<B>>,
+}
+
+/// An operation whose buffer's type is forgotten, as the queues hold it.
+pub(crate) trait InFlight: Send + Sync {
+    fn header(&self) -> &Header;
+}
+
+impl<B: Send> InFlight for OpCell<B> {
+    fn header(&self) -> &Header {
+        &self.header
+    }
+}
+
+impl<B: Send + 'static> OpCell<B> {
+    /// `bytes` gives the address and the length of what the system may use; it is called with the buffer in its final place.
+    fn new(flow: Flow, buffer: B, bytes: impl FnOnce(&mut B) -> (*mut u8, usize)) -> Arc<Self> {
+        let cell = Arc::new(Self {
+            header: Header {
+                flow,
+                data: AtomicPtr::default(),
+                length: AtomicUsize::new(0),
+                completion: Completion::new(),
+                slot: Slot::default(),
+            },
+            buffer: Mutex::new(Some(buffer)),
+        });
+        if let Some(buffer) = lock(&cell.buffer).as_mut() {
+            let (data, length) = bytes(buffer);
+            cell.header.data.store(data, Ordering::Relaxed);
+            cell.header.length.store(length, Ordering::Relaxed);
+        }
+        cell
+    }
+
+    /// The buffer, after the completion.
+    fn take_buffer(&self) -> B {
+        lock(&self.buffer).take().expect("the outcome is taken once, and the buffer with it")
+    }
+}
+
+/// An operation in flight, with the buffer that it owns.
+///
+/// It is under way from the moment it was submitted, whether or not anyone waits for it. Wait for it with
+/// [`wait`](Self::wait) or [`wait_timeout`](Self::wait_timeout), or `.await` it on any executor. Either way the buffer comes
+/// back, with the number of bytes or with why there are none:
+///
+/// - a read completes with `Ok(0)` at the end of file;
+/// - a write completes with its whole length;
+/// - an operation that was cancelled completes with an error for which [`Error::is_cancelled`](crate::Error::is_cancelled)
+///   holds, unless it was quicker than the cancel: then with what it did.
+///
+/// # Cancellation and drop
+///
+/// Dropping an `Op` asks for its cancellation and returns at once; the buffer is freed when the system is done with it. A
+/// read that lost the race has still taken its bytes, and dropping loses them: [`cancel`](Self::cancel) and then wait to be
+/// sure. To let an operation go on without you, [`detach`](Self::detach) it.
+///
+/// # Examples
+///
+/// ```
+/// let (reader, writer) = anonpipe::pipe()?;
+/// let read = reader.submit_read(vec![0; 16]);
+/// let (written, _buffer) = writer.submit_write(b"hello").wait();
+/// assert_eq!(written?, 5);
+/// let (count, buffer) = read.wait();
+/// assert_eq!(&buffer[..count?], b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use = "dropping an operation cancels it: wait for it, await it, or detach it"]
+pub struct Op<B: Send + 'static> {
+    /// `None` once the outcome was taken.
+    cell: Option<Arc<OpCell<B>>>,
+    /// Weak: the queue holds the end while the operation is in flight, and afterwards there is nothing to cancel.
+    channel: Weak<Channel>,
+    end: EndName,
+}
+
+const SPENT: &str = "this operation's outcome was already taken";
+
+impl<B: Send + 'static> Op<B> {
+    /// # Panics
+    ///
+    /// If [`wait_timeout`](Self::wait_timeout) or a poll has already handed out the outcome.
+    fn cell(&self) -> &Arc<OpCell<B>> {
+        self.cell.as_ref().expect(SPENT)
+    }
+
+    fn finish(&mut self, outcome: Outcome) -> (io::Result<usize>, B) {
+        let cell = self.cell.take().expect(SPENT);
+        let action = cell.header.flow.action();
+        (outcome.map_err(|failure| failure.into_io(action, self.end)), cell.take_buffer())
+    }
+
+    /// Blocks until the operation is complete; returns its result and the buffer.
+    ///
+    /// # Panics
+    ///
+    /// If [`wait_timeout`](Self::wait_timeout) or a poll has already handed out the outcome.
+    pub fn wait(mut self) -> (io::Result<usize>, B) {
+        let outcome = self.cell().header.completion.wait(None).expect("without a deadline there is an outcome");
+        self.finish(outcome)
+    }
+
+    /// Blocks until the operation is complete, but not longer than `timeout`.
+    ///
+    /// `None` means that the time was up: the operation goes on, and can be waited for again, or cancelled.
+    ///
+    /// # Panics
+    ///
+    /// If an earlier call or a poll has already handed out the outcome.
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Option<(io::Result<usize>, B)> {
+        // A time beyond the clock's end is no limit.
+        let outcome = self.cell().header.completion.wait(Instant::now().checked_add(timeout))?;
+        Some(self.finish(outcome))
+    }
+
+    /// Asks for the operation to end, and returns at once.
+    ///
+    /// What happened is said by the outcome, so wait for it: usually an error for which
+    /// [`Error::is_cancelled`](crate::Error::is_cancelled) holds, and which knows what is to be known about bytes that had
+    /// gone. If the cancel came too late, it is the operation's real result. A cancelled read has consumed nothing. Does
+    /// nothing to an operation that is complete.
+    pub fn cancel(&self) {
+        if let (Some(cell), Some(channel)) = (&self.cell, self.channel.upgrade()) {
+            channel.cancel(&cell.header);
+        }
+    }
+
+    /// Lets the operation go on without anybody to wait for it; its buffer is freed when it is complete.
+    ///
+    /// A detached write is finished even when its end has been dropped; a detached read is cancelled by that.
+    pub fn detach(mut self) {
+        self.cell = None;
+    }
+
+    /// Whether the outcome is there, so that waiting will not block. Also true after it was taken.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.cell.as_ref().is_none_or(|cell| cell.header.completion.is_complete())
+    }
+}
+
+impl<B: Send + 'static> Future for Op<B> {
+    type Output = (io::Result<usize>, B);
+
+    /// # Panics
+    ///
+    /// If the outcome was already taken, by an earlier poll or by [`wait_timeout`](Op::wait_timeout).
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.cell().header.completion.poll(context.waker()) {
+            Poll::Ready(outcome) => Poll::Ready(self.finish(outcome)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// The buffer lives in the operation's own allocation, not in the `Op`.
+impl<B: Send + 'static> Unpin for Op<B> {}
+
+impl<B: Send + 'static> Drop for Op<B> {
+    fn drop(&mut self) {
+        if !self.is_complete() {
+            self.cancel();
+        }
+    }
+}
+
+impl<B: Send + 'static> fmt::Debug for Op<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.cell {
+            None => "taken",
+            Some(cell) if cell.header.completion.is_complete() => "complete",
+            Some(_) => "pending",
+        };
+        let mut debug = f.debug_struct("Op");
+        if let Some(cell) = &self.cell {
+            debug.field("flow", &cell.header.flow).field("length", &cell.header.length());
+        }
+        debug.field("state", &state).finish_non_exhaustive()
+    }
+}
+
+/// An operation on a buffer of whatever type, for [`wait_any`]. Sealed: it is [`Op`].
+pub trait AnyOp: sealed::AnyOp {}
+
+impl<B: Send + 'static> AnyOp for Op<B> {}
+
+mod sealed {
+    use std::task::Waker;
+
+    pub trait AnyOp {
+        fn watch(&self, waker: &Waker) -> bool;
+        fn unwatch(&self);
+    }
+
+    impl<B: Send + 'static> AnyOp for super::Op<B> {
+        fn watch(&self, waker: &Waker) -> bool {
+            self.cell.as_ref().is_none_or(|cell| cell.header.completion.watch(waker))
+        }
+
+        fn unwatch(&self) {
+            if let Some(cell) = &self.cell {
+                cell.header.completion.unwatch();
+            }
+        }
+    }
+}
+
+/// Blocks until the first of several operations is complete, and says which: the lowest index, if there are several.
+///
+/// `None` means that `timeout` was up, or that `ops` is empty. Nothing is cancelled, and no outcome is taken: call
+/// [`Op::wait`] on the one that is complete, which returns at once.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let (quiet, _keep) = anonpipe::pipe()?;
+/// let (reader, writer) = anonpipe::pipe()?;
+/// let never = quiet.submit_read(vec![0; 8]);
+/// let soon = reader.submit_read(vec![0; 8].into_boxed_slice());
+/// writer.submit_write("now").wait().0?;
+/// assert_eq!(anonpipe::wait_any(&[&never, &soon], Some(Duration::from_secs(5))), Some(1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let limited = timeout.is_some() && deadline.is_some();
+    let bell = Arc::new(Completion::new());
+    let waker = Waker::from(Arc::new(Ring(Arc::clone(&bell))));
+    let mut first = ops.iter().position(|op| op.watch(&waker));
+    if first.is_none() && !ops.is_empty() {
+        let _ = bell.wait(if limited { deadline } else { None });
+        first = ops.iter().position(|op| op.watch(&waker));
+    }
+    for op in ops {
+        op.unwatch();
+    }
+    first
+}
+
+/// Ends a [`wait_any`], once however many operations complete.
+struct Ring(Arc<Completion>);
+
+impl std::task::Wake for Ring {
+    fn wake(self: Arc<Self>) {
+        if !self.0.is_complete() {
+            let mut state = lock(&self.0.state);
+            state.completed = true;
+            state.outcome = Some(Ok(0));
+            self.0.done.notify_all();
+        }
+    }
+}
+
+/// Puts a read under way on `channel`.
+pub(crate) fn submit_read<B: ReadBuffer>(channel: &Arc<Channel>, end: EndName, buffer: B) -> Op<B> {
+    submit(channel, end, Flow::Read, buffer, |buffer| {
+        let bytes = buffer.bytes_mut(Token(()));
+        (bytes.as_mut_ptr(), bytes.len())
+    })
+}
+
+/// Puts a write under way on `channel`.
+pub(crate) fn submit_write<B: WriteBuffer>(channel: &Arc<Channel>, end: EndName, buffer: B) -> Op<B> {
+    submit(channel, end, Flow::Write, buffer, |buffer| {
+        let bytes = buffer.bytes(Token(()));
+        (bytes.as_ptr().cast_mut(), bytes.len())
+    })
+}
+
+fn submit<B: Send + 'static>(
+    channel: &Arc<Channel>,
+    end: EndName,
+    flow: Flow,
+    buffer: B,
+    bytes: impl FnOnce(&mut B) -> (*mut u8, usize),
+) -> Op<B> {
+    let cell = OpCell::new(flow, buffer, bytes);
+    if cell.header.length() == 0 {
+        // Nothing to do, and the systems disagree about what doing nothing means.
+        cell.header.complete(Ok(0));
+    } else {
+        channel.submit(Arc::clone(&cell) as Arc<dyn InFlight>);
+    }
+    Op { cell: Some(cell), channel: Arc::downgrade(channel), end }
+}

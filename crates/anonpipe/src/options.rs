@@ -1,0 +1,235 @@
+//! What to create: [`PipeOptions`], and [`End`] for each of its two ends.
+
+use std::io;
+use std::marker::PhantomData;
+
+use crate::end::{Access, EndImpl, Meta};
+use crate::error::Failure;
+use crate::info::{Direction, EndName, Role};
+use crate::sys;
+use crate::{Blocking, Duplex, IoMode, Mode, Overlapped, Reader, Writer};
+
+/// What one end of a pair shall be: its mode, and whether children inherit it.
+#[derive(Debug, Clone)]
+pub struct End<M> {
+    inheritable: bool,
+    mode: PhantomData<M>,
+}
+
+impl End<Overlapped> {
+    /// An end for this program: operations in flight, none of which blocks a thread. Private unless asked.
+    #[must_use]
+    pub fn overlapped() -> Self {
+        Self { inheritable: false, mode: PhantomData }
+    }
+}
+
+impl End<Blocking> {
+    /// An end to give away: what other programs expect of their standard handles. Private unless asked.
+    #[must_use]
+    pub fn blocking() -> Self {
+        Self { inheritable: false, mode: PhantomData }
+    }
+}
+
+impl<M> End<M> {
+    /// Whether *every* child that is started while this end is open inherits it; default: no.
+    ///
+    /// Not needed for [`std::process::Command`]: converting the end to [`Stdio`](std::process::Stdio) hands it to that one
+    /// child. An inheritable end leaks into whatever else the process starts meanwhile, and a leaked writer hides the end
+    /// of file. It is for code that starts children itself and passes handles by number.
+    #[must_use]
+    pub fn inheritable(mut self, inheritable: bool) -> Self {
+        self.inheritable = inheritable;
+        self
+    }
+}
+
+/// How a pair shall be made: each end's mode and inheritance, the capacity, and at last the direction.
+///
+/// Both ends are overlapped and private unless said otherwise. The directions are named from the server's side:
+/// [`inbound`](Self::inbound) (the server reads), [`outbound`](Self::outbound) (the server writes) and
+/// [`duplex`](Self::duplex). On Windows, [`PipeOptionsExt`](https://docs.rs/anonpipe/latest/x86_64-pc-windows-msvc/anonpipe/windows/trait.PipeOptionsExt.html)
+/// adds how the pair is made and a security descriptor.
+///
+/// # Examples
+///
+/// Ours overlapped and private, theirs blocking and inheritable, both duplex:
+///
+/// ```
+/// use anonpipe::{End, PipeOptions};
+///
+/// let (ours, theirs) = PipeOptions::new()
+///     .server(End::overlapped())
+///     .client(End::blocking().inheritable(true))
+///     .duplex()?;
+/// # let _: (anonpipe::Duplex<anonpipe::Overlapped>, anonpipe::Duplex<anonpipe::Blocking>) = (ours, theirs);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// A child's standard output and input:
+///
+/// ```
+/// use anonpipe::{End, PipeOptions};
+///
+/// let (stdout, childs_stdout) = PipeOptions::new().client(End::blocking()).inbound()?;
+/// let (stdin, childs_stdin) = PipeOptions::new().client(End::blocking()).outbound()?;
+/// # let _: (anonpipe::Reader<anonpipe::Overlapped>, anonpipe::Writer<anonpipe::Blocking>) = (stdout, childs_stdout);
+/// # let _: (anonpipe::Writer<anonpipe::Overlapped>, anonpipe::Reader<anonpipe::Blocking>) = (stdin, childs_stdin);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "options make nothing until inbound, outbound or duplex is called"]
+pub struct PipeOptions<S = Overlapped, C = Overlapped> {
+    server: End<S>,
+    client: End<C>,
+    capacity: Option<usize>,
+    pub(crate) platform: sys::PlatformOptions,
+}
+
+impl PipeOptions {
+    /// Two overlapped, private ends, and the default capacity.
+    pub fn new() -> Self {
+        Self {
+            server: End::overlapped(),
+            client: End::overlapped(),
+            capacity: None,
+            platform: sys::PlatformOptions::default(),
+        }
+    }
+}
+
+impl Default for PipeOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S, C> PipeOptions<S, C> {
+    /// Sets what the server end shall be.
+    pub fn server<M>(self, server: End<M>) -> PipeOptions<M, C> {
+        PipeOptions { server, client: self.client, capacity: self.capacity, platform: self.platform }
+    }
+
+    /// Sets what the client end shall be.
+    pub fn client<M>(self, client: End<M>) -> PipeOptions<S, M> {
+        PipeOptions { server: self.server, client, capacity: self.capacity, platform: self.platform }
+    }
+
+    /// Sets how many bytes, in each direction, the system holds for the reader before a writer has to wait.
+    ///
+    /// Default: 65,536 on Windows, the system's own elsewhere (65,536 for a Linux pipe). From 1 to what the system can express
+    /// (`u32::MAX` on Windows, `i32::MAX` on Unix); beyond that, creating the pair fails with
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput). What the system makes of it is in [`Info`](crate::Info).
+    ///
+    /// # Platform notes
+    ///
+    /// Windows keeps the number exactly, and charges it to the process's non-paged pool quota (*documented*, CreateNamedPipe).
+    /// Linux rounds a pipe up to a power of two of pages. Large pipes are not free there: an unprivileged user may have
+    /// 64 of 1 MiB, after which every further pipe of that user is made small (*documented*, pipe(7),
+    /// `pipe-user-pages-soft`).
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.capacity = Some(bytes);
+        self
+    }
+}
+
+impl<S: Mode, C: Mode> PipeOptions<S, C> {
+    /// Makes a one-way pair that the server reads: the server's [`Reader`] and the client's [`Writer`].
+    ///
+    /// Does not block, and starts no thread.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a capacity of 0 or beyond what the system can express, and (Windows)
+    /// for a bad security descriptor; else what the system said, such as too many open files. Nothing stays open on failure.
+    pub fn inbound(self) -> io::Result<(Reader<S>, Writer<C>)> {
+        let (server, client) = self.create(Direction::Inbound, Access::Read, Access::Write)?;
+        Ok((Reader::new(server), Writer::new(client)))
+    }
+
+    /// Makes a one-way pair that the server writes: the server's [`Writer`] and the client's [`Reader`].
+    ///
+    /// Does not block, and starts no thread.
+    ///
+    /// # Errors
+    ///
+    /// As for [`inbound`](Self::inbound).
+    pub fn outbound(self) -> io::Result<(Writer<S>, Reader<C>)> {
+        let (server, client) = self.create(Direction::Outbound, Access::Write, Access::Read)?;
+        Ok((Writer::new(server), Reader::new(client)))
+    }
+
+    /// Makes a pair both of whose ends read and write.
+    ///
+    /// Does not block, and starts no thread. On Unix it is a pair of sockets, which a child's standard handles can be too,
+    /// with two differences from a pipe: `/dev/stdin` cannot be opened again, and bash takes a socket on its standard input
+    /// for a remote shell and reads `~/.bashrc`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`inbound`](Self::inbound).
+    pub fn duplex(self) -> io::Result<(Duplex<S>, Duplex<C>)> {
+        let (server, client) = self.create(Direction::Duplex, Access::Both, Access::Both)?;
+        Ok((Duplex::new(server), Duplex::new(client)))
+    }
+
+    fn create(
+        self,
+        direction: Direction,
+        server_access: Access,
+        client_access: Access,
+    ) -> io::Result<(S::End, C::End)> {
+        let spec = Spec {
+            direction,
+            server: EndSpec { mode: S::MODE, inheritable: self.server.inheritable },
+            client: EndSpec { mode: C::MODE, inheritable: self.client.inheritable },
+            capacity: checked_capacity(self.capacity)?,
+            platform: self.platform,
+        };
+        let (server, client) = sys::create(&spec).map_err(|failure| failure.into_io("create a pipe", None))?;
+        let meta = |role| Meta {
+            name: EndName { role: Some(role), direction: Some(direction) },
+            requested_capacity: self.capacity,
+        };
+        Ok((
+            S::End::new(server, meta(Role::Server), server_access),
+            C::End::new(client, meta(Role::Client), client_access),
+        ))
+    }
+}
+
+/// The largest capacity that the system's own type for it can hold.
+const MAX_CAPACITY: usize = if cfg!(windows) { u32::MAX as usize } else { i32::MAX as usize };
+
+fn checked_capacity(capacity: Option<usize>) -> io::Result<Option<u32>> {
+    let refuse = |why: String| {
+        Failure::refused(io::ErrorKind::InvalidInput, why).into_io("create a pipe", None)
+    };
+    match capacity {
+        None => Ok(None),
+        Some(0) => Err(refuse("a capacity of 0 bytes would make every write wait for its reader; use 1 or more".into())),
+        Some(bytes) => match u32::try_from(bytes) {
+            Ok(fits) if bytes <= MAX_CAPACITY => Ok(Some(fits)),
+            _ => Err(refuse(format!("a capacity of {bytes} bytes is more than this system can express ({MAX_CAPACITY})"))),
+        },
+    }
+}
+
+/// A pair to create, without types.
+#[derive(Debug, Clone)]
+pub(crate) struct Spec {
+    pub(crate) direction: Direction,
+    pub(crate) server: EndSpec,
+    pub(crate) client: EndSpec,
+    /// In bytes; from 1 to [`MAX_CAPACITY`].
+    pub(crate) capacity: Option<u32>,
+    #[cfg_attr(unix, expect(dead_code, reason = "there is nothing to choose on Unix"))]
+    pub(crate) platform: sys::PlatformOptions,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EndSpec {
+    pub(crate) mode: IoMode,
+    pub(crate) inheritable: bool,
+}

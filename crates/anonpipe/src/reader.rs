@@ -1,0 +1,129 @@
+//! The reading end of a one-way pipe, or the reading half of a duplex one.
+
+use std::fmt;
+use std::io::{self, IoSliceMut, Read};
+use std::time::Duration;
+
+use crate::end::EndImpl;
+use crate::{Info, Mode, Op, Overlapped, ReadBuffer};
+
+/// An end that reads.
+///
+/// As [`std::io::Read`], by value and by shared reference, it blocks the caller, in both modes: inside an async function,
+/// submit an operation and await that instead. End of file is `Ok(0)`, again and again. Reads, whichever way they are
+/// made, are served in the order in which they came.
+///
+/// # Cancellation and drop
+///
+/// Dropping the last handle to an overlapped end cancels its pending reads, and returns at once. A read that was cancelled
+/// consumed nothing.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{Read, Write};
+///
+/// let (mut reader, mut writer) = anonpipe::pipe()?;
+/// writer.write_all(b"to the end")?;
+/// drop(writer);
+/// let mut text = String::new();
+/// reader.read_to_string(&mut text)?;
+/// assert_eq!(text, "to the end");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Reader<M: Mode> {
+    pub(crate) end: M::End,
+}
+
+impl<M: Mode> Reader<M> {
+    pub(crate) fn new(end: M::End) -> Self {
+        Self { end }
+    }
+
+    /// Makes another handle to the same end. The end is open until the last of them is dropped.
+    ///
+    /// Overlapped: the clones share one queue. Blocking: the handle is duplicated, and the duplicate is private.
+    ///
+    /// # Errors
+    ///
+    /// Blocking ends only: what the system said, such as too many open files.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        self.end.try_clone().map(Self::new)
+    }
+
+    /// How many bytes can be read without waiting; 0 at the end of file.
+    ///
+    /// Does not block, with one exception: a blocking end on Windows, while another thread or process is blocked in a read
+    /// of the same end.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn bytes_available(&self) -> io::Result<usize> {
+        self.end.bytes_available()
+    }
+
+    /// What this end is, and what the system made of the wishes.
+    ///
+    /// May block where [`bytes_available`](Self::bytes_available) may.
+    ///
+    /// # Errors
+    ///
+    /// What the system said.
+    pub fn info(&self) -> io::Result<Info> {
+        self.end.info()
+    }
+}
+
+impl Reader<Overlapped> {
+    /// Starts to read into `buffer`, and returns at once.
+    ///
+    /// Fills up to `buffer.len()` bytes, as soon as there are any; `Ok(0)` is the end of file (or an empty buffer). Any
+    /// number of operations may be in flight; they are filled first in, first out. A failure, such as a buffer beyond 4 GiB
+    /// on Windows, comes with the buffer through the [`Op`].
+    pub fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
+        self.end.submit_read(buffer)
+    }
+
+    /// Reads into `buffer`, blocking the caller, but not longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time was up; nothing was consumed then. Else as [`Read::read`].
+    pub fn read_timeout(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
+        self.end.read_timeout(buffer, timeout)
+    }
+
+    /// Cancels every read that is pending on this end, those that block other threads and those of clones included.
+    ///
+    /// Returns at once; each operation says itself what became of it.
+    pub fn cancel_all(&self) {
+        self.end.cancel_all();
+    }
+}
+
+impl<M: Mode> Read for Reader<M> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.end.read(&mut [IoSliceMut::new(buffer)])
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.end.read(buffers)
+    }
+}
+
+impl<M: Mode> Read for &Reader<M> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.end.read(&mut [IoSliceMut::new(buffer)])
+    }
+
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        self.end.read(buffers)
+    }
+}
+
+impl<M: Mode> fmt::Debug for Reader<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.end.fmt("Reader", f)
+    }
+}

@@ -1,0 +1,14 @@
+//! The locks of the state machine, exchanged for loom's when it explores interleavings.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+
+use std::sync::PoisonError;
+
+/// Locks `mutex`. Nothing that holds one of our locks leaves its data half-changed, so a panic elsewhere (in a user's
+/// waker, say) is no reason to give up the operation as well.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

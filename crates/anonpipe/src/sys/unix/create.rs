@@ -1,0 +1,83 @@
+//! New pairs: a pipe for one direction, a pair of stream sockets for both.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
+
+use crate::IoMode;
+use crate::error::Failure;
+use crate::info::Direction;
+use crate::options::{EndSpec, Spec};
+
+/// Makes the pair that `spec` describes; the server end comes first.
+pub(crate) fn create(spec: &Spec) -> Result<(OwnedFd, OwnedFd), Failure> {
+    let (server, client) = match spec.direction {
+        Direction::Inbound => pipe(spec.capacity)?,
+        Direction::Outbound => {
+            let (reader, writer) = pipe(spec.capacity)?;
+            (writer, reader)
+        }
+        Direction::Duplex => sockets(spec.capacity)?,
+    };
+    apply(server.as_fd(), spec.server)?;
+    apply(client.as_fd(), spec.client)?;
+    Ok((server, client))
+}
+
+/// A pipe, the reader first, both ends close-on-exec.
+fn pipe(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
+    #[cfg(not(target_vendor = "apple"))]
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    #[cfg(target_vendor = "apple")]
+    let (reader, writer) = close_on_exec(rustix::pipe::pipe()?)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(capacity) = capacity {
+        // A refusal (beyond the limit of the system or of the user) leaves the pipe as it is; `info` tells.
+        let _ = rustix::pipe::fcntl_setpipe_size(&writer, capacity as usize);
+    }
+    // Only Linux lets one choose.
+    let _ = capacity;
+    Ok((reader, writer))
+}
+
+/// A connected pair of stream sockets, both close-on-exec, that raise no `SIGPIPE`.
+fn sockets(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
+    #[cfg(not(target_vendor = "apple"))]
+    let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    #[cfg(target_vendor = "apple")]
+    let pair = close_on_exec(socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?)?;
+    for socket in [&pair.0, &pair.1] {
+        #[cfg(target_vendor = "apple")]
+        sockopt::set_socket_nosigpipe(socket, true)?;
+        if let Some(capacity) = capacity {
+            // The system rounds, and caps at a limit of its own; `info` tells.
+            let _ = sockopt::set_socket_send_buffer_size(socket, capacity as usize);
+        }
+    }
+    Ok(pair)
+}
+
+/// These systems cannot make descriptors close-on-exec from the start: a fork by another thread in between inherits them.
+#[cfg(target_vendor = "apple")]
+fn close_on_exec(pair: (OwnedFd, OwnedFd)) -> io::Result<(OwnedFd, OwnedFd)> {
+    fcntl_setfd(&pair.0, FdFlags::CLOEXEC)?;
+    fcntl_setfd(&pair.1, FdFlags::CLOEXEC)?;
+    Ok(pair)
+}
+
+/// Sets the mode and the inheritance of one end.
+///
+/// `O_NONBLOCK` sits on the open file description. Each end has one of its own, so the other end is not affected.
+fn apply(fd: BorrowedFd<'_>, end: EndSpec) -> io::Result<()> {
+    if end.mode == IoMode::Overlapped {
+        let flags = fcntl_getfl(fd)?;
+        fcntl_setfl(fd, flags | OFlags::NONBLOCK)?;
+    }
+    if end.inheritable {
+        fcntl_setfd(fd, FdFlags::empty())?;
+    }
+    Ok(())
+}

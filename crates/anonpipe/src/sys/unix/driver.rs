@@ -1,0 +1,96 @@
+//! Readiness for the ends that have operations in flight.
+
+use std::collections::HashMap;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use polling::{Event, Events, Poller};
+
+use super::channel::Channel;
+use crate::driver::Turn;
+
+/// A poller, and the ends it knows.
+pub(crate) struct Driver {
+    poller: Poller,
+    channels: Mutex<HashMap<usize, Weak<Channel>>>,
+    next_key: AtomicUsize,
+}
+
+impl Driver {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { poller: Poller::new()?, channels: Mutex::default(), next_key: AtomicUsize::new(0) })
+    }
+
+    fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Weak<Channel>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the poller know a channel, with no interest yet.
+    pub(super) fn register(&'static self, channel: &Arc<Channel>, fd: BorrowedFd<'_>) -> io::Result<Registration> {
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        self.channels().insert(key, Arc::downgrade(channel));
+        // SAFETY: the source must be deleted from the poller before it is closed. The registration does so when it is
+        // dropped, and the channel drops its registration before its descriptor.
+        let added = unsafe { self.poller.add(fd.as_raw_fd(), Event::none(key)) };
+        if let Err(error) = added {
+            self.channels().remove(&key);
+            return Err(error);
+        }
+        Ok(Registration { driver: self, key, fd: fd.as_raw_fd() })
+    }
+}
+
+impl Turn for Driver {
+    fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let mut events = Events::new();
+        self.poller.wait(&mut events, timeout)?;
+        for event in events.iter() {
+            // An end that is gone by now has nothing in flight.
+            let channel = self.channels().get(&event.key).and_then(Weak::upgrade);
+            if let Some(channel) = channel {
+                Channel::on_ready(channel);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A channel's place in the poller. Must not outlive the channel's descriptor.
+pub(super) struct Registration {
+    driver: &'static Driver,
+    key: usize,
+    fd: RawFd,
+}
+
+impl Registration {
+    /// Asks for one notification: about being readable, writable, or either.
+    pub(super) fn arm(&self, readable: bool, writable: bool) -> io::Result<()> {
+        // SAFETY: `register` asks that the registration be dropped before the descriptor is closed, so it is open.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        self.driver.poller.modify(fd, Event::new(self.key, readable, writable))
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // SAFETY: as in `arm`.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        // It was added; should the system have forgotten it, so much the better.
+        let _ = self.driver.poller.delete(fd);
+        self.driver.channels().remove(&self.key);
+    }
+}
+
+/// Leaves the program's signals to the program's own threads.
+pub(crate) fn prepare_driver_thread() {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: it initialises the set it is given.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: the set was initialised on the line above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), ptr::null_mut()) };
+}

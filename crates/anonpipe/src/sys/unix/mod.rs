@@ -1,0 +1,53 @@
+//! Unix: `pipe2` and `socketpair`, readiness, and queues of our own, because the kernel has none.
+
+mod channel;
+mod create;
+mod driver;
+mod probe;
+mod sigpipe;
+mod transfer;
+mod wake;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::Shutdown;
+
+use crate::error::Failure;
+
+pub(crate) use channel::{Channel, Slot};
+pub(crate) use create::create;
+pub(crate) use driver::{Driver, prepare_driver_thread};
+pub(crate) use probe::probe;
+pub(crate) use transfer::{read, write};
+
+pub(crate) type OwnedPipe = OwnedFd;
+pub(crate) type BorrowedPipe<'a> = BorrowedFd<'a>;
+
+/// There is one way to make a pair on Unix.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PlatformOptions {}
+
+pub(crate) fn borrow(pipe: &OwnedPipe) -> BorrowedPipe<'_> {
+    pipe.as_fd()
+}
+
+pub(crate) fn bytes_available(pipe: BorrowedPipe<'_>) -> io::Result<usize> {
+    let available = rustix::io::ioctl_fionread(pipe)?;
+    Ok(usize::try_from(available).unwrap_or(usize::MAX))
+}
+
+pub(crate) fn shutdown_write(pipe: BorrowedPipe<'_>) -> Result<(), Failure> {
+    match rustix::net::shutdown(pipe, Shutdown::Write) {
+        // The peer is gone, and with it whoever would have seen the end of file.
+        Ok(()) | Err(Errno::NOTCONN) => Ok(()),
+        Err(error) => Err(io::Error::from(error).into()),
+    }
+}
+
+/// `EPIPE` has its kind in std; a socket whose peer left data unread also answers `ECONNRESET` to a write.
+pub(crate) fn is_broken_pipe(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    code == Some(Errno::PIPE.raw_os_error()) || code == Some(Errno::CONNRESET.raw_os_error())
+}

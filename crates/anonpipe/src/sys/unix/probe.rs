@@ -1,0 +1,50 @@
+//! What a descriptor is.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use rustix::io::{FdFlags, fcntl_getfd};
+use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
+
+use crate::IoMode;
+use crate::info::Direction;
+use crate::sys::Probe;
+
+pub(crate) fn probe(fd: BorrowedFd<'_>) -> io::Result<Probe> {
+    let flags = fcntl_getfl(fd)?;
+    let access = flags & OFlags::RWMODE;
+    let kind = FileType::from_raw_mode(fstat(fd)?.st_mode);
+    let socket = kind == FileType::Socket;
+    let unfit = match kind {
+        FileType::Fifo => None,
+        FileType::Socket if is_unix_stream(fd)? => None,
+        FileType::Socket => Some("it is a socket, but not a Unix stream socket"),
+        _ => Some("it is neither a pipe nor a socket"),
+    };
+    Ok(Probe {
+        mode: if flags.contains(OFlags::NONBLOCK) { IoMode::Overlapped } else { IoMode::Blocking },
+        readable: access != OFlags::WRONLY,
+        writable: access == OFlags::WRONLY || access == OFlags::RDWR,
+        role: None,
+        direction: socket.then_some(Direction::Duplex),
+        inheritable: !fcntl_getfd(fd)?.contains(FdFlags::CLOEXEC),
+        name: None,
+        capacity: if unfit.is_some() { None } else { capacity(fd, socket) },
+        unfit,
+    })
+}
+
+fn is_unix_stream(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(sockopt::socket_type(fd)? == SocketType::STREAM && getsockname(fd)?.address_family() == AddressFamily::UNIX)
+}
+
+fn capacity(fd: BorrowedFd<'_>, socket: bool) -> Option<usize> {
+    if socket {
+        return sockopt::socket_send_buffer_size(fd).ok();
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return rustix::pipe::fcntl_getpipe_size(fd).ok();
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    None
+}

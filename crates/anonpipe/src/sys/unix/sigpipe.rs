@@ -1,0 +1,62 @@
+//! Writing to a pipe that nobody reads, without the signal.
+//!
+//! Sockets have a flag for it, pipes do not. Rust programs ignore `SIGPIPE` from the start, but those that restored its
+//! default, and C programs, would die. For them the signal is blocked in the thread for the time of the write, and taken
+//! back if the write raised it: `SIGPIPE` is sent to the thread that wrote (*documented*, signal(7)).
+
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// Whether a write to a closed pipe would do anything but fail.
+pub(super) fn is_deadly() -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: without a new action, the call only writes the current one to `action`, which is large enough.
+    let result = unsafe { libc::sigaction(libc::SIGPIPE, ptr::null(), action.as_mut_ptr()) };
+    if result != 0 {
+        return true;
+    }
+    // SAFETY: the call succeeded, so it has filled `action`.
+    let action = unsafe { action.assume_init() };
+    action.sa_sigaction != libc::SIG_IGN
+}
+
+/// Calls `write` with `SIGPIPE` blocked in this thread; `broken` says whether its result is `EPIPE`.
+pub(super) fn without<T>(write: impl FnOnce() -> T, broken: impl FnOnce(&T) -> bool) -> T {
+    // One that is pending already is somebody else's, and stays.
+    let already_pending = is_pending();
+    let only_sigpipe = only_sigpipe();
+    let mut old = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets live on this stack for the time of the call; `only_sigpipe` is initialised.
+    let blocked = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const only_sigpipe, old.as_mut_ptr()) } == 0;
+    let result = write();
+    if blocked {
+        if broken(&result) && !already_pending && is_pending() {
+            let mut signal = 0;
+            // SAFETY: the set is initialised, `signal` is writable; the signal is pending for this thread, so this returns.
+            unsafe { libc::sigwait(&raw const only_sigpipe, &raw mut signal) };
+        }
+        // SAFETY: `pthread_sigmask` succeeded above, so `old` is filled.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), ptr::null_mut()) };
+    }
+    result
+}
+
+fn only_sigpipe() -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: it initialises the set it is given.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: the set was initialised on the line above.
+    unsafe { libc::sigaddset(set.as_mut_ptr(), libc::SIGPIPE) };
+    // SAFETY: initialised by `sigemptyset`, which cannot fail with a valid pointer.
+    unsafe { set.assume_init() }
+}
+
+fn is_pending() -> bool {
+    let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: it fills the set it is given.
+    if unsafe { libc::sigpending(pending.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: filled by the call that succeeded.
+    unsafe { libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 1 }
+}
