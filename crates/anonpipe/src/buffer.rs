@@ -12,7 +12,7 @@ pub trait ReadBuffer: WriteBuffer {
 
 /// A buffer whose bytes [`submit_write`](crate::Writer::submit_write) can write.
 ///
-/// The whole of it is written. Sealed: `Vec<u8>`, `Box<[u8]>`, `String`, `&'static [u8]`, `&'static str` and, with the
+/// The whole of it is written. Sealed: `Vec<u8>`, `Box<[u8]>`, `String`, `&'static [u8]`, `&'static [u8; N]`, `&'static str` and, with the
 /// feature `bytes`, `Bytes` and `BytesMut`.
 pub trait WriteBuffer: sealed::Sealed + Send + 'static {
     #[doc(hidden)]
@@ -55,3 +55,10 @@ read_buffer!(Vec<u8>, Box<[u8]>);
 write_buffer!(bytes::Bytes, bytes::BytesMut);
 #[cfg(feature = "bytes")]
 read_buffer!(bytes::BytesMut);
+
+impl<const N: usize> sealed::Sealed for &'static [u8; N] {}
+impl<const N: usize> WriteBuffer for &'static [u8; N] {
+    fn bytes(&self, _: sealed::Token) -> &[u8] {
+        self.as_slice()
+    }
+}
