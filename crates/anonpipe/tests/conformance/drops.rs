@@ -1,0 +1,163 @@
+//! Ends and operations that are dropped with something in flight.
+
+use std::io::{Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Backend;
+use crate::harness::{MOMENT, soon};
+use crate::pattern::{self, Random};
+use crate::ways::{Way, is_cancelled};
+
+pub(crate) fn a_dropped_end_cancels_its_reads(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let ops: Vec<_> = (0..5).map(|_| reader.submit_read(vec![0; 10])).collect();
+    drop(reader);
+    for op in ops {
+        let (result, buffer) = op.wait();
+        assert!(is_cancelled(&result), "{result:?}");
+        assert_eq!(buffer.len(), 10);
+    }
+    // And with its last operation the end is closed.
+    soon("the writer's news", || (&writer).write(b"x").is_err());
+}
+
+pub(crate) fn a_clone_keeps_reads_alive(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let clone = reader.try_clone().unwrap();
+    let op = reader.submit_read(vec![0; 10]);
+    drop(reader);
+    thread::sleep(MOMENT);
+    assert!(!op.is_complete());
+    (&writer).write_all(b"for it").unwrap();
+    assert_eq!(op.wait().0.unwrap(), 6);
+    drop(clone);
+}
+
+pub(crate) fn a_dropped_operation_leaves_the_rest(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let mut ops: Vec<_> = (0..10).map(|_| Some(reader.submit_read(vec![0; 1]))).collect();
+    for op in ops.iter_mut().step_by(2) {
+        drop(op.take());
+    }
+    // A cancellation that was asked for has taken effect before a read that is issued later is served.
+    thread::sleep(MOMENT);
+    (&writer).write_all(b"abcde").unwrap();
+    let found: Vec<u8> = ops.into_iter().flatten().map(|op| op.wait().1[0]).collect();
+    assert_eq!(found, b"abcde");
+}
+
+pub(crate) fn dropping_never_blocks(backend: Backend) {
+    let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
+    let start = Instant::now();
+    let reads: Vec<_> = (0..10).map(|_| ours.submit_read(vec![0; 10])).collect();
+    let writes: Vec<_> = (0..10).map(|_| ours.submit_write(vec![0; 300_000])).collect();
+    ours.submit_write(vec![0; 300_000]).detach();
+    drop(reads);
+    drop(ours);
+    drop(writes);
+    drop(theirs);
+    assert!(start.elapsed() < Duration::from_secs(2), "took {:?}", start.elapsed());
+}
+
+pub(crate) fn accepted_writes_arrive_after_the_end_is_gone(backend: Backend) {
+    let (reader, writer) = backend.small_pipe();
+    for chunk in 0..5 {
+        writer.submit_write(pattern::bytes(chunk * 60_000, 60_000)).detach();
+    }
+    let held = writer.submit_write(pattern::bytes(300_000, 60_000));
+    drop(writer);
+    thread::sleep(MOMENT);
+    let mut all = Vec::new();
+    (&reader).read_to_end(&mut all).unwrap();
+    pattern::check(0, &all);
+    assert_eq!(all.len(), 360_000);
+    assert_eq!(held.wait().0.unwrap(), 60_000);
+}
+
+pub(crate) fn a_detached_read_takes_its_bytes(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    reader.submit_read(vec![0; 3]).detach();
+    (&writer).write_all(b"onetwo").unwrap();
+    assert_eq!(Way::Std.read(&reader, 10).unwrap(), b"two");
+}
+
+pub(crate) fn the_last_reading_half_cancels(backend: Backend) {
+    let (ours, theirs) = backend.duplex();
+    let (reader, writer) = ours.split();
+    let clone = reader.try_clone().unwrap();
+    let op = reader.submit_read(vec![0; 10]);
+    drop(reader);
+    thread::sleep(MOMENT);
+    assert!(!op.is_complete());
+    drop(clone);
+    assert!(is_cancelled(&op.wait().0), "nobody is left to read, though somebody is left to write");
+    (&writer).write_all(b"works").unwrap();
+    assert_eq!(theirs.submit_read(vec![0; 10]).wait().0.unwrap(), 5);
+    drop(writer);
+    assert_eq!((&theirs).read(&mut [0; 10]).unwrap(), 0);
+}
+
+/// Nothing to see but that it ends, without a crash or a hang, and with no bytes where they do not belong.
+pub(crate) fn dropping_in_flight_in_every_order(backend: Backend) {
+    for round in 0..60 {
+        let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
+        let mut things: Vec<Box<dyn FnOnce()>> = Vec::new();
+        let reads: Vec<_> = (0..3).map(|_| ours.submit_read(vec![0; 4000])).collect();
+        let writes: Vec<_> = (0..3).map(|_| ours.submit_write(vec![1; 40_000])).collect();
+        let peers: Vec<_> = (0..3).map(|_| theirs.submit_read(vec![0; 4000])).collect();
+        let partial = theirs.submit_write(vec![2; 10_000]);
+        things.push(Box::new(move || drop(reads)));
+        things.push(Box::new(move || drop(writes)));
+        things.push(Box::new(move || drop(ours)));
+        things.push(Box::new(move || drop(theirs)));
+        things.push(Box::new(move || {
+            for op in peers {
+                let (result, buffer) = op.wait();
+                assert!(result.is_err() || buffer[..result.unwrap()].iter().all(|byte| *byte == 1));
+            }
+        }));
+        things.push(Box::new(move || drop(partial)));
+        let mut random = Random::new(round);
+        // The peer's reads end when they are filled or when either end goes, so that one comes last.
+        let waiting = things.remove(4);
+        while !things.is_empty() {
+            things.swap_remove(random.below(things.len()))();
+        }
+        waiting();
+    }
+}
+
+/// An operation that is dropped may have taken its bytes; what the others get is still in order, and whole.
+pub(crate) fn dropped_operations_racing_with_data_keep_the_order(backend: Backend) {
+    const RECORDS: u32 = 20_000;
+    let (reader, writer) = backend.small_pipe();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for first in (0..RECORDS).step_by(20) {
+                let bytes: Vec<u8> = (first..first + 20).flat_map(u32::to_le_bytes).collect();
+                (&writer).write_all(&bytes).unwrap();
+            }
+        });
+        let mut random = Random::new(71);
+        let mut next = 0;
+        loop {
+            let dropped = reader.submit_read(vec![0; 4 * (1 + random.below(10))]);
+            let op = reader.submit_read(vec![0; 4 * (1 + random.below(50))]);
+            for _ in 0..random.below(100) {
+                std::hint::spin_loop();
+            }
+            drop(dropped);
+            let (result, buffer) = op.wait();
+            let bytes = &buffer[..result.unwrap()];
+            if bytes.is_empty() {
+                break;
+            }
+            for record in bytes.chunks(4) {
+                let record = u32::from_le_bytes(record.try_into().expect("a whole record"));
+                assert!((next..RECORDS).contains(&record), "{record} came after {next}");
+                next = record + 1;
+            }
+        }
+    });
+}

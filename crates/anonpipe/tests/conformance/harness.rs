@@ -1,0 +1,70 @@
+//! What runs a rule: a watchdog, and a process of its own where one is needed.
+
+use std::io::Write;
+use std::process::Command;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+use std::{env, io, process, thread};
+
+/// How long a thread is given to get into a blocking call, and how long nothing must happen for "nothing happens".
+pub(crate) const MOMENT: Duration = Duration::from_millis(40);
+
+/// Names the one test that this process was started for.
+const ALONE: &str = "ANONPIPE_CONFORMANCE_ALONE";
+
+/// What a hanging test ends the process with.
+const HUNG: i32 = 86;
+
+/// Runs a rule that shares the process with others.
+pub(crate) fn shared(name: &'static str, rule: impl FnOnce()) {
+    watched(name, deadline(), rule);
+}
+
+/// Runs a rule in a process of its own.
+pub(crate) fn alone(name: &'static str, rule: impl FnOnce()) {
+    if env::var_os(ALONE).is_some_and(|only| only == name) {
+        return watched(name, deadline(), rule);
+    }
+    // Longer than the other process has, so that it is the one to say what hangs.
+    watched(name, deadline() + Duration::from_secs(10), || {
+        let program = env::current_exe().expect("the path of this program");
+        let output = Command::new(program)
+            .args([name, "--exact", "--nocapture", "--test-threads=1"])
+            .env(ALONE, name)
+            .output()
+            .expect("this program, started again");
+        let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let passed = output.status.success() && stdout.contains("1 passed");
+        assert!(passed, "in its own process ({}):\n{stdout}\n{stderr}", output.status);
+        print!("{stderr}");
+    });
+}
+
+fn deadline() -> Duration {
+    let seconds = env::var("ANONPIPE_TEST_DEADLINE").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(60))
+}
+
+fn watched(name: &'static str, deadline: Duration, rule: impl FnOnce()) {
+    let (running, ended) = channel::<()>();
+    let watchdog = thread::spawn(move || {
+        if ended.recv_timeout(deadline) == Err(RecvTimeoutError::Timeout) {
+            // Not `eprintln`, which is captured.
+            let _ = writeln!(io::stderr(), "\ntest {name} hangs: not done after {} s", deadline.as_secs());
+            process::exit(HUNG);
+        }
+    });
+    rule();
+    drop(running);
+    watchdog.join().expect("the watchdog");
+}
+
+/// Waits until `condition` holds, which it must do soon.
+#[track_caller]
+pub(crate) fn soon(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{what}: not after 20 s");
+        thread::sleep(Duration::from_millis(1));
+    }
+}

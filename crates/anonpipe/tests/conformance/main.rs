@@ -1,0 +1,131 @@
+//! The contract, rule by rule: one body a rule, run on every backend that this system has.
+//!
+//! A test's name is `BACKEND::TOPIC::RULE`: `unix::eof::…` on Unix, `windows_unnamed::eof::…` and `windows_named::eof::…` on
+//! Windows. `windows_only::…` are those that nothing but Windows itself can decide; Wine imitates another answer, and they
+//! then say so and check what can be seen. A rule that hangs is named, and ends the process; one of a topic marked `alone`
+//! runs in a process of its own, where nobody else's threads and handles disturb the count.
+
+#![allow(missing_docs, reason = "a rule's name says what it is about")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers are the tests' own, and small")]
+
+mod backend;
+mod harness;
+mod pattern;
+mod system;
+mod ways;
+
+mod bytes;
+mod cancel;
+mod creation;
+mod drops;
+mod eof;
+mod operations;
+
+use backend::Backend;
+
+/// Declares the tests of one backend.
+macro_rules! run_on {
+    ($module:ident = $backend:expr; $($(#[$only:meta])* $topic:ident $how:ident { $($rule:ident),+ $(,)? })+) => {
+        mod $module {$(
+            $(#[$only])*
+            mod $topic {$(
+                #[test]
+                fn $rule() {
+                    let name = concat!(stringify!($module), "::", stringify!($topic), "::", stringify!($rule));
+                    crate::harness::$how(name, || crate::$topic::$rule($backend));
+                }
+            )+}
+        )+}
+    };
+}
+
+/// Declares the tests of every backend.
+macro_rules! run_everywhere {
+    ($($rules:tt)*) => {
+        #[cfg(unix)]
+        run_on!(unix = crate::Backend::Unix; $($rules)*);
+        #[cfg(windows)]
+        run_on!(windows_unnamed = crate::Backend::Unnamed; $($rules)*);
+        #[cfg(windows)]
+        run_on!(windows_named = crate::Backend::Named; $($rules)*);
+    };
+}
+
+run_everywhere! {
+    creation shared {
+        every_inbound_pair,
+        every_outbound_pair,
+        every_duplex_pair,
+        default_pairs_are_overlapped_and_private,
+        a_capacity_of_zero_is_refused,
+        a_capacity_beyond_the_system_is_refused,
+        wrong_direction_is_refused_by_the_system,
+        a_name_only_where_asked_for,
+        debug_says_what_it_is,
+    }
+    bytes shared {
+        random_chunks_arrive_intact,
+        every_way_of_reading_and_writing_mixed,
+        both_directions_at_once,
+        blocking_ends_carry_the_same,
+        a_capacity_of_one_byte_carries_everything,
+        operations_of_several_writers_never_interleave,
+        vectored_io_keeps_the_order,
+        bytes_available_counts,
+    }
+    eof shared {
+        read_after_drain_is_zero_again_and_again,
+        data_queued_at_close_stays_readable,
+        a_pending_read_sees_the_end,
+        late_writes_are_broken_pipes,
+        pending_writes_become_broken_pipes,
+        a_write_beyond_the_capacity_waits_and_completes,
+        the_reader_closes_while_a_write_waits,
+        a_clone_keeps_the_pipe_open,
+        zero_length_writes_never_look_like_the_end,
+        empty_buffers_do_nothing,
+        unread_bytes_do_not_spoil_the_end,
+        shutdown_write_as_the_system_can,
+        answers_as_the_systems_own_pipe_does,
+    }
+    operations shared {
+        a_hundred_reads_are_filled_in_order,
+        reads_of_all_kinds_share_one_queue,
+        a_hundred_writes_go_out_in_order,
+        under_way_without_a_poll,
+        wait_timeout_leaves_it_running,
+        wait_any_names_the_first,
+        await_on_a_hand_written_executor,
+        await_with_another_waker_each_time,
+        a_panicking_waker_harms_nobody_else,
+        the_buffer_comes_back_as_it_was,
+        an_outcome_is_taken_once,
+        many_threads_many_operations,
+    }
+    cancel shared {
+        a_cancelled_read_takes_nothing,
+        a_cancelled_read_leaves_the_others_in_order,
+        a_cancel_that_came_too_late_changes_nothing,
+        a_read_timeout_takes_nothing,
+        a_write_timeout_says_what_went,
+        a_cancelled_write_says_what_went,
+        extreme_timeouts,
+        cancels_racing_with_data_lose_nothing,
+        timeouts_racing_with_data_lose_nothing,
+        cancel_all_wakes_a_thread_that_reads_a_clone,
+        cancel_all_wakes_a_thread_that_writes,
+        cancel_all_ends_every_operation,
+        cancel_all_of_a_half_spares_the_other,
+    }
+    drops shared {
+        a_dropped_end_cancels_its_reads,
+        a_clone_keeps_reads_alive,
+        a_dropped_operation_leaves_the_rest,
+        dropping_never_blocks,
+        accepted_writes_arrive_after_the_end_is_gone,
+        a_detached_read_takes_its_bytes,
+        the_last_reading_half_cancels,
+        dropping_in_flight_in_every_order,
+        dropped_operations_racing_with_data_keep_the_order,
+    }
+}

@@ -1,0 +1,290 @@
+//! Operations: their order, and the ways to wait for them.
+
+use std::future::Future;
+use std::io::{Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use anonpipe::{Op, wait_any};
+
+use crate::Backend;
+use crate::harness::{MOMENT, soon};
+use crate::pattern;
+use crate::ways::{LONG, Way};
+
+/// Four bytes that say which read must get them.
+fn record(number: usize) -> [u8; 4] {
+    u32::try_from(number).unwrap().to_le_bytes()
+}
+
+#[track_caller]
+fn gets(op: Op<Vec<u8>>, number: usize) {
+    let (result, buffer) = op.wait();
+    assert_eq!(result.unwrap(), 4);
+    assert_eq!(buffer, record(number), "out of order");
+}
+
+pub(crate) fn a_hundred_reads_are_filled_in_order(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let ops: Vec<_> = (0..100).map(|_| reader.submit_read(vec![0; 4])).collect();
+    thread::sleep(MOMENT);
+    assert!(ops.iter().all(|op| !op.is_complete()));
+    for number in 0..100 {
+        Way::ALL[number % 4].write(&writer, &record(number)).unwrap();
+    }
+    for (number, op) in ops.into_iter().enumerate() {
+        gets(op, number);
+    }
+}
+
+pub(crate) fn reads_of_all_kinds_share_one_queue(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let clone = reader.try_clone().unwrap();
+    thread::scope(|scope| {
+        let before: Vec<_> = (0..50).map(|_| reader.submit_read(vec![0; 4])).collect();
+        let mut blocked = Vec::new();
+        for way in [Way::Std, Way::Timeout, Way::Await] {
+            let clone = &clone;
+            blocked.push(scope.spawn(move || way.read(clone, 4).unwrap()));
+            // It must be in the queue before the next one comes.
+            thread::sleep(MOMENT);
+        }
+        let after: Vec<_> = (0..50).map(|_| clone.submit_read(vec![0; 4])).collect();
+        for number in 0..103 {
+            (&writer).write_all(&record(number)).unwrap();
+        }
+        for (number, op) in before.into_iter().enumerate() {
+            gets(op, number);
+        }
+        for (number, thread) in blocked.into_iter().enumerate() {
+            assert_eq!(thread.join().unwrap(), record(50 + number), "a blocking read overtook, or was overtaken");
+        }
+        for (number, op) in after.into_iter().enumerate() {
+            gets(op, 53 + number);
+        }
+    });
+}
+
+pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
+    let (reader, writer) = backend.small_pipe();
+    thread::scope(|scope| {
+        let ops: Vec<_> = (0..50).map(|chunk| writer.submit_write(pattern::bytes(chunk * 3000, 3000))).collect();
+        let clone = writer.try_clone().unwrap();
+        let blocked = scope.spawn(move || (&clone).write(&pattern::bytes(150_000, 3000)).unwrap());
+        thread::sleep(MOMENT);
+        let more: Vec<_> = (51..100).map(|chunk| writer.submit_write(pattern::bytes(chunk * 3000, 3000))).collect();
+        let mut all = vec![0; 300_000];
+        (&reader).read_exact(&mut all).unwrap();
+        pattern::check(0, &all);
+        assert_eq!(blocked.join().unwrap(), 3000);
+        assert!(ops.into_iter().chain(more).all(|op| op.wait().0.unwrap() == 3000));
+    });
+}
+
+pub(crate) fn under_way_without_a_poll(backend: Backend) {
+    let (reader, writer) = backend.small_pipe();
+    let read = reader.submit_read(vec![0; 4]);
+    let write = writer.submit_write(pattern::bytes(0, 100_000));
+    soon("a read that nobody polls", || read.is_complete());
+    let (result, buffer) = read.wait();
+    let mut all = buffer[..result.unwrap()].to_vec();
+    while all.len() < 100_000 {
+        all.extend(Way::Std.read(&reader, 100_000).unwrap());
+    }
+    pattern::check(0, &all);
+    soon("a write that nobody polls", || write.is_complete());
+    assert_eq!(write.wait().0.unwrap(), 100_000);
+}
+
+pub(crate) fn wait_timeout_leaves_it_running(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let mut op = reader.submit_read(vec![0; 10]);
+    for wait in [MOMENT, Duration::ZERO, MOMENT] {
+        let start = Instant::now();
+        assert!(op.wait_timeout(wait).is_none());
+        assert!(start.elapsed() >= wait, "too early");
+    }
+    writer.submit_write("now").wait().0.unwrap();
+    let (result, buffer) = op.wait_timeout(LONG).expect("long enough");
+    assert_eq!(&buffer[..result.unwrap()], b"now");
+}
+
+pub(crate) fn wait_any_names_the_first(backend: Backend) {
+    let pairs: Vec<_> = (0..5).map(|_| backend.pipe()).collect();
+    let ops: Vec<_> = pairs.iter().map(|(reader, _)| reader.submit_read(vec![0; 10])).collect();
+    let [a, b, c, d, e] = &ops[..] else { unreachable!() };
+    assert_eq!(wait_any(&[], None), None);
+    assert_eq!(wait_any(&[a, b, c, d, e], Some(MOMENT)), None);
+    assert_eq!(wait_any(&[a, b, c, d, e], Some(Duration::ZERO)), None);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(MOMENT);
+            pairs[3].1.submit_write("wake").wait().0.unwrap();
+        });
+        assert_eq!(wait_any(&[a, b, c, d, e], None), Some(3));
+        // Which it stays, until somebody takes the outcome.
+        assert_eq!(wait_any(&[a, b, c, d, e], Some(Duration::ZERO)), Some(3));
+        assert_eq!(wait_any(&[e, d], Some(LONG)), Some(1));
+    });
+    pairs[1].1.submit_write("too").wait().0.unwrap();
+    soon("the second", || b.is_complete());
+    assert_eq!(wait_any(&[a, b, c, d, e], Some(LONG)), Some(1), "the lowest of several");
+    assert_eq!(wait_any(&[a, c, e], Some(MOMENT)), None);
+}
+
+/// Wakes a thread, and counts.
+struct Unpark(Thread, AtomicUsize);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.unpark();
+    }
+}
+
+fn block_on<F: Future>(future: F) -> (F::Output, usize) {
+    let unpark = Arc::new(Unpark(thread::current(), AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&unpark));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return (output, unpark.1.load(Ordering::SeqCst)),
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+pub(crate) fn await_on_a_hand_written_executor(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(MOMENT);
+            writer.submit_write("awaited").wait().0.unwrap();
+        });
+        let ((result, buffer), wakes) = block_on(async { reader.submit_read(vec![0; 20]).await });
+        assert_eq!(&buffer[..result.unwrap()], b"awaited");
+        assert_eq!(wakes, 1, "woken once, for the one thing that happened");
+    });
+    // Two at once in one task, neither holding up the other.
+    let (ours, theirs) = backend.duplex();
+    let ((), _) = block_on(async {
+        let (read, write) = (ours.submit_read(vec![0; 4]), ours.submit_write("ping"));
+        let (got, _) = theirs.submit_read(vec![0; 4]).await;
+        assert_eq!(got.unwrap(), 4);
+        theirs.submit_write("pong").await.0.unwrap();
+        assert_eq!((read.await.0.unwrap(), write.await.0.unwrap()), (4, 4));
+    });
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+pub(crate) fn await_with_another_waker_each_time(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let mut op = pin!(reader.submit_read(vec![0; 4]));
+    let counts: Vec<_> = (0..3).map(|_| Arc::new(Count::default())).collect();
+    for count in &counts {
+        let waker = Waker::from(Arc::clone(count));
+        assert!(op.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    writer.submit_write("wake").wait().0.unwrap();
+    soon("the last waker", || counts[2].0.load(Ordering::SeqCst) == 1);
+    assert_eq!(counts[0].0.load(Ordering::SeqCst) + counts[1].0.load(Ordering::SeqCst), 0, "an old waker was called");
+    assert!(op.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
+struct Panic;
+
+impl Wake for Panic {
+    fn wake(self: Arc<Self>) {
+        // Past the hook, which would print.
+        resume_unwind(Box::new("a waker that panics"));
+    }
+}
+
+pub(crate) fn a_panicking_waker_harms_nobody_else(backend: Backend) {
+    let (bad_reader, bad_writer) = backend.pipe();
+    let (reader, writer) = backend.pipe();
+    for _ in 0..3 {
+        let mut bad = pin!(bad_reader.submit_read(vec![0; 4]));
+        assert!(bad.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(Panic)))).is_pending());
+        let mut good = reader.submit_read(vec![0; 4]);
+        let _ = catch_unwind(AssertUnwindSafe(|| (&bad_writer).write_all(b"bang")));
+        (&writer).write_all(b"fine").unwrap();
+        let (result, buffer) = good.wait_timeout(Duration::from_secs(10)).expect("still driven");
+        assert_eq!((result.unwrap(), &buffer[..]), (4, &b"fine"[..]));
+        soon("the operation whose waker panics", || bad.is_complete());
+    }
+}
+
+pub(crate) fn the_buffer_comes_back_as_it_was(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let mut buffer = Vec::with_capacity(100);
+    buffer.resize(10, 9);
+    let (address, capacity) = (buffer.as_ptr(), buffer.capacity());
+    writer.submit_write("abc").wait().0.unwrap();
+    let (result, buffer) = reader.submit_read(buffer).wait();
+    assert_eq!(result.unwrap(), 3);
+    assert_eq!((buffer.as_ptr(), buffer.capacity(), buffer.len()), (address, capacity, 10));
+    assert_eq!(&buffer, b"abc\x09\x09\x09\x09\x09\x09\x09", "a read writes what it read, and nothing else");
+
+    let (result, text) = writer.submit_write(String::from("text")).wait();
+    assert_eq!((result.unwrap(), text.as_str()), (4, "text"));
+    assert_eq!(writer.submit_write(b"bytes").wait().0.unwrap(), 5);
+    let slice: &'static [u8] = b"slice";
+    assert_eq!(writer.submit_write(slice).wait().1, b"slice");
+    let (result, boxed) = reader.submit_read(vec![0; 14].into_boxed_slice()).wait();
+    assert_eq!((result.unwrap(), &*boxed), (14, &b"textbytesslice"[..]));
+    drop(reader);
+    let (result, buffer) = writer.submit_write(vec![3; 5]).wait();
+    assert!(result.is_err());
+    assert_eq!(buffer, [3; 5], "also from a failure");
+}
+
+pub(crate) fn an_outcome_is_taken_once(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    writer.submit_write("once").wait().0.unwrap();
+    let mut op = reader.submit_read(vec![0; 4]);
+    assert!(op.wait_timeout(LONG).is_some());
+    assert!(op.is_complete());
+    op.cancel();
+    let twice = catch_unwind(AssertUnwindSafe(|| op.wait_timeout(LONG)));
+    assert!(twice.is_err(), "an outcome was handed out twice");
+}
+
+pub(crate) fn many_threads_many_operations(backend: Backend) {
+    const THREADS: usize = 6;
+    const EACH: usize = 300;
+    let (reader, writer) = backend.small_pipe();
+    let sum = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (reader, writer, sum) = (reader.try_clone().unwrap(), writer.try_clone().unwrap(), &sum);
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    writer.submit_write(record(thread * EACH + number).to_vec()).detach();
+                }
+            });
+            scope.spawn(move || {
+                for number in 0..EACH {
+                    let bytes = Way::ALL[number % 4].read(&reader, 4).unwrap();
+                    let record = u32::from_le_bytes(bytes.try_into().expect("a whole record"));
+                    sum.fetch_add(record as usize, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let all = THREADS * EACH;
+    assert_eq!(sum.into_inner(), all * (all - 1) / 2, "every record exactly once");
+}

@@ -1,0 +1,1 @@
+//! Handles and threads of this process.
