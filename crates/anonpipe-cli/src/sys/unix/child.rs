@@ -1,0 +1,81 @@
+//! A command as the leader of a process group.
+
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::Command;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+use crate::status;
+use crate::sys::Exit;
+
+pub(crate) struct Child {
+    child: std::process::Child,
+    /// Its process group; `None` once that is known to be empty, when its number may be somebody else's.
+    group: Option<Pid>,
+}
+
+impl Child {
+    pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
+        let child = command.process_group(0).spawn()?;
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        Ok(Self { child, group })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn try_wait(&mut self) -> io::Result<Option<Exit>> {
+        let status = self.child.try_wait()?;
+        Ok(status.map(|status| Exit { code: status.code(), signal: status.signal() }))
+    }
+
+    /// Passes a signal on to the whole group.
+    pub(crate) fn signal(&mut self, number: i32) {
+        // What arrives is one of the few that `Watch` registered, all of which have names.
+        if let Some(signal) = Signal::from_named_raw(number) {
+            self.send(signal);
+        }
+    }
+
+    /// Asks the whole group to end.
+    pub(crate) fn terminate(&mut self) {
+        self.send(Signal::TERM);
+        // One that is stopped does not notice before it goes on.
+        self.send(Signal::CONT);
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.send(Signal::KILL);
+    }
+
+    fn send(&mut self, signal: Signal) {
+        if let Some(group) = self.group
+            && kill_process_group(group, signal) == Err(Errno::SRCH)
+        {
+            self.group = None;
+        }
+    }
+
+    /// Whether anything of the group is left, the child included until [`try_wait`](Self::try_wait) has seen its end.
+    pub(crate) fn has_group(&mut self) -> bool {
+        if self.group.is_some_and(|group| test_kill_process_group(group).is_err()) {
+            self.group = None;
+        }
+        self.group.is_some()
+    }
+}
+
+/// The exit status for a command that could not be started, as shells have it.
+pub(crate) fn spawn_status(program: &Path, error: &io::Error) -> i32 {
+    // What is given as a path and exists has an interpreter that does not.
+    let is_there = program.components().count() > 1 && program.exists();
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if !is_there => status::NOT_FOUND,
+        io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock => status::FAILED,
+        _ => status::NOT_EXECUTABLE,
+    }
+}
