@@ -166,8 +166,8 @@ fn race(backend: Backend, mut attempt: impl FnMut(&Reader<Overlapped>, &mut Rand
                 let chunk = (1 + random.below(300)).min(TOTAL - position);
                 Way::ALL[random.below(4)].write(&writer, &pattern::bytes(position, chunk)).unwrap();
                 position += chunk;
-                if random.below(8) == 0 {
-                    thread::sleep(Duration::from_micros(random.below(300) as u64));
+                if random.below(2) == 0 {
+                    thread::sleep(Duration::from_micros(random.below(1500) as u64));
                 }
             }
         });
@@ -208,7 +208,7 @@ pub(crate) fn cancels_racing_with_data_lose_nothing(backend: Backend) {
 pub(crate) fn timeouts_racing_with_data_lose_nothing(backend: Backend) {
     race(backend, |reader, random| {
         let mut buffer = vec![0; 1 + random.below(500)];
-        match reader.read_timeout(&mut buffer, Duration::from_micros(random.below(60) as u64)) {
+        match reader.read_timeout(&mut buffer, Duration::from_micros(random.below(1200) as u64)) {
             Err(error) if error.kind() == ErrorKind::TimedOut => None,
             result => {
                 buffer.truncate(result.unwrap());

@@ -16,10 +16,14 @@ mod ways;
 
 mod bytes;
 mod cancel;
+mod conversion;
 mod creation;
 mod drops;
 mod eof;
 mod operations;
+mod resources;
+#[cfg(unix)]
+mod unix_only;
 
 use backend::Backend;
 
@@ -127,5 +131,32 @@ run_everywhere! {
         the_last_reading_half_cancels,
         dropping_in_flight_in_every_order,
         dropped_operations_racing_with_data_keep_the_order,
+    }
+    conversion shared {
+        there_and_back_again,
+        refused_with_operations_in_flight,
+        refused_while_clones_live,
+        after_operations_that_are_complete,
+        adopting_tells_the_mode,
+        adopting_refuses_the_wrong_direction,
+        adopts_the_systems_own_pipe,
+        what_is_no_pipe_is_refused,
+        halves_of_different_ends_do_not_join,
+        operations_survive_split_and_unsplit,
+        clones_of_blocking_ends_are_private,
+    }
+    resources alone {
+        ten_thousand_pairs_leave_nothing,
+        what_was_in_flight_leaves_nothing,
+        sixty_four_pairs_from_eight_threads,
+        no_thread_before_the_first_operation_and_one_after_a_thousand,
+        blocking_calls_make_no_thread,
+    }
+    #[cfg(unix)]
+    unix_only alone {
+        writing_to_nobody_raises_no_signal,
+        a_pending_signal_stays_pending,
+        failing_half_way_leaks_nothing,
+        operations_without_descriptors_fail_and_recover,
     }
 }

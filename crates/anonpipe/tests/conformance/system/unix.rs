@@ -32,3 +32,88 @@ pub(crate) trait HasHandle: AsFd {
 }
 
 impl<T: AsFd> HasHandle for T {}
+
+/// How many descriptors this process has.
+pub(crate) fn handles() -> usize {
+    let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    // One of them is that of the folder.
+    std::fs::read_dir(folder).expect("the list of descriptors").count() - 1
+}
+
+/// How many threads this process has.
+#[cfg(target_os = "linux")]
+pub(crate) fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").expect("the list of threads").count()
+}
+
+/// Other systems have no portable way to tell: the number of lines that ps prints for this process, less its heading.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn threads() -> usize {
+    let flag = if cfg!(target_vendor = "apple") { "-M" } else { "-H" };
+    let process = std::process::id().to_string();
+    let output = std::process::Command::new("ps").args([flag, "-p", &process]).output().expect("ps");
+    String::from_utf8_lossy(&output.stdout).lines().count() - 1
+}
+
+/// Lets `SIGPIPE` kill, as it does in programs that are not written in Rust.
+pub(crate) fn default_sigpipe() {
+    // SAFETY: no handler is installed, only the default action restored.
+    let old = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+    assert_ne!(old, libc::SIG_ERR, "signal");
+}
+
+fn only_sigpipe() -> libc::sigset_t {
+    let mut set = std::mem::MaybeUninit::uninit();
+    // SAFETY: it initialises the set it is given.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: initialised on the line above.
+    unsafe { libc::sigaddset(set.as_mut_ptr(), libc::SIGPIPE) };
+    // SAFETY: as above.
+    unsafe { set.assume_init() }
+}
+
+/// Has a `SIGPIPE` wait for this thread.
+pub(crate) fn raise_sigpipe_blocked() {
+    let set = only_sigpipe();
+    // SAFETY: the set is initialised; the old mask is not asked for.
+    let done = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+    assert_eq!(done, 0, "pthread_sigmask");
+    // SAFETY: the signal is blocked in this thread, which is the one that gets it.
+    assert_eq!(unsafe { libc::raise(libc::SIGPIPE) }, 0, "raise");
+}
+
+/// Whether a `SIGPIPE` waits for this thread or for the process.
+pub(crate) fn is_sigpipe_pending() -> bool {
+    let mut set = only_sigpipe();
+    // SAFETY: the set is writable.
+    assert_eq!(unsafe { libc::sigpending(&raw mut set) }, 0, "sigpending");
+    // SAFETY: filled by the call above.
+    unsafe { libc::sigismember(&raw const set, libc::SIGPIPE) == 1 }
+}
+
+/// While it lives, this process gets no more descriptors than a few.
+pub(crate) struct NoMoreDescriptors(libc::rlimit);
+
+impl NoMoreDescriptors {
+    /// Leaves room for `spare` more. In a process without gaps between its descriptors.
+    pub(crate) fn but(spare: usize) -> Self {
+        let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the struct is writable.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut old) }, 0, "getrlimit");
+        let next = std::fs::File::open("/dev/null").expect("a descriptor").number();
+        let current = libc::rlim_t::try_from(next + spare).expect("a small number");
+        set_limit(&libc::rlimit { rlim_cur: current, ..old });
+        Self(old)
+    }
+}
+
+impl Drop for NoMoreDescriptors {
+    fn drop(&mut self) {
+        set_limit(&self.0);
+    }
+}
+
+fn set_limit(limit: &libc::rlimit) {
+    // SAFETY: the struct is initialised.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) }, 0, "setrlimit");
+}

@@ -1,0 +1,93 @@
+//! What only Unix has: a signal for writers without a reader, and a limit on descriptors. Each rule has a process of its own.
+
+use std::io::{ErrorKind, Read, Write};
+use std::thread;
+use std::time::Duration;
+
+use anonpipe::End;
+
+use crate::Backend;
+use crate::harness::MOMENT;
+use crate::system::{NoMoreDescriptors, default_sigpipe, handles, is_sigpipe_pending, raise_sigpipe_blocked};
+use crate::ways::{LONG, Way, kind};
+
+/// As a C program has it: a signal that kills. It must neither come nor stay pending.
+pub(crate) fn writing_to_nobody_raises_no_signal(backend: Backend) {
+    default_sigpipe();
+    for way in Way::ALL {
+        let (reader, writer) = backend.pipe();
+        drop(reader);
+        assert_eq!(kind(way.write(&writer, b"x")), ErrorKind::BrokenPipe, "{way:?}");
+        assert!(!is_sigpipe_pending(), "{way:?}");
+        // Pending writes, which the driver finds broken.
+        let (reader, writer) = backend.small_pipe();
+        thread::scope(|scope| {
+            let write = scope.spawn(|| way.write(&writer, &[0; 300_000]));
+            thread::sleep(MOMENT);
+            drop(reader);
+            assert_eq!(kind(write.join().unwrap()), ErrorKind::BrokenPipe, "{way:?}");
+        });
+        assert!(!is_sigpipe_pending(), "{way:?}");
+        let (ours, theirs) = backend.duplex();
+        let (_reader, writer) = ours.split();
+        drop(theirs);
+        assert_eq!(kind(way.write(&writer, b"x")), ErrorKind::BrokenPipe, "{way:?}: a socket");
+    }
+    let (reader, mut writer) = backend.options().client(End::blocking()).inbound().unwrap();
+    drop(reader);
+    assert_eq!(kind(writer.write(b"x")), ErrorKind::BrokenPipe);
+    assert!(!is_sigpipe_pending());
+    let (ours, mut theirs) = backend.options().client(End::blocking()).duplex().unwrap();
+    drop(ours);
+    assert_eq!(kind(theirs.write(b"x")), ErrorKind::BrokenPipe);
+    assert!(!is_sigpipe_pending());
+}
+
+/// A signal that was pending before is somebody's, and stays.
+pub(crate) fn a_pending_signal_stays_pending(backend: Backend) {
+    default_sigpipe();
+    raise_sigpipe_blocked();
+    assert!(is_sigpipe_pending());
+    let (reader, mut writer) = backend.options().client(End::blocking()).inbound().unwrap();
+    drop(reader);
+    assert_eq!(kind(writer.write(b"x")), ErrorKind::BrokenPipe);
+    assert!(is_sigpipe_pending(), "it was not ours to take");
+}
+
+pub(crate) fn failing_half_way_leaks_nothing(backend: Backend) {
+    let before = handles();
+    for spare in 0..4 {
+        let limit = NoMoreDescriptors::but(spare);
+        for _ in 0..3 {
+            let pairs = (backend.options().inbound(), backend.options().duplex());
+            let made = usize::from(pairs.0.is_ok()) + usize::from(pairs.1.is_ok());
+            assert_eq!(made, spare / 2, "{spare} descriptors were left");
+            let blocking = backend.options().client(End::blocking().inheritable(true)).outbound();
+            assert!(blocking.is_err() || spare >= 2);
+            if let Err(error) = blocking {
+                assert!(error.to_string().contains("create a pipe"), "{error}");
+            }
+        }
+        drop(limit);
+        assert_eq!(handles(), before, "{spare} descriptors were left");
+    }
+}
+
+/// Without descriptors for the driver or for waiting, operations fail with their buffers; later they work.
+pub(crate) fn operations_without_descriptors_fail_and_recover(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let limit = NoMoreDescriptors::but(0);
+    let (result, buffer) = reader.submit_read(vec![9; 10]).wait();
+    assert!(result.is_err(), "a driver made of nothing");
+    assert_eq!(buffer, [9; 10]);
+    assert!(reader.read_timeout(&mut [0; 4], MOMENT).is_err());
+    // What need not wait needs nothing.
+    assert_eq!((&writer).write(b"abc").unwrap(), 3);
+    assert_eq!((&reader).read(&mut [0; 2]).unwrap(), 2);
+    drop(limit);
+    assert_eq!(reader.submit_read(vec![0; 10]).wait().0.unwrap(), 1);
+    let mut op = reader.submit_read(vec![0; 10]);
+    assert!(op.wait_timeout(Duration::from_millis(1)).is_none());
+    (&writer).write_all(b"again").unwrap();
+    assert_eq!(op.wait_timeout(LONG).expect("driven").0.unwrap(), 5);
+}
