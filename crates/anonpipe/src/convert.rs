@@ -50,9 +50,7 @@ macro_rules! conversions {
             /// # Errors
             ///
             /// The handle comes back, with why it is not what it would have to be.
-            pub fn adopt(
-                pipe: OwnedPipe,
-            ) -> Result<Adopted<Self, $end<Blocking>>, ConversionError<OwnedPipe>> {
+            pub fn adopt(pipe: OwnedPipe) -> Result<Adopted<Self, $end<Blocking>>, ConversionError<OwnedPipe>> {
                 adopt(pipe, $access, |pipe, meta, mode| match mode {
                     IoMode::Overlapped => Adopted::Overlapped(Self::new(EndImpl::new(pipe, meta, $access))),
                     IoMode::Blocking => Adopted::Blocking($end::new(EndImpl::new(pipe, meta, $access))),

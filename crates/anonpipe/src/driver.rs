@@ -4,7 +4,6 @@
 //! by the first operation that has to wait for the system; programs that only block or only make pairs have neither.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,11 +34,9 @@ pub(crate) fn global() -> io::Result<&'static sys::Driver> {
 fn run(driver: &dyn Turn) {
     sys::prepare_driver_thread();
     loop {
-        // A completion runs the wakers of strangers, and one that panics is not a reason to leave everybody else waiting.
-        match catch_unwind(AssertUnwindSafe(|| driver.turn(None))) {
-            Ok(Ok(())) | Err(_) => {}
-            // Out of memory, at worst. The notifications are not lost by that, so ask again, but do not spin.
-            Ok(Err(_)) => std::thread::sleep(Duration::from_millis(10)),
+        // Out of memory, at worst. The notifications are not lost by that, so ask again, but do not spin.
+        if driver.turn(None).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 }

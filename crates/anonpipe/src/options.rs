@@ -203,15 +203,17 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
 const MAX_CAPACITY: usize = if cfg!(windows) { u32::MAX as usize } else { i32::MAX as usize };
 
 fn checked_capacity(capacity: Option<usize>) -> io::Result<Option<u32>> {
-    let refuse = |why: String| {
-        Failure::refused(io::ErrorKind::InvalidInput, why).into_io("create a pipe", None)
-    };
+    let refuse = |why: String| Failure::refused(io::ErrorKind::InvalidInput, why).into_io("create a pipe", None);
     match capacity {
         None => Ok(None),
-        Some(0) => Err(refuse("a capacity of 0 bytes would make every write wait for its reader; use 1 or more".into())),
+        Some(0) => {
+            Err(refuse("a capacity of 0 bytes would make every write wait for its reader; use 1 or more".into()))
+        }
         Some(bytes) => match u32::try_from(bytes) {
             Ok(fits) if bytes <= MAX_CAPACITY => Ok(Some(fits)),
-            _ => Err(refuse(format!("a capacity of {bytes} bytes is more than this system can express ({MAX_CAPACITY})"))),
+            _ => Err(refuse(format!(
+                "a capacity of {bytes} bytes is more than this system can express ({MAX_CAPACITY})"
+            ))),
         },
     }
 }

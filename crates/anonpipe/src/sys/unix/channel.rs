@@ -390,7 +390,8 @@ impl Channel {
         let watched = if head { &mut fds[..] } else { &mut fds[..1] };
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let timeout = left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i32::MAX.into(), tv_nsec: 0 }));
+            let timeout =
+                left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i32::MAX.into(), tv_nsec: 0 }));
             match poll(watched, timeout.as_ref()) {
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error),

@@ -1,0 +1,366 @@
+//! An overlapped end: its handle, and what is in flight on it.
+//!
+//! The kernel has the queue: first in, first out, a direction. Ours only says what is in it, so that an operation and its
+//! buffer live until their completion was observed, and a packet is matched with an operation without trusting its pointer.
+
+use std::cell::UnsafeCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, GetLastError, NTSTATUS, STATUS_PENDING};
+use windows_sys::Win32::Storage::FileSystem::{ReadFile, WriteFile};
+use windows_sys::Win32::System::IO::{CancelIoEx, OVERLAPPED};
+
+use super::binding::{Binding, Route};
+use super::event::Event;
+use super::foreign::Wait;
+use super::transfer::{clamp, first, first_mut, outcome};
+use crate::error::Failure;
+use crate::op::{Flow, Header, InFlight, Outcome};
+
+/// The `OVERLAPPED` of one operation. The kernel writes to it until the completion.
+#[derive(Default)]
+pub(crate) struct Slot(UnsafeCell<OVERLAPPED>);
+
+// SAFETY: only its address is taken outside the kernel while the operation is in flight; its fields are read by whoever
+// observed the completion and took the operation out of its queue, under the queue's lock.
+unsafe impl Send for Slot {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Slot {}
+
+impl Slot {
+    fn overlapped(&self) -> *mut OVERLAPPED {
+        self.0.get()
+    }
+}
+
+pub(crate) struct Channel {
+    binding: Mutex<Binding>,
+    reads: Mutex<VecDeque<Entry>>,
+    writes: Mutex<VecDeque<Entry>>,
+    handle: OwnedHandle,
+}
+
+enum Entry {
+    /// An operation owns the channel it runs on: closing the handle under it would look like the peer's end of file.
+    Operation(Arc<dyn InFlight>, Arc<Channel>),
+    /// The address of the `OVERLAPPED` of a thread that blocks in `read` or `write`.
+    Thread(usize),
+}
+
+impl Entry {
+    fn is(&self, overlapped: *mut OVERLAPPED) -> bool {
+        self.overlapped() == overlapped
+    }
+
+    fn overlapped(&self) -> *mut OVERLAPPED {
+        match self {
+            Self::Operation(operation, _) => operation.header().slot.overlapped(),
+            Self::Thread(address) => ptr::without_provenance_mut(*address),
+        }
+    }
+}
+
+/// What became of issuing an operation.
+enum Issued {
+    Done(Outcome),
+    Pending,
+}
+
+impl Channel {
+    pub(crate) fn new(handle: OwnedHandle) -> Self {
+        Self { binding: Mutex::default(), reads: Mutex::default(), writes: Mutex::default(), handle }
+    }
+
+    pub(crate) fn pipe(&self) -> BorrowedHandle<'_> {
+        self.handle.as_handle()
+    }
+
+    fn binding(&self) -> MutexGuard<'_, Binding> {
+        self.binding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Unbinds the handle from our port.
+    pub(crate) fn release(&self) -> Result<(), Failure> {
+        self.binding().release(self.handle.as_handle())
+    }
+
+    pub(crate) fn into_pipe(self) -> OwnedHandle {
+        self.handle
+    }
+
+    fn queue(&self, flow: Flow) -> MutexGuard<'_, VecDeque<Entry>> {
+        let queue = match flow {
+            Flow::Read => &self.reads,
+            Flow::Write => &self.writes,
+        };
+        queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn in_flight(&self, flow: Flow) -> usize {
+        self.queue(flow).len()
+    }
+
+    /// Starts an operation on the calling thread.
+    pub(crate) fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight>) {
+        let header = operation.header();
+        let started = self.start(&operation);
+        if let Some(outcome) = started.unwrap_or_else(|failure| Some(Err(failure))) {
+            header.complete(outcome);
+        }
+    }
+
+    /// `None`: it is pending, and its completion will be observed.
+    fn start(self: &Arc<Self>, operation: &Arc<dyn InFlight>) -> Result<Option<Outcome>, Failure> {
+        let header = operation.header();
+        let length = checked_length(header)?;
+        let route = self.binding().route(self, self.handle.as_handle())?;
+        let event = match route {
+            Route::Port { .. } => None,
+            Route::Event => Some(Event::new()?),
+        };
+        // The packets of an operation that succeeds at once are skipped, or come all the same.
+        let packet_on_success = route == Route::Port { skips: false };
+        let overlapped = header.slot.overlapped();
+        let mut queue = self.queue(header.flow);
+        // In the queue before it is issued. The lock is held meanwhile, so that the queue's order is the kernel's, and nobody
+        // cancels what is not yet issued.
+        queue.push_back(Entry::Operation(Arc::clone(operation), Arc::clone(self)));
+        let hevent = event.as_ref().map_or(ptr::null_mut(), Event::without_packet);
+        // SAFETY: buffer and OVERLAPPED belong to the operation, of which the queue owns a share until the completion was
+        // observed. Nobody looks at the buffer before that.
+        let issued = unsafe { self.issue(header.flow, overlapped, hevent, header.data(), length, packet_on_success) };
+        match issued {
+            Issued::Done(outcome) => {
+                let entry = queue.pop_back();
+                drop(queue);
+                drop(entry);
+                Ok(Some(outcome))
+            }
+            Issued::Pending => {
+                drop(queue);
+                if let Some(event) = event {
+                    self.await_event(overlapped, event);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Has the thread pool wait for a pending operation's event.
+    fn await_event(self: &Arc<Self>, overlapped: *mut OVERLAPPED, event: Event) {
+        let wait = Arc::new(Wait::new(Arc::clone(self), overlapped, event));
+        if let Err((_, event)) = wait.register() {
+            // No memory, at worst. The operation must end before its event does.
+            self.cancel_raw(overlapped);
+            let _ = event.wait(None);
+            Self::on_completion(Arc::clone(self), overlapped);
+        }
+    }
+
+    /// Gives one operation to the kernel.
+    ///
+    /// # Safety
+    ///
+    /// `data` must be good for `length` bytes, and `overlapped` valid and unused; both must stay, untouched by anyone else,
+    /// until the completion was observed.
+    unsafe fn issue(
+        &self,
+        flow: Flow,
+        overlapped: *mut OVERLAPPED,
+        event: *mut std::ffi::c_void,
+        data: *mut u8,
+        length: u32,
+        packet_on_success: bool,
+    ) -> Issued {
+        let handle = self.handle.as_raw_handle();
+        loop {
+            // SAFETY: valid and unused, says the caller. Its offset fields stay zero, as pipes want them.
+            unsafe { overlapped.write(OVERLAPPED { hEvent: event, ..OVERLAPPED::default() }) };
+            let done = match flow {
+                // SAFETY: what must live lives until the completion, says the caller.
+                Flow::Read => unsafe { ReadFile(handle, data, length, ptr::null_mut(), overlapped) },
+                // SAFETY: as above.
+                Flow::Write => unsafe { WriteFile(handle, data, length, ptr::null_mut(), overlapped) },
+            };
+            if done == 0 {
+                // SAFETY: takes nothing, and cannot fail.
+                let error = unsafe { GetLastError() };
+                return match error {
+                    ERROR_IO_PENDING => Issued::Pending,
+                    _ => Issued::Done(failed_at_once(flow, error)),
+                };
+            }
+            if packet_on_success {
+                return Issued::Pending;
+            }
+            // SAFETY: it is complete, so the kernel is done with it.
+            let (status, count) = unsafe { result_of(overlapped) };
+            if let Some(outcome) = outcome(flow, status, count) {
+                return Issued::Done(outcome);
+            }
+        }
+    }
+
+    /// An operation with that `OVERLAPPED` is said to be complete: by a packet, or by its event.
+    ///
+    /// It may be a stranger's. Then nothing happens.
+    pub(super) fn on_completion(channel: Arc<Self>, overlapped: *mut OVERLAPPED) {
+        let Some((operation, owner, outcome)) = channel.take_completed(overlapped) else { return };
+        let Some(outcome) = outcome else {
+            // It read an empty message of a peer that writes messages. Its buffer is still empty: it goes on.
+            return owner.submit(operation);
+        };
+        // Whoever learns of the completion may want to take the handle out, and must be the last owner then.
+        drop(owner);
+        drop(channel);
+        operation.header().complete(outcome);
+    }
+
+    /// Takes an operation that is complete out of its queue.
+    #[expect(clippy::type_complexity, reason = "an entry's two parts, and the outcome")]
+    fn take_completed(&self, overlapped: *mut OVERLAPPED) -> Option<(Arc<dyn InFlight>, Arc<Self>, Option<Outcome>)> {
+        for flow in [Flow::Read, Flow::Write] {
+            let mut queue = self.queue(flow);
+            let Some(place) = queue.iter().position(|entry| entry.is(overlapped)) else { continue };
+            let Some(Entry::Operation(operation, _)) = queue.get(place) else { return None };
+            // SAFETY: it is the OVERLAPPED of an operation of ours, and the entry keeps it; the kernel writes the status last.
+            let (status, count) = unsafe { result_of(operation.header().slot.overlapped()) };
+            if status == STATUS_PENDING {
+                // Somebody else's packet, whose OVERLAPPED has the same address in another process.
+                return None;
+            }
+            if let Some(Entry::Operation(operation, owner)) = queue.remove(place) {
+                return Some((operation, owner, outcome(flow, status, count)));
+            }
+        }
+        None
+    }
+
+    /// Asks the kernel to end one operation. Whether it did is said by the completion.
+    pub(crate) fn cancel(&self, header: &Header) {
+        let overlapped = header.slot.overlapped();
+        let queue = self.queue(header.flow);
+        if queue.iter().any(|entry| entry.is(overlapped)) {
+            self.cancel_raw(overlapped);
+        }
+    }
+
+    /// Asks the kernel to end everything in one direction.
+    pub(crate) fn cancel_all(&self, flow: Flow) {
+        for entry in &*self.queue(flow) {
+            self.cancel_raw(entry.overlapped());
+        }
+    }
+
+    pub(crate) fn shutdown_write(&self) -> Result<(), Failure> {
+        super::shutdown_write(self.handle.as_handle())
+    }
+
+    fn cancel_raw(&self, overlapped: *mut OVERLAPPED) {
+        // "Not found" means that it is complete, or already cancelled.
+        // SAFETY: the kernel only compares the pointer with those of the operations in flight.
+        unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
+    }
+
+    /// Reads, blocking the caller until `deadline`.
+    pub(crate) fn read(&self, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> Outcome {
+        let buffer = first_mut(buffers);
+        self.block_on(Flow::Read, buffer.as_mut_ptr(), clamp(buffer.len()), deadline)
+    }
+
+    /// Writes, blocking the caller until `deadline`.
+    pub(crate) fn write(&self, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> Outcome {
+        let buffer = first(buffers);
+        self.block_on(Flow::Write, buffer.as_ptr().cast_mut(), clamp(buffer.len()), deadline)
+    }
+
+    /// Issues an operation with an event of this thread, and waits for it here: no port, no other thread.
+    ///
+    /// `data` is the caller's borrowed buffer; this returns when the kernel is done with it.
+    fn block_on(&self, flow: Flow, data: *mut u8, length: u32, deadline: Option<Instant>) -> Outcome {
+        let event = Event::of_this_thread()?;
+        let slot = Slot::default();
+        let overlapped = slot.overlapped();
+        loop {
+            let mut queue = self.queue(flow);
+            // SAFETY: the buffer is borrowed by the caller for the time of this call, and `slot` lives as long; the call ends
+            // only after the completion (see `wait_for`).
+            let issued = unsafe { self.issue(flow, overlapped, event.without_packet(), data, length, false) };
+            if let Issued::Done(outcome) = issued {
+                return outcome;
+            }
+            queue.push_back(Entry::Thread(overlapped.expose_provenance()));
+            drop(queue);
+            let timed_out = self.wait_for(&event, overlapped, deadline);
+            self.queue(flow).retain(|entry| !entry.is(overlapped));
+            // SAFETY: complete, says the event, so the kernel is done with it.
+            let (status, count) = unsafe { result_of(overlapped) };
+            match outcome(flow, status, count) {
+                Some(Err(Failure::Cancelled { transferred })) if timed_out => {
+                    return Err(Failure::TimedOut { transferred });
+                }
+                Some(outcome) => return outcome,
+                None => {}
+            }
+        }
+    }
+
+    /// Waits for the completion; cancels when the time is up, and waits for what became of that. Returns whether it was.
+    fn wait_for(&self, event: &Event, overlapped: *mut OVERLAPPED, deadline: Option<Instant>) -> bool {
+        match event.wait(deadline) {
+            Ok(true) => return false,
+            Ok(false) => {}
+            Err(error) => unwaitable(&error),
+        }
+        self.cancel_raw(overlapped);
+        if let Err(error) = event.wait(None) {
+            unwaitable(&error);
+        }
+        true
+    }
+}
+
+/// The kernel writes to this thread's stack until the event is set, and there is no way to wait for it: going on would be
+/// worse than ending. Seen only when somebody closes a handle that is not his.
+fn unwaitable(error: &io::Error) -> ! {
+    eprintln!("anonpipe: cannot wait for an operation in flight: {error}");
+    std::process::abort()
+}
+
+/// The status and the byte count.
+///
+/// # Safety
+///
+/// `overlapped` must be valid. The count means something if the status is not pending.
+unsafe fn result_of(overlapped: *mut OVERLAPPED) -> (NTSTATUS, usize) {
+    // SAFETY: valid, says the caller; volatile, because the kernel writes it behind the compiler's back.
+    let status = unsafe { (&raw const (*overlapped).Internal).read_volatile() };
+    // SAFETY: as above.
+    let count = unsafe { (&raw const (*overlapped).InternalHigh).read_volatile() };
+    // The status is 32 bits in a field of pointer size.
+    #[expect(clippy::cast_possible_truncation, reason = "an NTSTATUS in a wider field")]
+    (status as NTSTATUS, count)
+}
+
+/// An operation that failed when it was issued: no packet, and the event stays reset.
+fn failed_at_once(flow: Flow, error: u32) -> Outcome {
+    use windows_sys::Win32::Foundation::ERROR_BROKEN_PIPE;
+
+    match (flow, error) {
+        (Flow::Read, ERROR_BROKEN_PIPE) => Ok(0),
+        _ => Err(Failure::Os { error: io::Error::from_raw_os_error(error.cast_signed()), transferred: Some(0) }),
+    }
+}
+
+/// The length of a submitted operation. A longer one is refused rather than cut short.
+fn checked_length(header: &Header) -> Result<u32, Failure> {
+    u32::try_from(header.length()).map_err(|_| {
+        let why = format!("the buffer has {} bytes, and Windows takes at most {} at once", header.length(), u32::MAX);
+        Failure::refused(io::ErrorKind::InvalidInput, why)
+    })
+}

@@ -1,0 +1,96 @@
+//! The completion port.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use windows_sys::Win32::Foundation::{INVALID_HANDLE_VALUE, WAIT_TIMEOUT};
+use windows_sys::Win32::System::IO::{CreateIoCompletionPort, GetQueuedCompletionStatus};
+
+use super::channel::Channel;
+use super::event::milliseconds_until;
+use crate::driver::Turn;
+
+/// A completion port, and the channels that are bound to it.
+///
+/// A packet's key is looked up here, and its `OVERLAPPED` among the channel's operations in flight. Neither is ever followed
+/// as a pointer: a file object's binding goes with the handle to its next owner, in this process or in another, whose
+/// packets then arrive here as well.
+pub(crate) struct Driver {
+    port: OwnedHandle,
+    channels: Mutex<HashMap<usize, Weak<Channel>>>,
+    next_key: AtomicUsize,
+}
+
+impl Driver {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: makes a new port, bound to nothing.
+        let port = unsafe { CreateIoCompletionPort(INVALID_HANDLE_VALUE, ptr::null_mut(), 0, 1) };
+        if port.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the call succeeded, so the handle is new and ours.
+        let port = unsafe { OwnedHandle::from_raw_handle(port) };
+        Ok(Self { port, channels: Mutex::default(), next_key: AtomicUsize::new(1) })
+    }
+
+    fn channels(&self) -> MutexGuard<'_, HashMap<usize, Weak<Channel>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Binds a handle to the port: its packets lead to `channel` until the registration is dropped.
+    pub(super) fn bind(&'static self, channel: &Arc<Channel>, handle: BorrowedHandle<'_>) -> io::Result<Registration> {
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        self.channels().insert(key, Arc::downgrade(channel));
+        let registration = Registration { driver: self, key };
+        // SAFETY: two open handles.
+        let port = unsafe { CreateIoCompletionPort(handle.as_raw_handle(), self.port.as_raw_handle(), key, 0) };
+        if port.is_null() { Err(io::Error::last_os_error()) } else { Ok(registration) }
+    }
+}
+
+impl Turn for Driver {
+    fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let (mut count, mut key, mut overlapped) = (0, 0, ptr::null_mut());
+        // SAFETY: the port is open, and the outputs live on this stack.
+        let done = unsafe {
+            GetQueuedCompletionStatus(
+                self.port.as_raw_handle(),
+                &raw mut count,
+                &raw mut key,
+                &raw mut overlapped,
+                milliseconds_until(deadline),
+            )
+        };
+        if done == 0 && overlapped.is_null() {
+            let error = io::Error::last_os_error();
+            return if error.raw_os_error() == Some(WAIT_TIMEOUT.cast_signed()) { Ok(()) } else { Err(error) };
+        }
+        // A failed operation's packet too: its status is in the OVERLAPPED.
+        let channel = self.channels().get(&key).and_then(Weak::upgrade);
+        if let Some(channel) = channel {
+            Channel::on_completion(channel, overlapped);
+        }
+        Ok(())
+    }
+}
+
+/// A channel's place in the driver's table.
+pub(super) struct Registration {
+    driver: &'static Driver,
+    key: usize,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.driver.channels().remove(&self.key);
+    }
+}
+
+/// Nothing to prepare on Windows.
+pub(crate) fn prepare_driver_thread() {}

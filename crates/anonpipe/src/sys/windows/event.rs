@@ -1,0 +1,75 @@
+//! The event that a thread waits on for its own blocking operations.
+
+use std::cell::OnceCell;
+use std::io;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use windows_sys::Win32::Foundation::{HANDLE, WAIT_OBJECT_0, WAIT_TIMEOUT};
+use windows_sys::Win32::System::Threading::{CreateEventW, INFINITE, WaitForSingleObject};
+
+/// A manual-reset event; the system resets it when an operation with it begins.
+#[derive(Debug)]
+pub(super) struct Event(OwnedHandle);
+
+thread_local! {
+    static EVENT: OnceCell<Rc<Event>> = const { OnceCell::new() };
+}
+
+impl Event {
+    pub(super) fn new() -> io::Result<Self> {
+        // SAFETY: no attributes, no name.
+        let event = unsafe {
+            CreateEventW(ptr::null(), /* bManualReset */ 1, /* bInitialState */ 0, ptr::null())
+        };
+        if event.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the call succeeded, so the handle is new and ours.
+        Ok(Self(unsafe { OwnedHandle::from_raw_handle(event) }))
+    }
+
+    /// The calling thread's own. A thread blocks in one operation at a time, so one is enough.
+    pub(super) fn of_this_thread() -> io::Result<Rc<Self>> {
+        let event = EVENT.try_with(|event| match event.get() {
+            Some(event) => Ok(Rc::clone(event)),
+            None => Self::new().map(|new| Rc::clone(event.get_or_init(|| Rc::new(new)))),
+        });
+        // While the thread's locals are being destroyed, a new one each time.
+        event.unwrap_or_else(|_| Self::new().map(Rc::new))
+    }
+
+    pub(super) fn raw(&self) -> HANDLE {
+        self.0.as_raw_handle()
+    }
+
+    /// For an `OVERLAPPED`: the low bit keeps the operation's packet from a port that the handle is bound to
+    /// (*documented*, GetQueuedCompletionStatus).
+    pub(super) fn without_packet(&self) -> HANDLE {
+        self.raw().map_addr(|address| address | 1)
+    }
+
+    /// Waits until it is set. `Ok(false)`: `deadline` came first.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> io::Result<bool> {
+        loop {
+            // SAFETY: the event is open as long as `self`.
+            match unsafe { WaitForSingleObject(self.raw(), milliseconds_until(deadline)) } {
+                WAIT_OBJECT_0 => return Ok(true),
+                WAIT_TIMEOUT if deadline.is_some_and(|deadline| deadline <= Instant::now()) => return Ok(false),
+                // The longest time that can be expressed is over, or the clocks differ by a tick.
+                WAIT_TIMEOUT => {}
+                _ => return Err(io::Error::last_os_error()),
+            }
+        }
+    }
+}
+
+/// For the system's waits: rounded up, so that nobody wakes before the deadline, and capped below "for ever".
+pub(super) fn milliseconds_until(deadline: Option<Instant>) -> u32 {
+    deadline.map_or(INFINITE, |deadline| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        u32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(INFINITE).min(INFINITE - 1)
+    })
+}

@@ -1,0 +1,159 @@
+//! The fallback: a pair with a name, which nobody can guess, and which admits nobody else.
+
+use std::io;
+use std::os::windows::io::{AsRawHandle, OwnedHandle};
+
+use windows_sys::Wdk::Storage::FileSystem::FILE_PIPE_REJECT_REMOTE_CLIENTS;
+use windows_sys::Win32::Foundation::{
+    STATUS_ACCESS_DENIED, STATUS_INSTANCE_NOT_AVAILABLE, STATUS_OBJECT_NAME_COLLISION, STATUS_PIPE_NOT_AVAILABLE,
+};
+use windows_sys::Win32::Security::{SECURITY_QUALITY_OF_SERVICE, SECURITY_STATIC_TRACKING, SecurityAnonymous};
+use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, GetNamedPipeServerProcessId};
+use windows_sys::Win32::System::Threading::GetCurrentProcessId;
+
+use super::npfs::{Plan, open_client, server_parameters};
+use super::nt::{self, Object, Status};
+use super::security::{SecurityDescriptor, in_app_container};
+use crate::error::Failure;
+
+/// How many names are tried. Chance never needs a second one; somebody who interferes shall not keep us busy for ever.
+const ATTEMPTS: u32 = 8;
+
+type Pair = (OwnedHandle, OwnedHandle);
+
+/// Why an attempt did not give a pair.
+enum Unsuccessful {
+    /// The name was taken, or somebody else was quicker to connect: try another one.
+    Contested(Failure),
+    Failed(Failure),
+}
+
+/// Makes a pair with a name of 128 random bits.
+pub(super) fn create(plan: &Plan<'_>) -> Result<Pair, Failure> {
+    let users_own;
+    let descriptor = match plan.descriptor {
+        Some(descriptor) => descriptor,
+        None => {
+            users_own = SecurityDescriptor::current_user_only()?;
+            &users_own
+        }
+    };
+    let folder = if in_app_container()? { r"\??\pipe\LOCAL\" } else { r"\??\pipe\" };
+    with_fresh_names(folder, |name| attempt(plan, descriptor, name))
+}
+
+/// Calls `attempt` with one unguessable name after the other, a bounded number of times.
+fn with_fresh_names<T>(folder: &str, mut attempt: impl FnMut(&[u16]) -> Result<T, Unsuccessful>) -> Result<T, Failure> {
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| Failure::from(io::Error::other(error)))?;
+        let name: Vec<u16> = format!("{folder}anonpipe-{:032x}", u128::from_ne_bytes(random)).encode_utf16().collect();
+        match attempt(&name) {
+            Ok(made) => return Ok(made),
+            Err(Unsuccessful::Failed(failure)) => return Err(failure),
+            Err(Unsuccessful::Contested(failure)) => last = Some(failure),
+        }
+    }
+    Err(last.unwrap_or_else(|| Failure::refused(io::ErrorKind::Other, "no name was tried")))
+}
+
+fn attempt(plan: &Plan<'_>, descriptor: &SecurityDescriptor, name: &[u16]) -> Result<Pair, Unsuccessful> {
+    // STEP 1: the first and only instance of the name (FILE_CREATE fails on one that exists), closed to other machines.
+    let object =
+        Object { root: None, name, inheritable: plan.server.inheritable, descriptor: Some(descriptor), quality: None };
+    let parameters = server_parameters(plan, FILE_PIPE_REJECT_REMOTE_CLIENTS);
+    let server = nt::create_server(&object, &parameters).map_err(sort)?;
+    // STEP 2: the client. Should the name lead to somebody else's server after all, it must not act in our name.
+    let quality = SECURITY_QUALITY_OF_SERVICE {
+        Length: u32::try_from(size_of::<SECURITY_QUALITY_OF_SERVICE>()).unwrap_or(0),
+        ImpersonationLevel: SecurityAnonymous,
+        ContextTrackingMode: u8::from(SECURITY_STATIC_TRACKING),
+        EffectiveOnly: true,
+    };
+    let client = open_client(plan, None, name, Some(&quality)).map_err(sort)?;
+    // STEP 3: each end's peer must be this process.
+    check_peers(&server, &client).map_err(Unsuccessful::Contested)?;
+    Ok((server, client))
+}
+
+/// A name that exists is refused with a collision or, by npfs's check of FILE_CREATE, with "access denied".
+fn sort(status: Status) -> Unsuccessful {
+    let failure = io::Error::from(status).into();
+    match status.0 {
+        STATUS_OBJECT_NAME_COLLISION
+        | STATUS_ACCESS_DENIED
+        | STATUS_PIPE_NOT_AVAILABLE
+        | STATUS_INSTANCE_NOT_AVAILABLE => Unsuccessful::Contested(failure),
+        _ => Unsuccessful::Failed(failure),
+    }
+}
+
+fn check_peers(server: &OwnedHandle, client: &OwnedHandle) -> Result<(), Failure> {
+    let (mut clients, mut servers) = (0, 0);
+    // SAFETY: an open handle, and somewhere to put the number.
+    if unsafe { GetNamedPipeClientProcessId(server.as_raw_handle(), &raw mut clients) } == 0 {
+        return Err(io::Error::last_os_error().into());
+    }
+    // SAFETY: as above.
+    if unsafe { GetNamedPipeServerProcessId(client.as_raw_handle(), &raw mut servers) } == 0 {
+        return Err(io::Error::last_os_error().into());
+    }
+    // SAFETY: takes nothing, and cannot fail.
+    let own = unsafe { GetCurrentProcessId() };
+    if (clients, servers) == (own, own) {
+        return Ok(());
+    }
+    let why = format!("another process is on the pipe (client {clients}, server {servers}, this is {own})");
+    Err(Failure::refused(io::ErrorKind::PermissionDenied, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use windows_sys::Win32::Foundation::{
+        STATUS_ACCESS_DENIED, STATUS_OBJECT_NAME_COLLISION, STATUS_TOO_MANY_OPENED_FILES,
+    };
+
+    use super::{ATTEMPTS, sort, with_fresh_names};
+    use crate::sys::windows::nt::Status;
+
+    #[test]
+    fn a_taken_name_is_not_tried_twice() {
+        let mut names = HashSet::new();
+        let mut left = 3;
+        let made = with_fresh_names(r"\??\pipe\", |name| {
+            assert!(names.insert(name.to_vec()), "a name was tried twice");
+            left -= 1;
+            if left == 0 { Ok(()) } else { Err(sort(Status(STATUS_OBJECT_NAME_COLLISION))) }
+        });
+        assert!(made.is_ok());
+        assert_eq!(names.len(), 3);
+        let random = String::from_utf16(names.iter().next().unwrap()).unwrap();
+        assert_eq!(random.len(), r"\??\pipe\anonpipe-".len() + 32, "128 bits in hexadecimal");
+    }
+
+    #[test]
+    fn the_attempts_are_bounded_and_the_last_error_is_kept() {
+        let mut attempts = 0;
+        let made = with_fresh_names(r"\??\pipe\", |_| {
+            attempts += 1;
+            Err::<(), _>(sort(Status(STATUS_ACCESS_DENIED)))
+        });
+        assert_eq!(attempts, ATTEMPTS);
+        let error = made.unwrap_err().into_io("create a pipe", None);
+        assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn other_errors_end_it_at_once() {
+        let mut attempts = 0;
+        let made = with_fresh_names(r"\??\pipe\", |_| {
+            attempts += 1;
+            Err::<(), _>(sort(Status(STATUS_TOO_MANY_OPENED_FILES)))
+        });
+        assert!(made.is_err());
+        assert_eq!(attempts, 1);
+    }
+}

@@ -1,0 +1,144 @@
+//! Security descriptors, and who the current user is.
+
+use std::ffi::c_void;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr;
+
+use windows_sys::Win32::Foundation::{ERROR_NO_TOKEN, LocalFree};
+use windows_sys::Win32::Security::Authorization::{
+    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
+};
+use windows_sys::Win32::Security::{
+    GetTokenInformation, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER, TokenIsAppContainer, TokenUser,
+};
+use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThread, OpenProcessToken, OpenThreadToken};
+
+use crate::error::Failure;
+
+/// Memory that the system allocated for us with `LocalAlloc`.
+#[derive(Debug)]
+struct Local(*mut c_void);
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from a call that hands over such memory, and this is its only owner.
+        unsafe { LocalFree(self.0) };
+    }
+}
+
+/// A security descriptor: who may open the pipe, and how. Made from its textual form, SDDL.
+#[derive(Debug)]
+pub(crate) struct SecurityDescriptor {
+    memory: Local,
+}
+
+// SAFETY: plain memory that nobody changes after it was made; any thread may read and free it.
+unsafe impl Send for SecurityDescriptor {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for SecurityDescriptor {}
+
+impl SecurityDescriptor {
+    /// Parses `sddl`, the security descriptor definition language; for example `D:P(A;;GA;;;OW)`.
+    pub(crate) fn from_sddl(sddl: &str) -> Result<Self, Failure> {
+        let wide: Vec<u16> = sddl.encode_utf16().chain([0]).collect();
+        let mut descriptor = ptr::null_mut();
+        // SAFETY: `wide` is terminated; the system stores a pointer to new memory in `descriptor`, whose size is not wanted.
+        let done = unsafe {
+            ConvertStringSecurityDescriptorToSecurityDescriptorW(
+                wide.as_ptr(),
+                SDDL_REVISION_1,
+                &raw mut descriptor,
+                ptr::null_mut(),
+            )
+        };
+        // The system reads up to the first null character, which would hide the rest of a bad string.
+        if done == 0 || sddl.contains('\0') {
+            let error = io::Error::last_os_error();
+            if done != 0 {
+                drop(Local(descriptor));
+            }
+            let why = format!("the security descriptor {sddl:?} is not valid SDDL: {error}");
+            return Err(Failure::refused(io::ErrorKind::InvalidInput, why));
+        }
+        Ok(Self { memory: Local(descriptor) })
+    }
+
+    /// A descriptor that admits the user on whose behalf the calling thread acts, and nobody else.
+    pub(super) fn current_user_only() -> Result<Self, Failure> {
+        let sid = user_sid(&effective_token()?)?;
+        Self::from_sddl(&format!("D:P(A;;GA;;;{sid})"))
+    }
+
+    pub(super) fn as_ptr(&self) -> *const c_void {
+        self.memory.0
+    }
+}
+
+/// The token that access checks use: the thread's, if it impersonates somebody, else the process's.
+fn effective_token() -> io::Result<OwnedHandle> {
+    let mut token = ptr::null_mut();
+    // SAFETY: pseudo handles are always valid, and `token` is writable.
+    let opened = unsafe { OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, 1, &raw mut token) };
+    if opened == 0 {
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(ERROR_NO_TOKEN.cast_signed()) {
+            return Err(error);
+        }
+        // SAFETY: as above.
+        if unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) } == 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    // SAFETY: one of the calls succeeded, so the handle is new and ours.
+    Ok(unsafe { OwnedHandle::from_raw_handle(token) })
+}
+
+/// Whether the process runs in an AppContainer, where a pipe's name must begin with `LOCAL\`.
+pub(super) fn in_app_container() -> io::Result<bool> {
+    let mut answer = 0_u32;
+    token_information(&effective_token()?, TokenIsAppContainer, ptr::from_mut(&mut answer).cast(), 4)?;
+    Ok(answer != 0)
+}
+
+/// The largest `TOKEN_USER`: the struct and a SID of 15 subauthorities.
+#[repr(C, align(8))]
+struct UserBuffer([u8; size_of::<TOKEN_USER>() + 68]);
+
+fn user_sid(token: &OwnedHandle) -> io::Result<String> {
+    let mut buffer = MaybeUninit::<UserBuffer>::zeroed();
+    let size = u32::try_from(size_of::<UserBuffer>()).unwrap_or(0);
+    token_information(token, TokenUser, buffer.as_mut_ptr().cast(), size)?;
+    // SAFETY: the call filled the buffer, which is aligned for it, with a `TOKEN_USER`.
+    let user = unsafe { &*buffer.as_ptr().cast::<TOKEN_USER>() };
+    let mut text = ptr::null_mut();
+    // SAFETY: the SID is inside `buffer`, which is alive; the system stores a pointer to new memory in `text`.
+    if unsafe { ConvertSidToStringSidW(user.User.Sid, &raw mut text) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let _free = Local(text.cast());
+    let mut wide = Vec::new();
+    for index in 0.. {
+        // SAFETY: `text` is a terminated string, and the loop ends at its terminator.
+        match unsafe { *text.add(index) } {
+            0 => break,
+            unit => wide.push(unit),
+        }
+    }
+    Ok(String::from_utf16_lossy(&wide))
+}
+
+fn token_information(
+    token: &OwnedHandle,
+    class: TOKEN_INFORMATION_CLASS,
+    buffer: *mut c_void,
+    size: u32,
+) -> io::Result<()> {
+    let mut needed = 0;
+    // SAFETY: both callers pass a buffer of `size` bytes on their stack.
+    if unsafe { GetTokenInformation(token.as_raw_handle(), class, buffer, size, &raw mut needed) } == 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
