@@ -159,6 +159,11 @@ impl OverlappedEnd {
         Self { channel: Arc::clone(&self.channel), owners: Arc::clone(&self.owners), meta: self.meta, access }
     }
 
+    #[cfg(all(test, windows))]
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     pub(crate) fn split(self) -> (Self, Self) {
         (self.another(Access::Read), self.another(Access::Write))
     }

@@ -112,7 +112,7 @@ impl Error {
 
     fn advice(&self) -> Option<&'static str> {
         match (self.kind(), self.action) {
-            (io::ErrorKind::BrokenPipe, _) => Some("the peer has closed its reading side: stop writing"),
+            (io::ErrorKind::BrokenPipe, "write") => Some("the peer has closed its reading side: stop writing"),
             (io::ErrorKind::PermissionDenied, "write") => Some("was the end opened for reading only?"),
             (io::ErrorKind::PermissionDenied, "read") => Some("was the end opened for writing only?"),
             _ => None,

@@ -21,6 +21,9 @@ use crate::sync::{Condvar, Mutex, lock};
 use crate::sys::{Channel, Slot};
 use crate::{ReadBuffer, WriteBuffer};
 
+#[cfg(all(test, loom))]
+mod interleavings;
+
 /// What became of an operation.
 pub(crate) type Outcome = Result<usize, Failure>;
 

@@ -22,6 +22,9 @@ use super::transfer::{clamp, first, first_mut, outcome};
 use crate::error::Failure;
 use crate::op::{Flow, Header, InFlight, Outcome};
 
+#[cfg(test)]
+mod strangers;
+
 /// The `OVERLAPPED` of one operation. The kernel writes to it until the completion.
 #[derive(Default)]
 pub(crate) struct Slot(UnsafeCell<OVERLAPPED>);

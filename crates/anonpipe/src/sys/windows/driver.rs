@@ -21,7 +21,7 @@ use crate::driver::Turn;
 /// as a pointer: a file object's binding goes with the handle to its next owner, in this process or in another, whose
 /// packets then arrive here as well.
 pub(crate) struct Driver {
-    port: OwnedHandle,
+    pub(super) port: OwnedHandle,
     channels: Mutex<HashMap<usize, Weak<Channel>>>,
     next_key: AtomicUsize,
 }

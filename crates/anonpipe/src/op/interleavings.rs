@@ -1,0 +1,207 @@
+//! Every interleaving of a completion with whoever waits, cancels or drops, explored by loom.
+//!
+//! The system is played by a thread that owns a share of the operation, as the queues do, fills the buffer and completes.
+//! Run with `scripts/test-interleavings`.
+
+use std::sync::Arc;
+use std::sync::Weak;
+use std::task::{Context, Wake, Waker};
+
+use loom::cell::UnsafeCell;
+use loom::sync::Mutex;
+use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::thread;
+
+use super::{Flow, InFlight, Op, OpCell, wait_any};
+use crate::error::Failure;
+use crate::info::EndName;
+
+/// A buffer in which loom sees who touches it when, and which counts its end.
+struct Buffer {
+    byte: Arc<UnsafeCell<u8>>,
+    freed: Arc<AtomicUsize>,
+}
+
+// SAFETY: only tests share it, and loom checks each access.
+#[allow(unsafe_code, reason = "loom's cell is not Send by itself")]
+unsafe impl Send for Buffer {}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // Freeing is an access: loom reports it if the system might still be writing.
+        self.byte.with_mut(|_| ());
+        self.freed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+struct Fixture {
+    cell: Arc<OpCell<Buffer>>,
+    byte: Arc<UnsafeCell<u8>>,
+    freed: Arc<AtomicUsize>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let byte = Arc::new(UnsafeCell::new(0));
+        let freed = Arc::new(AtomicUsize::new(0));
+        let buffer = Buffer { byte: Arc::clone(&byte), freed: Arc::clone(&freed) };
+        Self { cell: OpCell::new(Flow::Read, buffer, |_| (std::ptr::null_mut(), 1)), byte, freed }
+    }
+
+    fn op(&self) -> Op<Buffer> {
+        Op { cell: Some(Arc::clone(&self.cell)), channel: Weak::new(), end: EndName { role: None, direction: None } }
+    }
+
+    /// The system: writes to the buffer, then completes. It owns its share of the operation until then.
+    fn system(&self) -> impl FnOnce() + Send + 'static {
+        let operation = Arc::clone(&self.cell) as Arc<dyn InFlight>;
+        let byte = SendCell(Arc::clone(&self.byte));
+        move || {
+            byte.set(7);
+            operation.header().complete(Ok(1));
+        }
+    }
+}
+
+struct SendCell(Arc<UnsafeCell<u8>>);
+
+// SAFETY: as for `Buffer`.
+#[allow(unsafe_code, reason = "loom's cell is not Send by itself")]
+unsafe impl Send for SendCell {}
+
+impl SendCell {
+    fn set(&self, value: u8) {
+        // SAFETY: loom checks that nobody else accesses it meanwhile.
+        #[allow(unsafe_code, reason = "loom's cell gives pointers")]
+        self.0.with_mut(|byte| unsafe { *byte = value });
+    }
+}
+
+fn read(buffer: &Buffer) -> u8 {
+    // SAFETY: as in `SendCell::set`.
+    #[allow(unsafe_code, reason = "loom's cell gives pointers")]
+    buffer.byte.with(|byte| unsafe { *byte })
+}
+
+struct CountingWaker(AtomicUsize);
+
+impl Wake for CountingWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_wait_sees_what_the_system_wrote() {
+    loom::model(|| {
+        let fixture = Fixture::new();
+        let op = fixture.op();
+        let system = thread::spawn(fixture.system());
+        let (result, buffer) = op.wait();
+        assert_eq!(result.unwrap(), 1);
+        assert_eq!(read(&buffer), 7);
+        system.join().unwrap();
+    });
+}
+
+#[test]
+fn a_poll_is_ready_or_woken() {
+    loom::model(|| {
+        let fixture = Fixture::new();
+        let mut op = fixture.op();
+        let system = thread::spawn(fixture.system());
+        let counter = Arc::new(CountingWaker(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&counter));
+        let mut context = Context::from_waker(&waker);
+        let polled = std::future::Future::poll(std::pin::Pin::new(&mut op), &mut context);
+        system.join().unwrap();
+        let (result, buffer) = match polled {
+            std::task::Poll::Ready(output) => {
+                assert_eq!(counter.0.load(Ordering::SeqCst), 0, "nobody was waiting");
+                output
+            }
+            std::task::Poll::Pending => {
+                assert_eq!(counter.0.load(Ordering::SeqCst), 1, "a wake-up was lost");
+                op.wait()
+            }
+        };
+        assert_eq!((result.unwrap(), read(&buffer)), (1, 7));
+    });
+}
+
+#[test]
+fn a_dropped_operation_frees_its_buffer_once_and_not_early() {
+    loom::model(|| {
+        let fixture = Fixture::new();
+        let op = fixture.op();
+        let freed = Arc::clone(&fixture.freed);
+        let system = thread::spawn(fixture.system());
+        drop(fixture);
+        drop(op);
+        system.join().unwrap();
+        assert_eq!(freed.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn a_wait_with_a_deadline_that_has_passed_leaves_the_operation_whole() {
+    loom::model(|| {
+        let fixture = Fixture::new();
+        let mut op = fixture.op();
+        let system = thread::spawn(fixture.system());
+        let output = op.wait_timeout(std::time::Duration::ZERO);
+        let (result, buffer) = output.unwrap_or_else(|| op.wait());
+        assert_eq!((result.unwrap(), read(&buffer)), (1, 7));
+        system.join().unwrap();
+    });
+}
+
+/// Cancelling and completing both take the operation out of the queue; whoever gets it completes it.
+#[test]
+fn a_cancel_and_a_completion_give_one_outcome() {
+    loom::model(|| {
+        let fixture = Fixture::new();
+        let op = fixture.op();
+        let queue = Arc::new(Mutex::new(Some(Arc::clone(&fixture.cell) as Arc<dyn InFlight>)));
+        let driver = {
+            let queue = Arc::clone(&queue);
+            let byte = SendCell(Arc::clone(&fixture.byte));
+            thread::spawn(move || {
+                let mut queue = queue.lock().unwrap();
+                if let Some(operation) = queue.take() {
+                    byte.set(7);
+                    drop(queue);
+                    operation.header().complete(Ok(1));
+                }
+            })
+        };
+        let canceller = thread::spawn(move || {
+            let taken = queue.lock().unwrap().take();
+            if let Some(operation) = taken {
+                operation.header().complete(Err(Failure::Cancelled { transferred: Some(0) }));
+            }
+        });
+        let (result, buffer) = op.wait();
+        match result {
+            Ok(count) => assert_eq!((count, read(&buffer)), (1, 7)),
+            Err(error) => {
+                assert!(crate::Error::of(&error).unwrap().is_cancelled());
+                assert_eq!(read(&buffer), 0, "a cancelled read took something");
+            }
+        }
+        driver.join().unwrap();
+        canceller.join().unwrap();
+    });
+}
+
+#[test]
+fn the_first_of_several_is_found() {
+    loom::model(|| {
+        let (quiet, busy) = (Fixture::new(), Fixture::new());
+        let (never, soon) = (quiet.op(), busy.op());
+        let system = thread::spawn(busy.system());
+        assert_eq!(wait_any(&[&never, &soon], None), Some(1));
+        assert_eq!(soon.wait().0.unwrap(), 1);
+        system.join().unwrap();
+    });
+}
