@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid};
 
 use crate::status;
 use crate::sys::Exit;
@@ -43,6 +43,7 @@ impl Child {
 
     /// Asks the whole group to end.
     pub(crate) fn terminate(&mut self) {
+        adopt_orphans();
         self.send(Signal::TERM);
         // One that is stopped does not notice before it goes on.
         self.send(Signal::CONT);
@@ -60,14 +61,29 @@ impl Child {
         }
     }
 
-    /// Whether anything of the group is left, the child included until [`try_wait`](Self::try_wait) has seen its end.
+    /// Whether anything of the group is left. To be asked only after [`try_wait`](Self::try_wait) has seen the child's end.
     pub(crate) fn has_group(&mut self) -> bool {
-        if self.group.is_some_and(|group| test_kill_process_group(group).is_err()) {
-            self.group = None;
+        if let Some(group) = self.group {
+            // Those that became ours and have ended.
+            while let Ok(Some(_)) = waitpgid(group, WaitOptions::NOHANG) {}
+            if test_kill_process_group(group).is_err() {
+                self.group = None;
+            }
         }
         self.group.is_some()
     }
 }
+
+/// Makes what loses its parent from now on a child of ours. A process that has ended belongs to its group until its parent has
+/// taken note, and a container's first process may never do that.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn adopt_orphans() {
+    // Whatever the number, it means "yes". Where it is refused, the group lasts a little longer.
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn adopt_orphans() {}
 
 /// The exit status for a command that could not be started, as shells have it.
 pub(crate) fn spawn_status(program: &Path, error: &io::Error) -> i32 {

@@ -1,0 +1,128 @@
+//! What the tests run where no program of the system's behaves the same everywhere: `child ACTION [ARGUMENT]`.
+
+use std::env;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::process::{Command, ExitCode, exit};
+use std::thread;
+use std::time::Duration;
+
+fn main() -> io::Result<ExitCode> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let argument = |index: usize| arguments.get(index).map_or("", String::as_str);
+    match argument(0) {
+        "cat" => cat()?,
+        "emit" => emit(number(argument(1)))?,
+        "emit-then-cat" => {
+            emit(number(argument(1)))?;
+            cat()?;
+        }
+        "flood" => flood(argument(1))?,
+        "close-stdin" => {
+            drop_stdin();
+            println!("closed");
+            thread::sleep(Duration::from_millis(300));
+        }
+        "close-stdout" => {
+            println!("last words");
+            drop_stdout();
+            thread::sleep(Duration::from_millis(300));
+            eprintln!("still here");
+        }
+        "hold" => {
+            // Inherits all three streams.
+            Command::new(env::current_exe()?).args(["sleep", argument(1)]).spawn()?;
+            println!("gone");
+        }
+        "sleep" => thread::sleep(Duration::from_millis(number(argument(1)))),
+        // Appends to a file every 50 ms, so that the test sees whether it lives.
+        "live" => live(argument(1))?,
+        "start-live" => {
+            Command::new(env::current_exe()?).args(["live", argument(1)]).spawn()?;
+            thread::sleep(Duration::from_secs(60));
+        }
+        "first-line" => {
+            let mut line = String::new();
+            io::stdin().read_line(&mut line)?;
+            print!("{line}");
+        }
+        "exit" => exit(argument(1).parse().unwrap_or(99)),
+        "both" => {
+            print!("to stdout");
+            eprint!("to stderr");
+        }
+        other => {
+            eprintln!("unknown action '{other}'");
+            return Ok(ExitCode::from(99));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or(0)
+}
+
+fn cat() -> io::Result<()> {
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    let mut buffer = vec![0; 10_000];
+    loop {
+        let count = input.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        output.write_all(&buffer[..count])?;
+        output.flush()?;
+    }
+}
+
+fn emit(count: u64) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    io::copy(&mut io::repeat(b'x').take(count), &mut output)?;
+    output.flush()
+}
+
+/// Writes for ever, and notes in a file how much.
+fn flood(file: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    for count in 1_u64.. {
+        output.write_all(&[b'\n'; 1024])?;
+        fs::write(file, (count * 1024).to_string())?;
+    }
+    Ok(())
+}
+
+fn live(file: &str) -> io::Result<()> {
+    loop {
+        fs::OpenOptions::new().append(true).create(true).open(file)?.write_all(b".")?;
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[cfg(unix)]
+fn drop_stdin() {
+    use std::os::fd::FromRawFd;
+    // SAFETY: descriptor 0 is open, and nobody in this program uses it afterwards.
+    drop(unsafe { std::os::fd::OwnedFd::from_raw_fd(0) });
+}
+
+#[cfg(unix)]
+fn drop_stdout() {
+    use std::os::fd::FromRawFd;
+    // SAFETY: descriptor 1 is open, and nobody in this program uses it afterwards.
+    drop(unsafe { std::os::fd::OwnedFd::from_raw_fd(1) });
+}
+
+#[cfg(windows)]
+fn drop_stdin() {
+    use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+    // SAFETY: the handle is open, and nobody in this program uses it afterwards.
+    drop(unsafe { OwnedHandle::from_raw_handle(io::stdin().as_raw_handle()) });
+}
+
+#[cfg(windows)]
+fn drop_stdout() {
+    use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+    // SAFETY: the handle is open, and nobody in this program uses it afterwards.
+    drop(unsafe { OwnedHandle::from_raw_handle(io::stdout().as_raw_handle()) });
+}

@@ -1,0 +1,277 @@
+//! How a run ends: with the command, by the clock, by a signal, or because nobody reads any more.
+mod common;
+
+use std::io::Read;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use common::*;
+
+#[test]
+fn what_the_command_left_behind_is_waited_for() {
+    let finished = finish(run_child(&[], &["hold", "600"]), "");
+    assert_eq!((finished.status, finished.text().as_str()), (0, "gone\n"));
+    finished.assert_took(600, 2000);
+}
+
+#[test]
+fn the_wait_for_what_the_command_left_behind_is_limited() {
+    let finished = finish_holding(&[], 2500);
+    finished.assert_took(2000, 2500);
+    finish_holding(&["--linger", "0.3"], 2500).assert_took(300, 2000);
+    finish_holding(&["--linger", "0"], 2500).assert_took(0, 1500);
+}
+
+#[track_caller]
+fn finish_holding(options: &[&str], milliseconds: u64) -> Finished {
+    let finished = finish(run_child(options, &["hold", &milliseconds.to_string()]), "");
+    assert_eq!((finished.status, finished.text().as_str()), (0, "gone\n"));
+    finished
+}
+
+/// The limit is for data that may never come, not for a reader who takes his time.
+#[test]
+fn a_slow_reader_misses_nothing() {
+    let mut running = Running::start(run_child(&["--linger", "100ms"], &["emit", "500000"]));
+    thread::sleep(Duration::from_millis(800));
+    let mut stdout = running.child.stdout.take().expect("piped");
+    let mut bytes = Vec::new();
+    stdout.read_to_end(&mut bytes).expect("readable");
+    assert_eq!((running.wait(), bytes.len()), (0, 500_000));
+}
+
+#[test]
+fn the_time_is_up() {
+    let finished = finish(run_child(&["--timeout", "300ms"], &["sleep", "60000"]), "");
+    assert_eq!((finished.status, finished.stderr.as_str()), (124, ""));
+    finished.assert_took(300, 1500);
+}
+
+#[test]
+fn a_command_in_time_is_not_disturbed() {
+    for options in [["--timeout", "20"], ["--timeout", "0"]] {
+        let finished = finish(run_child(&options, &["exit", "7"]), "");
+        assert_eq!(finished.status, 7);
+        finished.assert_took(0, 5000);
+    }
+}
+
+/// The grandchild writes to a file every 50 ms, until it is ended.
+#[test]
+fn a_timeout_ends_what_the_command_started() {
+    let file = scratch("alive");
+    let finished = finish(run_child(&["--timeout", "1"], &["start-live", &file.to_string_lossy()]), "");
+    assert_eq!(finished.status, 124);
+    let length = contents(&file).len();
+    assert!(length > 0, "the grandchild never lived");
+    thread::sleep(Duration::from_millis(400));
+    assert_eq!(contents(&file).len(), length, "the grandchild lives on");
+}
+
+#[test]
+fn a_timeout_comes_after_the_command_too() {
+    let finished = finish(run_child(&["--timeout", "1", "--linger", "20"], &["hold", "60000"]), "");
+    assert_eq!((finished.status, finished.text().as_str()), (124, "gone\n"));
+    finished.assert_took(1000, 2500);
+}
+
+#[test]
+fn an_output_that_nobody_reads_does_not_delay_the_timeout() {
+    let mut running = Running::start(run_child(&["--timeout", "1"], &["emit", "100000000"]));
+    assert_eq!(running.wait(), 124);
+    assert!(running.elapsed() < Duration::from_millis(2500), "it took {:?}", running.elapsed());
+}
+
+/// The command is gone, and only our own output is left to wait for.
+#[test]
+fn an_output_that_nobody_reads_does_not_delay_the_timeout_afterwards() {
+    let mut running = Running::start(run_child(&["--timeout", "1"], &["emit", "200000"]));
+    assert_eq!(running.wait(), 124);
+    assert!(running.elapsed() < Duration::from_millis(2500), "it took {:?}", running.elapsed());
+}
+
+#[test]
+fn a_reader_who_has_gone_ends_it_quietly() {
+    for options in [&[][..], &["--json"]] {
+        let mut running = Running::start(run_child(options, &["emit", "100000000000"]));
+        let mut first = [0; 100];
+        running.child.stdout.take().expect("piped").read_exact(&mut first).expect("it writes");
+        let finished = running.finish();
+        assert_eq!((finished.status, finished.stderr.as_str()), (141, ""));
+        finished.assert_took(0, 1500);
+    }
+}
+
+#[test]
+fn the_run_ends_while_our_input_is_open() {
+    let mut command = run_child(&[], &["exit", "4"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it starts");
+    let keep = child.stdin.take();
+    eventually("the end", || child.try_wait().expect("ours").is_some());
+    assert_eq!(child.wait().expect("ours").code(), Some(4));
+    drop(keep);
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::*;
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::io::Write;
+
+    /// Sends a signal to the command under test, and to nobody else.
+    fn signal(running: &Running, signal: Signal) {
+        let pid = i32::try_from(running.child.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(pid, signal).expect("it lives");
+    }
+
+    /// Starts a script, and waits until it says "ready".
+    fn start_ready(options: &[&str], script: &str) -> Running {
+        let mut running = Running::start(run_sh(options, script));
+        let mut ready = [0; 6];
+        running.child.stdout.as_mut().expect("piped").read_exact(&mut ready).expect("it is ready");
+        assert_eq!(&ready, b"ready\n");
+        running
+    }
+
+    #[test]
+    fn a_signal_is_told_as_shells_do() {
+        for (name, number) in [("TERM", 15), ("KILL", 9), ("INT", 2)] {
+            assert_eq!(finish(run_sh(&[], &format!("kill -{name} $$")), "").status, 128 + number);
+        }
+    }
+
+    #[test]
+    fn signals_reach_the_command() {
+        for (name, number) in
+            [("INT", Signal::INT), ("TERM", Signal::TERM), ("HUP", Signal::HUP), ("QUIT", Signal::QUIT)]
+        {
+            let script = format!("trap 'echo got {name}; exit 5' {name}; echo ready; while :; do sleep 0.05; done");
+            let running = start_ready(&[], &script);
+            signal(&running, number);
+            let finished = running.finish();
+            assert_eq!((finished.status, finished.text()), (5, format!("got {name}\n")));
+        }
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_command_that_does_not_mind() {
+        let running = start_ready(&[], "echo ready; exec sleep 60");
+        signal(&running, Signal::INT);
+        let finished = running.finish();
+        assert_eq!((finished.status, finished.stderr.as_str()), (130, ""));
+    }
+
+    /// Nothing is left that the signal could be passed on to, but we still wait.
+    #[test]
+    fn a_signal_after_the_command_ends_the_wait() {
+        let mut running = start_ready(&["--linger", "60"], "echo ready; sleep 30 & exit 0");
+        thread::sleep(Duration::from_millis(300));
+        signal(&running, Signal::TERM);
+        assert_eq!(running.wait(), 143);
+    }
+
+    /// As under nohup.
+    #[test]
+    fn a_signal_that_was_ignored_stays_ignored() {
+        let mut command = std::process::Command::new("sh");
+        let anonpipe = env!("CARGO_BIN_EXE_anonpipe");
+        command
+            .args(["-c", &format!("trap '' HUP; exec '{anonpipe}' run -- sh -c 'echo ready; read line; echo $line'")]);
+        let mut running = Running::start(command);
+        let mut ready = [0; 6];
+        running.child.stdout.as_mut().expect("piped").read_exact(&mut ready).expect("it is ready");
+        signal(&running, Signal::HUP);
+        thread::sleep(Duration::from_millis(100));
+        running.child.stdin.take().expect("piped").write_all(b"alive\n").expect("it reads");
+        let finished = running.finish();
+        assert_eq!((finished.status, finished.text().as_str()), (0, "alive\n"));
+    }
+
+    /// Ctrl-Z and `fg`: the command stops and goes on with us.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_stop_stops_the_command() {
+        let mut running = start_ready(&[], "echo ready; echo $$; exec sleep 60");
+        let mut pid = Vec::new();
+        let stdout = running.child.stdout.as_mut().expect("piped");
+        while pid.last() != Some(&b'\n') {
+            let mut byte = [0];
+            stdout.read_exact(&mut byte).expect("a line");
+            pid.push(byte[0]);
+        }
+        let pid = String::from_utf8(pid).expect("a number");
+        let state = |pid: &str| {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            stat.rsplit(") ").next().and_then(|rest| rest.chars().next())
+        };
+        let own = running.child.id().to_string();
+        signal(&running, Signal::TSTP);
+        eventually("both stop", || state(&own) == Some('T') && state(&pid) == Some('T'));
+        signal(&running, Signal::CONT);
+        eventually("both go on", || state(&own) == Some('S') && state(&pid) == Some('S'));
+        signal(&running, Signal::TERM);
+        assert_eq!(running.wait(), 143);
+    }
+
+    #[test]
+    fn the_command_may_tidy_up_before_the_end() {
+        let script = "trap 'echo tidy; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+        let finished = finish(run_sh(&["--timeout", "0.5"], script), "");
+        assert_eq!((finished.status, finished.text().as_str()), (124, "ready\ntidy\n"));
+        finished.assert_took(500, 1500);
+    }
+
+    #[test]
+    fn a_command_that_does_not_listen_is_killed() {
+        let script = "trap '' TERM; sleep 60; sleep 60";
+        let finished = finish(run_sh(&["--timeout", "0.5", "--kill-after", "0.5"], script), "");
+        assert_eq!(finished.status, 124);
+        finished.assert_took(1000, 2000);
+    }
+
+    /// The command listens, what it started does not, and has nothing to do with our pipes.
+    #[test]
+    fn a_grandchild_that_does_not_listen_is_killed() {
+        let file = scratch("alive");
+        let script = format!(
+            "(trap '' TERM; exec '{}' live '{}') </dev/null >/dev/null 2>&1 & sleep 60",
+            child().display(),
+            file.display()
+        );
+        let finished = finish(run_sh(&["--timeout", "0.5", "--kill-after", "1"], &script), "");
+        assert_eq!(finished.status, 124);
+        finished.assert_took(1500, 2500);
+        let length = contents(&file).len();
+        assert!(length > 20, "it had its time to tidy up");
+        thread::sleep(Duration::from_millis(300));
+        assert_eq!(contents(&file).len(), length, "it lives on");
+    }
+
+    #[test]
+    fn a_stopped_command_ends_in_time() {
+        let finished = finish(run_sh(&["--timeout", "0.5"], "kill -STOP $$"), "");
+        assert_eq!(finished.status, 124);
+        finished.assert_took(500, 1500);
+    }
+
+    /// With a session of its own it is out of reach; we do not wait for it.
+    #[test]
+    fn what_escaped_does_not_delay_the_timeout() {
+        let script = "python3 -c 'import os, time; os.setsid(); time.sleep(4)' & sleep 60";
+        let finished = finish(run_sh(&["--timeout", "0.8"], script), "");
+        assert_eq!(finished.status, 124);
+        finished.assert_took(800, 2500);
+    }
+
+    #[test]
+    fn in_a_pipeline_it_ends_with_its_reader() {
+        let anonpipe = env!("CARGO_BIN_EXE_anonpipe");
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("'{anonpipe}' run -- yes | head -n 1")]);
+        let finished = finish(shell, "");
+        assert_eq!((finished.text().as_str(), finished.stderr.as_str()), ("y\n", ""));
+        finished.assert_took(0, 1500);
+    }
+}
