@@ -342,9 +342,7 @@ fn unwaitable(error: &io::Error) -> ! {
 /// `overlapped` must be valid. The count means something if the status is not pending.
 unsafe fn result_of(overlapped: *mut OVERLAPPED) -> (NTSTATUS, usize) {
     // SAFETY: valid, says the caller; volatile, because the kernel writes it behind the compiler's back.
-    let status = unsafe { (&raw const (*overlapped).Internal).read_volatile() };
-    // SAFETY: as above.
-    let count = unsafe { (&raw const (*overlapped).InternalHigh).read_volatile() };
+    let OVERLAPPED { Internal: status, InternalHigh: count, .. } = unsafe { overlapped.read_volatile() };
     // The status is 32 bits in a field of pointer size.
     #[expect(clippy::cast_possible_truncation, reason = "an NTSTATUS in a wider field")]
     (status as NTSTATUS, count)

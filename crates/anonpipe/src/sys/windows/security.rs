@@ -79,15 +79,21 @@ impl SecurityDescriptor {
 /// The token that access checks use: the thread's, if it impersonates somebody, else the process's.
 fn effective_token() -> io::Result<OwnedHandle> {
     let mut token = ptr::null_mut();
+    // SAFETY: takes nothing, and cannot fail: it returns a constant.
+    let thread = unsafe { GetCurrentThread() };
     // SAFETY: pseudo handles are always valid, and `token` is writable.
-    let opened = unsafe { OpenThreadToken(GetCurrentThread(), TOKEN_QUERY, 1, &raw mut token) };
+    let opened = unsafe {
+        OpenThreadToken(thread, TOKEN_QUERY, /* OpenAsSelf */ 1, &raw mut token)
+    };
     if opened == 0 {
         let error = io::Error::last_os_error();
         if error.raw_os_error() != Some(ERROR_NO_TOKEN.cast_signed()) {
             return Err(error);
         }
-        // SAFETY: as above.
-        if unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) } == 0 {
+        // SAFETY: takes nothing, and cannot fail: it returns a constant.
+        let process = unsafe { GetCurrentProcess() };
+        // SAFETY: pseudo handles are always valid, and `token` is writable.
+        if unsafe { OpenProcessToken(process, TOKEN_QUERY, &raw mut token) } == 0 {
             return Err(io::Error::last_os_error());
         }
     }
@@ -120,8 +126,10 @@ fn user_sid(token: &OwnedHandle) -> io::Result<String> {
     let _free = Local(text.cast());
     let mut wide = Vec::new();
     for index in 0.. {
-        // SAFETY: `text` is a terminated string, and the loop ends at its terminator.
-        match unsafe { *text.add(index) } {
+        // SAFETY: `text` is a terminated string, and the loop ends at its terminator, so this is inside it.
+        let unit = unsafe { text.add(index) };
+        // SAFETY: as above.
+        match unsafe { *unit } {
             0 => break,
             unit => wide.push(unit),
         }
