@@ -11,19 +11,35 @@
 mod backend;
 mod harness;
 mod pattern;
+mod programs;
 mod system;
 mod ways;
 
 mod bytes;
 mod cancel;
+mod children;
 mod conversion;
 mod creation;
 mod drops;
 mod eof;
 mod operations;
+mod queue;
 mod resources;
+mod wakers;
+
+#[cfg(unix)]
+mod unix_children;
 #[cfg(unix)]
 mod unix_only;
+
+#[cfg(windows)]
+mod decided_by_windows;
+#[cfg(windows)]
+mod npfs;
+#[cfg(windows)]
+mod question;
+#[cfg(windows)]
+mod windows_children;
 
 use backend::Backend;
 
@@ -100,11 +116,28 @@ run_everywhere! {
         wait_timeout_leaves_it_running,
         wait_any_names_the_first,
         await_on_a_hand_written_executor,
-        await_with_another_waker_each_time,
-        a_panicking_waker_harms_nobody_else,
         the_buffer_comes_back_as_it_was,
         an_outcome_is_taken_once,
         many_threads_many_operations,
+        outliving_the_thread_that_submitted,
+    }
+    wakers shared {
+        await_with_another_waker_each_time,
+        a_panicking_waker_harms_nobody_else,
+        a_waker_may_submit_and_wait,
+        a_waker_may_convert_the_end,
+        a_waker_may_drop_everything,
+        wait_any_takes_no_waker_away,
+        two_threads_wait_for_the_same_operation,
+    }
+    queue shared {
+        a_cancelled_operation_lets_a_blocked_thread_go_on,
+        a_read_that_timed_out_lets_the_next_go_on,
+        a_timeout_counts_while_others_are_before,
+        a_write_that_timed_out_lets_the_next_go_on,
+        a_cancelled_write_lets_the_next_go_on,
+        the_two_directions_do_not_hold_each_other_up,
+        a_busy_pipe_does_not_starve_a_quiet_one,
     }
     cancel shared {
         a_cancelled_read_takes_nothing,
@@ -158,5 +191,64 @@ run_everywhere! {
         a_pending_signal_stays_pending,
         failing_half_way_leaks_nothing,
         operations_without_descriptors_fail_and_recover,
+    }
+    children shared {
+        a_child_copies_megabytes,
+        a_child_answers_line_by_line,
+        a_child_on_a_duplex_pipe,
+        a_child_that_does_not_read,
+        a_child_of_somebody_else_does_not_hold_the_pipe,
+        children_started_at_once_do_not_hold_each_others_pipes,
+        an_inheritable_end_reaches_a_child_by_number,
+        a_private_end_does_not_reach_a_child,
+        an_end_in_use_by_a_child_ends_with_it,
+    }
+    #[cfg(unix)]
+    unix_children shared {
+        shell_sort_and_python,
+        a_child_gets_blocking_pipes,
+        an_overlapped_end_as_stdio_only_by_name,
+        a_child_can_reopen_its_standard_handles,
+    }
+    #[cfg(windows)]
+    windows_children shared {
+        the_command_interpreter,
+        a_program_on_the_c_runtime,
+        a_program_that_nobody_here_wrote,
+        a_child_may_question_its_handles,
+    }
+    #[cfg(windows)]
+    npfs shared {
+        writes_after_a_disconnect_are_broken_pipes,
+        a_second_client_is_impossible,
+        a_capacity_is_kept_to_the_byte,
+        a_foreign_packet_is_ignored,
+        a_handle_bound_to_another_port_works,
+        a_buffer_beyond_4_gib_is_refused,
+        pipes_that_cannot_be_adopted,
+        a_named_pipe_made_elsewhere,
+        a_security_descriptor_is_passed_on,
+        auto_takes_what_there_is,
+    }
+    #[cfg(windows)]
+    question shared {
+        the_questions_pair,
+        the_handles_are_bound_to_no_port,
+        the_server_can_be_waited_on,
+        create_pipe_ex_in_every_mode,
+        create_pipe_ex_answers_as_create_pipe,
+        bad_descriptors_are_refused,
+    }
+}
+
+#[cfg(windows)]
+run_on! {
+    windows_only = crate::Backend::Unnamed;
+    decided_by_windows alone {
+        a_blocked_read_holds_up_a_write_on_a_synchronous_handle,
+        the_name_cannot_be_claimed_by_another,
+        a_descriptor_that_admits_nobody_makes_no_pair,
+        operations_on_a_foreign_port_outlive_their_thread,
+        a_bound_end_is_unbound_by_a_conversion,
     }
 }

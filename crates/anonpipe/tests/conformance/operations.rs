@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io::{Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -181,53 +181,6 @@ pub(crate) fn await_on_a_hand_written_executor(backend: Backend) {
     });
 }
 
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-pub(crate) fn await_with_another_waker_each_time(backend: Backend) {
-    let (reader, writer) = backend.pipe();
-    let mut op = pin!(reader.submit_read(vec![0; 4]));
-    let counts: Vec<_> = (0..3).map(|_| Arc::new(Count::default())).collect();
-    for count in &counts {
-        let waker = Waker::from(Arc::clone(count));
-        assert!(op.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    }
-    writer.submit_write("wake").wait().0.unwrap();
-    soon("the last waker", || counts[2].0.load(Ordering::SeqCst) == 1);
-    assert_eq!(counts[0].0.load(Ordering::SeqCst) + counts[1].0.load(Ordering::SeqCst), 0, "an old waker was called");
-    assert!(op.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
-}
-
-struct Panic;
-
-impl Wake for Panic {
-    fn wake(self: Arc<Self>) {
-        // Past the hook, which would print.
-        resume_unwind(Box::new("a waker that panics"));
-    }
-}
-
-pub(crate) fn a_panicking_waker_harms_nobody_else(backend: Backend) {
-    let (bad_reader, bad_writer) = backend.pipe();
-    let (reader, writer) = backend.pipe();
-    for _ in 0..3 {
-        let mut bad = pin!(bad_reader.submit_read(vec![0; 4]));
-        assert!(bad.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(Panic)))).is_pending());
-        let mut good = reader.submit_read(vec![0; 4]);
-        let _ = catch_unwind(AssertUnwindSafe(|| (&bad_writer).write_all(b"bang")));
-        (&writer).write_all(b"fine").unwrap();
-        let (result, buffer) = good.wait_timeout(Duration::from_secs(10)).expect("still driven");
-        assert_eq!((result.unwrap(), &buffer[..]), (4, &b"fine"[..]));
-        soon("the operation whose waker panics", || bad.is_complete());
-    }
-}
-
 pub(crate) fn the_buffer_comes_back_as_it_was(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let mut buffer = Vec::with_capacity(100);
@@ -287,4 +240,20 @@ pub(crate) fn many_threads_many_operations(backend: Backend) {
     });
     let all = THREADS * EACH;
     assert_eq!(sum.into_inner(), all * (all - 1) / 2, "every record exactly once");
+}
+
+pub(crate) fn outliving_the_thread_that_submitted(backend: Backend) {
+    let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
+    let (read, write) = thread::scope(|scope| {
+        let submit = || (ours.submit_read(vec![0; 10]), ours.submit_write(pattern::bytes(0, 100_000)));
+        scope.spawn(submit).join().unwrap()
+    });
+    thread::sleep(MOMENT);
+    assert!(!read.is_complete() && !write.is_complete(), "ended with its thread");
+    (&theirs).write_all(b"alive").unwrap();
+    assert_eq!(read.wait().0.unwrap(), 5);
+    let mut all = vec![0; 100_000];
+    (&theirs).read_exact(&mut all).unwrap();
+    pattern::check(0, &all);
+    assert_eq!(write.wait().0.unwrap(), 100_000);
 }

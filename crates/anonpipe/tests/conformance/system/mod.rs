@@ -8,6 +8,8 @@ mod unix;
 pub(crate) use unix::*;
 
 #[cfg(windows)]
+mod raw;
+#[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use windows::*;
+pub(crate) use {raw::*, windows::*};

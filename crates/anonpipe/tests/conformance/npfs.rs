@@ -1,0 +1,176 @@
+//! What the pipes of Windows have and others lack: a server that disconnects, ports, quotas, messages, descriptors.
+
+use std::io::{ErrorKind, Read, Write};
+use std::thread;
+use std::time::Duration;
+
+use anonpipe::windows::{Creation, PipeOptionsExt};
+use anonpipe::{Duplex, Overlapped, PipeOptions};
+
+use crate::Backend;
+use crate::harness::{MOMENT, soon};
+use crate::pattern;
+use crate::system::{
+    ForeignRead, Handle, access_list, bind_to_new_port, disconnect, named_server, open_unnamed_client,
+};
+use crate::ways::{Way, is_cancelled, kind};
+
+pub(crate) fn writes_after_a_disconnect_are_broken_pipes(backend: Backend) {
+    for way in Way::ALL {
+        let (server, client) = backend.duplex();
+        (&server).write_all(b"discarded").unwrap();
+        disconnect(&server);
+        let ((_server_reader, server), (_client_reader, client)) = (server.split(), client.split());
+        assert_eq!(kind(way.write(&client, b"x")), ErrorKind::BrokenPipe, "{way:?}: the client");
+        assert_eq!(kind(way.write(&server, b"x")), ErrorKind::BrokenPipe, "{way:?}: the server");
+    }
+    // One that is pending.
+    let (server, client) = backend.options().capacity(4096).duplex().unwrap();
+    let (read, write) = (client.submit_read(vec![0; 10]), client.submit_write(vec![0; 100_000]));
+    disconnect(&server);
+    assert_eq!(kind(write.wait().0), ErrorKind::BrokenPipe);
+    assert!(!matches!(read.wait().0, Ok(1..)), "there was nothing to read");
+}
+
+pub(crate) fn a_second_client_is_impossible(backend: Backend) {
+    const STATUS_PIPE_NOT_AVAILABLE: i32 = 0xC000_00AC_u32.cast_signed();
+    const ERROR_PIPE_BUSY: i32 = 231;
+    let (server, _client) = backend.duplex();
+    match server.info().unwrap().name {
+        None => assert_eq!(open_unnamed_client(&server), STATUS_PIPE_NOT_AVAILABLE),
+        Some(name) => {
+            let path = format!(r"\\.\pipe{name}");
+            let error = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(ERROR_PIPE_BUSY), "{error}");
+            let another = named_server(name.trim_start_matches('\\'), false, false);
+            assert!(another.is_err(), "a second instance of {name}");
+        }
+    }
+}
+
+pub(crate) fn a_capacity_is_kept_to_the_byte(backend: Backend) {
+    for capacity in [1, 100, 5000, 1 << 20] {
+        let (reader, writer) = backend.options().capacity(capacity).inbound().unwrap();
+        let mut fits = writer.submit_write(vec![1; capacity]);
+        assert_eq!(fits.wait_timeout(Duration::ZERO).expect("it fits").0.unwrap(), capacity);
+        let beyond = writer.submit_write(vec![2]);
+        thread::sleep(MOMENT);
+        assert!(!beyond.is_complete(), "{capacity} bytes and one more");
+        assert_eq!((&reader).read(&mut [0; 1]).unwrap(), 1);
+        assert_eq!(beyond.wait().0.unwrap(), 1);
+    }
+}
+
+/// A packet on our port that belongs to no operation of ours: somebody else reads through the same handle.
+pub(crate) fn a_foreign_packet_is_ignored(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let bound = reader.submit_read(vec![0; 8]);
+    (&writer).write_all(b"bind").unwrap();
+    assert_eq!(bound.wait().0.unwrap(), 4);
+    for _ in 0..20 {
+        let foreign = ForeignRead::start(&reader);
+        let ours = reader.submit_read(vec![0; 8]);
+        (&writer).write_all(b"theirs").unwrap();
+        soon("the foreign read", || foreign.finished().is_some());
+        assert_eq!(foreign.finished().unwrap(), b"theirs");
+        thread::sleep(Duration::from_millis(1));
+        assert!(!ours.is_complete());
+        (&writer).write_all(b"ours").unwrap();
+        let (result, buffer) = ours.wait();
+        assert_eq!(&buffer[..result.unwrap()], b"ours");
+    }
+}
+
+/// It works, through events, and nothing reaches the port of whoever had it before.
+pub(crate) fn a_handle_bound_to_another_port_works(backend: Backend) {
+    let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
+    let handle = Handle::try_from(ours).unwrap();
+    let port = bind_to_new_port(&handle).unwrap();
+    let ours = Duplex::<Overlapped>::try_from(handle).unwrap();
+    let reads: Vec<_> = (0..70).map(|_| ours.submit_read(vec![0; 4])).collect();
+    for number in 0_u32..70 {
+        (&theirs).write_all(&number.to_le_bytes()).unwrap();
+    }
+    for (number, op) in (0_u32..).zip(reads) {
+        let (result, buffer) = op.wait();
+        assert_eq!((result.unwrap(), buffer), (4, number.to_le_bytes().to_vec()));
+    }
+    let cancelled = ours.submit_read(vec![0; 4]);
+    cancelled.cancel();
+    assert!(is_cancelled(&cancelled.wait().0));
+    let write = ours.submit_write(pattern::bytes(0, 100_000));
+    let mut all = vec![0; 100_000];
+    (&theirs).read_exact(&mut all).unwrap();
+    pattern::check(0, &all);
+    assert_eq!(write.wait().0.unwrap(), 100_000);
+    assert_eq!(kind(ours.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
+    drop(ours.submit_read(vec![0; 4]));
+    ours.submit_read(vec![0; 4]).detach();
+    let (read, write) = (ours.submit_read(vec![0; 4]), ours.submit_write(vec![0; 100_000]));
+    drop(theirs);
+    assert_eq!(read.wait().0.unwrap(), 0);
+    assert_eq!(kind(write.wait().0), ErrorKind::BrokenPipe);
+    drop(ours);
+    assert!(!port.has_packet(), "a packet that its owner cannot know");
+}
+
+/// Not touched: the system gives out zeros without using memory for them, if it gives them out at all.
+pub(crate) fn a_buffer_beyond_4_gib_is_refused(backend: Backend) {
+    let length = u32::MAX as usize + 1;
+    let mut buffer = Vec::<u8>::new();
+    if usize::BITS < 64 || buffer.try_reserve_exact(length).is_err() {
+        let _ = writeln!(std::io::stderr(), "left out: no address space for 4 GiB");
+        return;
+    }
+    drop(buffer);
+    let (reader, writer) = backend.pipe();
+    let (result, buffer) = reader.submit_read(vec![0; length]).wait();
+    assert_eq!(kind(result), ErrorKind::InvalidInput);
+    let (result, buffer) = writer.submit_write(buffer).wait();
+    assert_eq!((kind(result), buffer.len()), (ErrorKind::InvalidInput, length));
+}
+
+pub(crate) fn pipes_that_cannot_be_adopted(backend: Backend) {
+    let name = format!("anonpipe-test-{}-{backend:?}", std::process::id());
+    let server = named_server(&name, true, true).unwrap();
+    let failed = Duplex::adopt(server).unwrap_err();
+    assert_eq!(failed.error().kind(), ErrorKind::InvalidInput);
+    assert!(failed.to_string().contains("not connected"), "{failed}");
+    let server = failed.into_inner();
+    let _client = std::fs::OpenOptions::new().read(true).write(true).open(format!(r"\\.\pipe\{name}")).unwrap();
+    let failed = Duplex::adopt(server).unwrap_err();
+    assert_eq!(failed.error().kind(), ErrorKind::InvalidInput);
+    assert!(failed.to_string().contains("messages"), "{failed}");
+}
+
+/// A named pipe of somebody's, byte mode and connected, is as good as ours.
+pub(crate) fn a_named_pipe_made_elsewhere(backend: Backend) {
+    let name = format!("anonpipe-test-bytes-{}-{backend:?}", std::process::id());
+    let server = named_server(&name, false, true).unwrap();
+    let mut client = std::fs::OpenOptions::new().read(true).write(true).open(format!(r"\\.\pipe\{name}")).unwrap();
+    let server = Duplex::<Overlapped>::try_from(server).unwrap();
+    assert!(server.info().unwrap().name.is_some_and(|found| found.contains(&name)));
+    let op = server.submit_read(vec![0; 8]);
+    client.write_all(b"hello").unwrap();
+    assert_eq!(op.wait().0.unwrap(), 5);
+    drop(client);
+    assert_eq!(server.submit_read(vec![0; 8]).wait().0.unwrap(), 0);
+}
+
+pub(crate) fn a_security_descriptor_is_passed_on(backend: Backend) {
+    let (server, client) = backend.options().security_descriptor("D:P(A;;GA;;;WD)").duplex().unwrap();
+    assert!(access_list(&server).contains(";;;WD)"), "{}", access_list(&server));
+    drop((server, client));
+    let error = backend.options().security_descriptor("D:(A;;GA").duplex().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    // Whoever gave none gets a pipe that is not open to the world.
+    let (server, _client) = backend.duplex();
+    let list = access_list(&server);
+    assert!(!list.contains(";;;WD)") || !backend.is_named(), "open to everybody: {list}");
+}
+
+pub(crate) fn auto_takes_what_there_is(_: Backend) {
+    let (ours, _theirs) = PipeOptions::new().creation(Creation::Auto).duplex().unwrap();
+    let (unnamed, _theirs) = PipeOptions::new().creation(Creation::Unnamed).duplex().unwrap();
+    assert_eq!((ours.info().unwrap().name, unnamed.info().unwrap().name), (None, None));
+}

@@ -1,0 +1,134 @@
+//! One queue a direction: whoever leaves it lets the next one go on.
+
+use std::io::{ErrorKind, Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::Backend;
+use crate::harness::MOMENT;
+use crate::pattern;
+use crate::ways::{Way, is_cancelled, kind, transferred};
+
+/// Longer than a moment, shorter than patience.
+const SHORT: Duration = Duration::from_millis(150);
+
+pub(crate) fn a_cancelled_operation_lets_a_blocked_thread_go_on(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    for way in [Way::Std, Way::Timeout] {
+        let op = reader.submit_read(vec![0; 4]);
+        thread::scope(|scope| {
+            let read = scope.spawn(|| way.read(&reader, 4).unwrap());
+            thread::sleep(MOMENT);
+            op.cancel();
+            assert!(is_cancelled(&op.wait().0));
+            assert!(!read.is_finished());
+            (&writer).write_all(b"next").unwrap();
+            assert_eq!(read.join().unwrap(), b"next");
+        });
+    }
+}
+
+pub(crate) fn a_read_that_timed_out_lets_the_next_go_on(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    thread::scope(|scope| {
+        let read = scope.spawn(|| reader.read_timeout(&mut [0; 4], SHORT));
+        thread::sleep(MOMENT);
+        let op = reader.submit_read(vec![0; 4]);
+        let after = scope.spawn(|| {
+            thread::sleep(MOMENT);
+            Way::Std.read(&reader, 4).unwrap()
+        });
+        assert_eq!(kind(read.join().unwrap()), ErrorKind::TimedOut);
+        (&writer).write_all(b"op's").unwrap();
+        assert_eq!(op.wait().1, b"op's");
+        thread::sleep(MOMENT);
+        (&writer).write_all(b"last").unwrap();
+        assert_eq!(after.join().unwrap(), b"last");
+    });
+}
+
+/// In the second place of the queue, behind one that has all the time.
+pub(crate) fn a_timeout_counts_while_others_are_before(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let first = reader.submit_read(vec![0; 4]);
+    let start = Instant::now();
+    assert_eq!(kind(reader.read_timeout(&mut [0; 4], SHORT)), ErrorKind::TimedOut);
+    assert!((SHORT..SHORT * 20).contains(&start.elapsed()), "{:?}", start.elapsed());
+    (&writer).write_all(b"mine").unwrap();
+    assert_eq!(first.wait().1, b"mine");
+    assert_eq!(kind(reader.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
+}
+
+pub(crate) fn a_write_that_timed_out_lets_the_next_go_on(backend: Backend) {
+    let (reader, writer) = backend.small_pipe();
+    thread::scope(|scope| {
+        let write = scope.spawn(|| writer.write_timeout(&pattern::bytes(0, 50_000), SHORT));
+        thread::sleep(MOMENT);
+        let op = writer.submit_write(vec![1; 50_000]);
+        let blocked = scope.spawn(|| {
+            thread::sleep(MOMENT);
+            (&writer).write(&[2; 50_000]).unwrap()
+        });
+        let error = write.join().unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+        let mut all = vec![0; 100_000 + transferred(&error).unwrap_or(0)];
+        (&reader).read_exact(&mut all).unwrap();
+        let (beginning, rest) = all.split_at(all.len() - 100_000);
+        pattern::check(0, beginning);
+        assert!(rest[..50_000].iter().all(|byte| *byte == 1) && rest[50_000..].iter().all(|byte| *byte == 2));
+        assert_eq!((op.wait().0.unwrap(), blocked.join().unwrap()), (50_000, 50_000));
+    });
+}
+
+pub(crate) fn a_cancelled_write_lets_the_next_go_on(backend: Backend) {
+    let (reader, writer) = backend.small_pipe();
+    let first = writer.submit_write(pattern::bytes(0, 50_000));
+    let (second, third) = (writer.submit_write(vec![1; 50_000]), writer.submit_write(vec![2; 50_000]));
+    first.cancel();
+    second.cancel();
+    let error = first.wait().0.unwrap_err();
+    let (result, _) = second.wait();
+    assert!(is_cancelled(&result));
+    assert!(matches!(transferred(&result.unwrap_err()), None | Some(0)), "it was not its turn");
+    let mut all = vec![0; 50_000 + transferred(&error).unwrap_or(0)];
+    (&reader).read_exact(&mut all).unwrap();
+    let (beginning, rest) = all.split_at(all.len() - 50_000);
+    pattern::check(0, beginning);
+    assert!(rest.iter().all(|byte| *byte == 2));
+    assert_eq!(third.wait().0.unwrap(), 50_000);
+}
+
+pub(crate) fn the_two_directions_do_not_hold_each_other_up(backend: Backend) {
+    let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
+    thread::scope(|scope| {
+        let read = scope.spawn(|| (&ours).read(&mut [0; 8]).unwrap());
+        let write = scope.spawn(|| (&ours).write(&pattern::bytes(0, 400_000)).unwrap());
+        thread::sleep(MOMENT);
+        // With one thread blocked in each direction, the peer drains one of them to the end.
+        let mut all = vec![0; 400_000];
+        (&theirs).read_exact(&mut all).unwrap();
+        pattern::check(0, &all);
+        assert_eq!(write.join().unwrap(), 400_000);
+        assert!(!read.is_finished());
+        (&theirs).write_all(b"at last").unwrap();
+        assert_eq!(read.join().unwrap(), 7);
+    });
+}
+
+pub(crate) fn a_busy_pipe_does_not_starve_a_quiet_one(backend: Backend) {
+    let (busy_reader, busy_writer) = backend.pipe();
+    let (reader, writer) = backend.pipe();
+    let start = Instant::now();
+    thread::scope(|scope| {
+        scope.spawn(move || while (&busy_writer).write_all(&[0; 65_536]).is_ok() {});
+        for _ in 0..50 {
+            let busy: Vec<_> = (0..8).map(|_| busy_reader.submit_read(vec![0; 65_536])).collect();
+            let op = reader.submit_read(vec![0; 1]);
+            writer.submit_write("x").wait().0.unwrap();
+            assert_eq!(op.wait().0.unwrap(), 1);
+            drop(busy);
+        }
+        drop(busy_reader);
+    });
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}

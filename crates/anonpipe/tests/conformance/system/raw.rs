@@ -1,0 +1,187 @@
+//! Calls on raw handles, as strangers to the library make them.
+
+use std::io;
+use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr;
+
+use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
+use windows_sys::Wdk::Storage::FileSystem::NtOpenFile;
+use windows_sys::Win32::Foundation::{
+    ERROR_IO_PENDING, GENERIC_READ, INVALID_HANDLE_VALUE, LocalFree, NTSTATUS, UNICODE_STRING, WAIT_FAILED,
+};
+use windows_sys::Win32::Security::Authorization::{
+    ConvertSecurityDescriptorToStringSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1, SE_KERNEL_OBJECT,
+};
+use windows_sys::Win32::Security::DACL_SECURITY_INFORMATION;
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, FILE_SHARE_READ, FILE_SHARE_WRITE, PIPE_ACCESS_DUPLEX,
+    ReadFile,
+};
+use windows_sys::Win32::System::IO::{CreateIoCompletionPort, GetQueuedCompletionStatus, IO_STATUS_BLOCK, OVERLAPPED};
+use windows_sys::Win32::System::Pipes::{
+    CreateNamedPipeW, DisconnectNamedPipe, PIPE_READMODE_MESSAGE, PIPE_TYPE_BYTE, PIPE_TYPE_MESSAGE,
+};
+use windows_sys::Win32::System::Threading::WaitForSingleObject;
+
+fn checked(done: i32) -> io::Result<()> {
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn wide(text: &str) -> Vec<u16> {
+    text.encode_utf16().chain([0]).collect()
+}
+
+/// A completion port of the tests' own.
+pub(crate) struct Port(OwnedHandle);
+
+/// Binds a handle to a new port, which fails if it has one.
+pub(crate) fn bind_to_new_port(handle: &impl AsHandle) -> io::Result<Port> {
+    let handle = handle.as_handle().as_raw_handle();
+    // SAFETY: makes a new port, bound to nothing.
+    let port = unsafe { CreateIoCompletionPort(INVALID_HANDLE_VALUE, ptr::null_mut(), 0, 0) };
+    assert!(!port.is_null(), "CreateIoCompletionPort");
+    // SAFETY: the call succeeded, so the handle is new and ours.
+    let port = unsafe { OwnedHandle::from_raw_handle(port) };
+    // SAFETY: two open handles.
+    let bound = unsafe { CreateIoCompletionPort(handle, port.as_raw_handle(), 1, 0) };
+    if bound.is_null() { Err(io::Error::last_os_error()) } else { Ok(Port(port)) }
+}
+
+impl Port {
+    /// Whether a packet is there.
+    pub(crate) fn has_packet(&self) -> bool {
+        let (mut count, mut key, mut overlapped) = (0, 0, ptr::null_mut());
+        // SAFETY: an open port, and somewhere to put the answers. It does not wait.
+        let done = unsafe {
+            GetQueuedCompletionStatus(self.0.as_raw_handle(), &raw mut count, &raw mut key, &raw mut overlapped, 0)
+        };
+        done != 0 || !overlapped.is_null()
+    }
+}
+
+/// Waits for a handle for no time at all: an error if that is not allowed.
+pub(crate) fn wait_for(handle: &impl AsHandle) -> io::Result<()> {
+    // SAFETY: an open handle.
+    let answer = unsafe { WaitForSingleObject(handle.as_handle().as_raw_handle(), 0) };
+    if answer == WAIT_FAILED { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// What a server can do to its client.
+pub(crate) fn disconnect(server: &impl AsHandle) {
+    // SAFETY: an open handle.
+    checked(unsafe { DisconnectNamedPipe(server.as_handle().as_raw_handle()) }).expect("DisconnectNamedPipe");
+}
+
+/// A read that the library knows nothing of. Never freed, since it may never end.
+pub(crate) struct ForeignRead {
+    overlapped: *mut OVERLAPPED,
+    buffer: *mut [u8; 8],
+}
+
+impl ForeignRead {
+    pub(crate) fn start(handle: &impl AsHandle) -> Self {
+        let overlapped = Box::into_raw(Box::new(OVERLAPPED::default()));
+        let buffer = Box::into_raw(Box::new([0; 8]));
+        // SAFETY: neither the buffer nor the OVERLAPPED is ever freed.
+        let done =
+            unsafe { ReadFile(handle.as_handle().as_raw_handle(), buffer.cast(), 8, ptr::null_mut(), overlapped) };
+        let error = io::Error::last_os_error();
+        assert!(done == 0 && error.raw_os_error() == Some(ERROR_IO_PENDING.cast_signed()), "{done} {error}");
+        Self { overlapped, buffer }
+    }
+
+    /// What it has read, when it is complete.
+    pub(crate) fn finished(&self) -> Option<Vec<u8>> {
+        // SAFETY: valid for ever; volatile, because the kernel writes it.
+        let status = unsafe { (&raw const (*self.overlapped).Internal).read_volatile() };
+        if status != 0 {
+            return None;
+        }
+        // SAFETY: as above.
+        let count = unsafe { (&raw const (*self.overlapped).InternalHigh).read_volatile() };
+        // SAFETY: complete, so the kernel is done with it.
+        Some(unsafe { &*self.buffer }[..count].to_vec())
+    }
+}
+
+/// The server end of a pipe with a name, with no client yet.
+pub(crate) fn named_server(name: &str, messages: bool, first: bool) -> io::Result<OwnedHandle> {
+    let path = wide(&format!(r"\\.\pipe\{name}"));
+    let open = PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED | if first { FILE_FLAG_FIRST_PIPE_INSTANCE } else { 0 };
+    let mode = if messages { PIPE_TYPE_MESSAGE | PIPE_READMODE_MESSAGE } else { PIPE_TYPE_BYTE };
+    // SAFETY: a string that ends with a zero; no security attributes.
+    let server = unsafe { CreateNamedPipeW(path.as_ptr(), open, mode, 1, 4096, 4096, 0, ptr::null()) };
+    if server == INVALID_HANDLE_VALUE {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so the handle is new and ours.
+    Ok(unsafe { OwnedHandle::from_raw_handle(server) })
+}
+
+/// Tries to open another client of an unnamed pipe; returns the system's answer.
+pub(crate) fn open_unnamed_client(server: &impl AsHandle) -> NTSTATUS {
+    let name = UNICODE_STRING { Length: 0, MaximumLength: 0, Buffer: ptr::null_mut() };
+    let attributes = OBJECT_ATTRIBUTES {
+        Length: u32::try_from(size_of::<OBJECT_ATTRIBUTES>()).expect("a small struct"),
+        RootDirectory: server.as_handle().as_raw_handle(),
+        ObjectName: &raw const name,
+        ..OBJECT_ATTRIBUTES::default()
+    };
+    let mut block = IO_STATUS_BLOCK::default();
+    let mut handle = ptr::null_mut();
+    // SAFETY: everything lives on this stack; the call is synchronous.
+    let status = unsafe {
+        NtOpenFile(
+            &raw mut handle,
+            GENERIC_READ,
+            &raw const attributes,
+            &raw mut block,
+            FILE_SHARE_READ | FILE_SHARE_WRITE,
+            0,
+        )
+    };
+    if status >= 0 {
+        // SAFETY: the call succeeded, so the handle is new and ours.
+        drop(unsafe { OwnedHandle::from_raw_handle(handle) });
+    }
+    status
+}
+
+/// The list of who may do what with a handle's object, as SDDL.
+pub(crate) fn access_list(handle: &impl AsHandle) -> String {
+    let mut descriptor = ptr::null_mut();
+    // SAFETY: an open handle, and somewhere to put the descriptor; the parts are not asked for.
+    let error = unsafe {
+        GetSecurityInfo(
+            handle.as_handle().as_raw_handle(),
+            SE_KERNEL_OBJECT,
+            DACL_SECURITY_INFORMATION,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            ptr::null_mut(),
+            &raw mut descriptor,
+        )
+    };
+    assert_eq!(error, 0, "GetSecurityInfo");
+    let (mut text, mut length) = (ptr::null_mut(), 0);
+    // SAFETY: the descriptor that the system has just made.
+    let done = unsafe {
+        ConvertSecurityDescriptorToStringSecurityDescriptorW(
+            descriptor,
+            SDDL_REVISION_1,
+            DACL_SECURITY_INFORMATION,
+            &raw mut text,
+            &raw mut length,
+        )
+    };
+    checked(done).expect("ConvertSecurityDescriptorToStringSecurityDescriptorW");
+    // SAFETY: the system says how long its string is.
+    let units = unsafe { std::slice::from_raw_parts(text, length as usize) };
+    let sddl = String::from_utf16_lossy(units).trim_end_matches('\0').to_owned();
+    // SAFETY: made by the system for us to free.
+    unsafe { LocalFree(text.cast()) };
+    // SAFETY: as above.
+    unsafe { LocalFree(descriptor) };
+    sddl
+}

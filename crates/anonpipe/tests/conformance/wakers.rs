@@ -1,0 +1,178 @@
+//! What wakers may do, and who is woken. They are strangers' code, called wherever an operation completes.
+
+use std::future::Future;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anonpipe::{Op, wait_any};
+
+use crate::Backend;
+use crate::harness::{MOMENT, soon};
+use crate::system::Handle;
+use crate::ways::{LONG, is_cancelled};
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+pub(crate) fn await_with_another_waker_each_time(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let mut op = pin!(reader.submit_read(vec![0; 4]));
+    let counts: Vec<_> = (0..3).map(|_| Arc::new(Count::default())).collect();
+    for count in &counts {
+        let waker = Waker::from(Arc::clone(count));
+        assert!(op.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    writer.submit_write("wake").wait().0.unwrap();
+    soon("the last waker", || counts[2].0.load(Ordering::SeqCst) == 1);
+    assert_eq!(counts[0].0.load(Ordering::SeqCst) + counts[1].0.load(Ordering::SeqCst), 0, "an old waker was called");
+    assert!(op.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+}
+
+struct Panic;
+
+impl Wake for Panic {
+    fn wake(self: Arc<Self>) {
+        // Past the hook, which would print.
+        resume_unwind(Box::new("a waker that panics"));
+    }
+}
+
+pub(crate) fn a_panicking_waker_harms_nobody_else(backend: Backend) {
+    let (bad_reader, bad_writer) = backend.pipe();
+    let (reader, writer) = backend.pipe();
+    for _ in 0..3 {
+        let mut bad = pin!(bad_reader.submit_read(vec![0; 4]));
+        assert!(bad.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::new(Panic)))).is_pending());
+        let mut good = reader.submit_read(vec![0; 4]);
+        let _ = catch_unwind(AssertUnwindSafe(|| (&bad_writer).write_all(b"bang")));
+        (&writer).write_all(b"fine").unwrap();
+        let (result, buffer) = good.wait_timeout(Duration::from_secs(10)).expect("still driven");
+        assert_eq!((result.unwrap(), &buffer[..]), (4, &b"fine"[..]));
+        soon("the operation whose waker panics", || bad.is_complete());
+    }
+}
+
+/// Calls a closure, once.
+struct Call(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Wake for Call {
+    fn wake(self: Arc<Self>) {
+        let call = self.0.lock().unwrap().take();
+        if let Some(call) = call {
+            call();
+        }
+    }
+}
+
+/// Has `call` called when `op` completes.
+fn when_complete(op: &mut Op<Vec<u8>>, call: impl FnOnce() + Send + 'static) {
+    let waker = Waker::from(Arc::new(Call(Mutex::new(Some(Box::new(call))))));
+    assert!(Pin::new(op).poll(&mut Context::from_waker(&waker)).is_pending());
+}
+
+/// As an executor does that polls right where it is woken.
+pub(crate) fn a_waker_may_submit_and_wait(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let (reader, writer) = (Arc::new(reader), Arc::new(writer));
+    let mut op = reader.submit_read(vec![0; 1]);
+    let next = Arc::new(Mutex::new(None));
+    when_complete(&mut op, {
+        let (reader, writer, next) = (Arc::clone(&reader), Arc::clone(&writer), Arc::clone(&next));
+        move || {
+            let second = reader.submit_read(vec![0; 4]);
+            writer.submit_write("next").wait().0.unwrap();
+            *next.lock().unwrap() = Some(second);
+        }
+    });
+    (&*writer).write_all(b"x").unwrap();
+    assert_eq!(op.wait().0.unwrap(), 1);
+    soon("the second read", || next.lock().unwrap().is_some());
+    let mut second = next.lock().unwrap().take().unwrap();
+    assert_eq!(second.wait_timeout(LONG).unwrap().0.unwrap(), 4);
+}
+
+/// Also with other operations of the same end completing in the same moment.
+pub(crate) fn a_waker_may_convert_the_end(backend: Backend) {
+    for reads in [1, 3] {
+        let (reader, writer) = backend.pipe();
+        let mut ops: Vec<_> = (0..reads).map(|_| reader.submit_read(vec![0; 4])).collect();
+        let converted = Arc::new(Mutex::new(None));
+        when_complete(&mut ops[0], {
+            let converted = Arc::clone(&converted);
+            move || {
+                *converted.lock().unwrap() =
+                    Some(Handle::try_from(reader).map(drop).map_err(|failed| failed.into_parts().0))
+            }
+        });
+        drop(writer);
+        for op in ops {
+            // The end of file; or cancelled, if the conversion was refused and its end dropped.
+            let (result, _) = op.wait();
+            assert!(is_cancelled(&result) || result.is_ok_and(|count| count == 0));
+        }
+        soon("the conversion, whatever it says", || converted.lock().unwrap().is_some());
+    }
+}
+
+pub(crate) fn a_waker_may_drop_everything(backend: Backend) {
+    let (ours, theirs) = backend.duplex();
+    let mut op = ours.submit_read(vec![0; 4]);
+    let (another, third) = (ours.submit_read(vec![0; 4]), ours.submit_write(vec![0; 1_000_000]));
+    let dropped = Arc::new(AtomicUsize::new(0));
+    when_complete(&mut op, {
+        let dropped = Arc::clone(&dropped);
+        move || {
+            drop((another, ours, third));
+            dropped.store(1, Ordering::SeqCst);
+        }
+    });
+    (&theirs).write_all(b"now").unwrap();
+    soon("the waker", || dropped.load(Ordering::SeqCst) == 1);
+    assert_eq!(op.wait().0.unwrap(), 3);
+}
+
+pub(crate) fn wait_any_takes_no_waker_away(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let mut op = reader.submit_read(vec![0; 4]);
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&count));
+    assert!(Pin::new(&mut op).poll(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(wait_any(&[&op], Some(Duration::from_millis(1))), None);
+    (&writer).write_all(b"wake").unwrap();
+    soon("the operation", || op.is_complete());
+    soon("the task that polled before", || count.0.load(Ordering::SeqCst) == 1);
+    assert_eq!(op.wait().0.unwrap(), 4);
+}
+
+pub(crate) fn two_threads_wait_for_the_same_operation(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let op = reader.submit_read(vec![0; 4]);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let waits: Vec<_> = (0..2)
+            .map(|_| {
+                let wait = scope.spawn(|| wait_any(&[&op], Some(Duration::from_secs(5))));
+                thread::sleep(MOMENT);
+                wait
+            })
+            .collect();
+        (&writer).write_all(b"both").unwrap();
+        for wait in waits {
+            assert_eq!(wait.join().unwrap(), Some(0));
+        }
+    });
+    assert!(start.elapsed() < Duration::from_secs(5), "one of them was forgotten until its time was up");
+    assert_eq!(op.wait().0.unwrap(), 4);
+}
