@@ -17,6 +17,10 @@ fn main() -> io::Result<ExitCode> {
             emit(number(argument(1)))?;
             cat()?;
         }
+        "emit-and-sleep" => {
+            emit(number(argument(1)))?;
+            thread::sleep(Duration::from_secs(60));
+        }
         "flood" => flood(argument(1))?,
         "close-stdin" => {
             drop_stdin();
@@ -51,6 +55,10 @@ fn main() -> io::Result<ExitCode> {
             print!("to stdout");
             eprint!("to stderr");
         }
+        #[cfg(windows)]
+        "console" => println!("{}", console::describe()),
+        #[cfg(windows)]
+        "interrupt" => console::interrupt(argument(1).parse().unwrap_or(0)),
         other => {
             eprintln!("unknown action '{other}'");
             return Ok(ExitCode::from(99));
@@ -125,4 +133,31 @@ fn drop_stdout() {
     use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
     // SAFETY: the handle is open, and nobody in this program uses it afterwards.
     drop(unsafe { OwnedHandle::from_raw_handle(io::stdout().as_raw_handle()) });
+}
+
+#[cfg(windows)]
+mod console {
+    use windows_sys::Win32::System::Console::{
+        AttachConsole, CTRL_C_EVENT, FreeConsole, GenerateConsoleCtrlEvent, GetConsoleWindow, SetConsoleCtrlHandler,
+    };
+
+    /// Whether this process has a console, and whether that has a window.
+    pub(super) fn describe() -> String {
+        let console = std::fs::File::options().read(true).write(true).open("CONOUT$").is_ok();
+        // SAFETY: no preconditions.
+        let window = !unsafe { GetConsoleWindow() }.is_null();
+        format!("console={console} window={window}")
+    }
+
+    /// Presses Ctrl-C in the console of another process.
+    pub(super) fn interrupt(process: u32) {
+        // SAFETY: no preconditions.
+        unsafe { FreeConsole() };
+        // SAFETY: no preconditions; fails if there is no such process or console.
+        assert!(unsafe { AttachConsole(process) } != 0, "no console: {}", std::io::Error::last_os_error());
+        // SAFETY: without a handler the call makes this process ignore Ctrl-C.
+        unsafe { SetConsoleCtrlHandler(None, 1) };
+        // SAFETY: no preconditions; group 0 is everybody in this console.
+        assert!(unsafe { GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0) } != 0, "{}", std::io::Error::last_os_error());
+    }
 }

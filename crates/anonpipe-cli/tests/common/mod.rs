@@ -115,8 +115,9 @@ impl Running {
     pub(crate) fn finish(mut self) -> Finished {
         self.read_outputs();
         let status = self.wait();
-        let elapsed = self.started.elapsed();
+        // What holds our outputs open when we have gone shows here.
         let [stdout, stderr] = self.outputs.take().expect("being read").map(|output| output.join().expect("a reader"));
+        let elapsed = self.started.elapsed();
         Finished { status, stdout, stderr: String::from_utf8_lossy(&stderr).into_owned(), elapsed }
     }
 

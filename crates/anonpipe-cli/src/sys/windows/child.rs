@@ -1,5 +1,6 @@
 //! A command in a job object, which holds whatever it starts.
 
+use std::fs::File;
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::os::windows::process::CommandExt;
@@ -8,7 +9,6 @@ use std::process::Command;
 use std::ptr;
 
 use windows_sys::Win32::Foundation::{HANDLE, NTSTATUS, RtlNtStatusToDosError};
-use windows_sys::Win32::System::Console::GetConsoleCP;
 use windows_sys::Win32::System::JobObjects::{AssignProcessToJobObject, CreateJobObjectW, TerminateJobObject};
 use windows_sys::Win32::System::Threading::{CREATE_NO_WINDOW, CREATE_SUSPENDED};
 
@@ -112,14 +112,18 @@ fn resume(child: &std::process::Child) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(code.cast_signed()))
 }
 
+/// Whether this process has a console, with a window or without. Its name opens it even where our own streams are something
+/// else (*documented*, "Console Handles"). GetConsoleCP, which fails without a console, is 0 in some consoles, too (*observed*,
+/// Wine 8).
 fn has_console() -> bool {
-    // SAFETY: no preconditions. Without a console it fails, and says 0.
-    unsafe { GetConsoleCP() != 0 }
+    File::options().read(true).write(true).open("CONOUT$").is_ok()
 }
 
 /// The exit status for a command that could not be started, as shells have it.
-pub(crate) fn spawn_status(_program: &Path, error: &io::Error) -> i32 {
+pub(crate) fn spawn_status(program: &Path, error: &io::Error) -> i32 {
     match error.kind() {
+        // Nothing that could be looked for.
+        _ if program.file_name().is_none() && !program.exists() => status::NOT_FOUND,
         io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename => status::NOT_FOUND,
         // No program, or no permission. What std or we refuse has no code of the system's.
         _ if error.raw_os_error().is_some() => status::NOT_EXECUTABLE,
