@@ -93,12 +93,10 @@ impl ForeignRead {
     /// What it has read, when it is complete.
     pub(crate) fn finished(&self) -> Option<Vec<u8>> {
         // SAFETY: valid for ever; volatile, because the kernel writes it.
-        let status = unsafe { (&raw const (*self.overlapped).Internal).read_volatile() };
+        let OVERLAPPED { Internal: status, InternalHigh: count, .. } = unsafe { self.overlapped.read_volatile() };
         if status != 0 {
             return None;
         }
-        // SAFETY: as above.
-        let count = unsafe { (&raw const (*self.overlapped).InternalHigh).read_volatile() };
         // SAFETY: complete, so the kernel is done with it.
         Some(unsafe { &*self.buffer }[..count].to_vec())
     }
