@@ -236,12 +236,22 @@ impl OverlappedEnd {
         if self.channel.in_flight(Flow::Read) + self.channel.in_flight(Flow::Write) > 0 {
             return refuse(self, busy("operations are in flight: wait for them or cancel them first"));
         }
+        // A driver that was just looking at this channel, for an operation that is complete by now, is done in a moment.
+        let mut patience = 10_000;
+        while Arc::strong_count(&self.channel) > 1 {
+            patience -= 1;
+            if patience == 0 {
+                return refuse(self, busy("an operation is being completed at this moment: try again"));
+            }
+            std::thread::yield_now();
+        }
         if let Err(failure) = self.channel.release() {
             return refuse(self, failure);
         }
         let mut channel = Arc::clone(&self.channel);
         drop(self);
-        // A driver that was just looking at this channel, for an operation that is complete by now, is done in a moment.
+        // Nobody gets a new share but a driver that a late notification woke, for no longer than it takes to see that there
+        // is nothing in flight.
         loop {
             match Arc::try_unwrap(channel) {
                 Ok(channel) => return Ok(channel.into_pipe()),

@@ -7,22 +7,26 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::buffer::sealed::Token;
 use crate::error::Failure;
 use crate::info::EndName;
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Mutex, lock};
 use crate::sys::{Channel, Slot};
 use crate::{ReadBuffer, WriteBuffer};
 
+mod any;
+mod completion;
 #[cfg(all(test, loom))]
 mod interleavings;
+
+pub use any::{AnyOp, wait_any};
+use completion::Completion;
 
 /// What became of an operation.
 pub(crate) type Outcome = Result<usize, Failure>;
@@ -39,99 +43,6 @@ impl Flow {
         match self {
             Self::Read => "read",
             Self::Write => "write",
-        }
-    }
-}
-
-/// The meeting place of whoever completes an operation and whoever waits for that.
-pub(crate) struct Completion {
-    state: Mutex<State>,
-    done: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    outcome: Option<Outcome>,
-    completed: bool,
-    /// A task that polled, or a wait for the first of several.
-    waker: Option<Waker>,
-    /// A thread sleeps on `done`.
-    asleep: bool,
-}
-
-impl Completion {
-    pub(crate) fn new() -> Self {
-        Self { state: Mutex::new(State::default()), done: Condvar::new() }
-    }
-
-    /// Completes the operation. Only its first completion counts.
-    pub(crate) fn complete(&self, outcome: Outcome) {
-        let mut state = lock(&self.state);
-        debug_assert!(!state.completed, "an operation completes once");
-        if state.completed {
-            return;
-        }
-        state.completed = true;
-        state.outcome = Some(outcome);
-        let waker = state.waker.take();
-        if state.asleep {
-            self.done.notify_all();
-        }
-        drop(state);
-        if let Some(waker) = waker {
-            // A stranger's code: should it panic, whoever completes has others to complete.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
-    }
-
-    pub(crate) fn is_complete(&self) -> bool {
-        lock(&self.state).completed
-    }
-
-    /// The outcome if there is one, else arranges for a call of `waker`.
-    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Outcome> {
-        let mut state = lock(&self.state);
-        if let Some(outcome) = state.outcome.take() {
-            return Poll::Ready(outcome);
-        }
-        match &mut state.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-        Poll::Pending
-    }
-
-    /// Whether it is complete; if not, `waker` is called when it is.
-    fn watch(&self, waker: &Waker) -> bool {
-        let mut state = lock(&self.state);
-        if !state.completed {
-            state.waker = Some(waker.clone());
-        }
-        state.completed
-    }
-
-    fn unwatch(&self) {
-        lock(&self.state).waker = None;
-    }
-
-    /// Blocks until the outcome is there, or `deadline` has come.
-    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Outcome> {
-        let mut state = lock(&self.state);
-        loop {
-            if let Some(outcome) = state.outcome.take() {
-                return Some(outcome);
-            }
-            state.asleep = true;
-            state = match deadline {
-                None => self.done.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    self.done.wait_timeout(state, left).unwrap_or_else(std::sync::PoisonError::into_inner).0
-                }
-            };
         }
     }
 }
@@ -289,8 +200,12 @@ impl<B: Send + 'static> Op<B> {
     /// gone. If the cancel came too late, it is the operation's real result. A cancelled read has consumed nothing. Does
     /// nothing to an operation that is complete.
     pub fn cancel(&self) {
-        if let (Some(cell), Some(channel)) = (&self.cell, self.channel.upgrade()) {
-            channel.cancel(&cell.header);
+        let Some(cell) = &self.cell else { return };
+        if cell.header.completion.is_complete() {
+            return;
+        }
+        if let Some(channel) = self.channel.upgrade() {
+            Channel::cancel(channel, &cell.header);
         }
     }
 
@@ -327,9 +242,7 @@ impl<B: Send + 'static> Unpin for Op<B> {}
 
 impl<B: Send + 'static> Drop for Op<B> {
     fn drop(&mut self) {
-        if !self.is_complete() {
-            self.cancel();
-        }
+        self.cancel();
     }
 }
 
@@ -345,80 +258,6 @@ impl<B: Send + 'static> fmt::Debug for Op<B> {
             debug.field("flow", &cell.header.flow).field("length", &cell.header.length());
         }
         debug.field("state", &state).finish_non_exhaustive()
-    }
-}
-
-/// An operation on a buffer of whatever type, for [`wait_any`]. Sealed: it is [`Op`].
-pub trait AnyOp: sealed::AnyOp {}
-
-impl<B: Send + 'static> AnyOp for Op<B> {}
-
-mod sealed {
-    use std::task::Waker;
-
-    pub trait AnyOp {
-        fn watch(&self, waker: &Waker) -> bool;
-        fn unwatch(&self);
-    }
-
-    impl<B: Send + 'static> AnyOp for super::Op<B> {
-        fn watch(&self, waker: &Waker) -> bool {
-            self.cell.as_ref().is_none_or(|cell| cell.header.completion.watch(waker))
-        }
-
-        fn unwatch(&self) {
-            if let Some(cell) = &self.cell {
-                cell.header.completion.unwatch();
-            }
-        }
-    }
-}
-
-/// Blocks until the first of several operations is complete, and says which: the lowest index, if there are several.
-///
-/// `None` means that `timeout` was up, or that `ops` is empty. Nothing is cancelled, and no outcome is taken: call
-/// [`Op::wait`] on the one that is complete, which returns at once.
-///
-/// # Examples
-///
-/// ```
-/// use std::time::Duration;
-///
-/// let (quiet, _keep) = anonpipe::pipe()?;
-/// let (reader, writer) = anonpipe::pipe()?;
-/// let never = quiet.submit_read(vec![0; 8]);
-/// let soon = reader.submit_read(vec![0; 8].into_boxed_slice());
-/// writer.submit_write("now").wait().0?;
-/// assert_eq!(anonpipe::wait_any(&[&never, &soon], Some(Duration::from_secs(5))), Some(1));
-/// # Ok::<(), std::io::Error>(())
-/// ```
-pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> {
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let limited = timeout.is_some() && deadline.is_some();
-    let bell = Arc::new(Completion::new());
-    let waker = Waker::from(Arc::new(Ring(Arc::clone(&bell))));
-    let mut first = ops.iter().position(|op| op.watch(&waker));
-    if first.is_none() && !ops.is_empty() {
-        let _ = bell.wait(if limited { deadline } else { None });
-        first = ops.iter().position(|op| op.watch(&waker));
-    }
-    for op in ops {
-        op.unwatch();
-    }
-    first
-}
-
-/// Ends a [`wait_any`], once however many operations complete.
-struct Ring(Arc<Completion>);
-
-impl std::task::Wake for Ring {
-    fn wake(self: Arc<Self>) {
-        if !self.0.is_complete() {
-            let mut state = lock(&self.0.state);
-            state.completed = true;
-            state.outcome = Some(Ok(0));
-            self.0.done.notify_all();
-        }
     }
 }
 

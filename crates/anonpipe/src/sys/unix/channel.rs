@@ -9,11 +9,8 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::time::Timespec;
 
 use super::driver::Registration;
 use super::transfer::{Transport, try_read, try_write};
@@ -21,6 +18,8 @@ use super::wake::Sleeper;
 use crate::driver;
 use crate::error::Failure;
 use crate::op::{Flow, Header, InFlight, Outcome};
+
+mod blocking;
 
 /// How many system calls one operation gets at a stretch, so that a fast peer does not keep the driver from the other pipes.
 const TURNS_AT_A_STRETCH: usize = 16;
@@ -63,12 +62,19 @@ struct Queue {
 
 enum Entry {
     /// An operation owns the channel it runs on, so that the descriptor outlives the end.
-    Operation(Arc<dyn InFlight>, Arc<Channel>),
+    Operation(Arc<dyn InFlight>, #[expect(dead_code, reason = "held, never looked at")] Arc<Channel>),
     /// A thread that blocks in `read` or `write`.
     Thread(Arc<Sleeper>),
 }
 
 impl Entry {
+    fn into_operation(self) -> Option<Arc<dyn InFlight>> {
+        match self {
+            Self::Operation(operation, _) => Some(operation),
+            Self::Thread(_) => None,
+        }
+    }
+
     fn is_operation(&self, header: &Header) -> bool {
         matches!(self, Self::Operation(operation, _) if std::ptr::eq(operation.header(), header))
     }
@@ -92,12 +98,12 @@ impl Finished {
     }
 
     fn complete(self) {
-        for (entry, outcome) in self.0 {
-            if let Entry::Operation(operation, channel) = entry {
-                // Whoever learns of the completion may want to take the descriptor out, and must be the last owner then.
-                drop(channel);
-                operation.header().complete(outcome);
-            }
+        // Whoever learns of the first completion may want to take the descriptor out, and must be the last owner then: let
+        // go of the channel in all entries before.
+        let outcomes: Vec<_> =
+            self.0.into_iter().filter_map(|(entry, outcome)| Some((entry.into_operation()?, outcome))).collect();
+        for (operation, outcome) in outcomes {
+            operation.header().complete(outcome);
         }
     }
 }
@@ -166,17 +172,18 @@ impl Channel {
     }
 
     /// Asks for the end of one operation, if it has not ended yet.
-    pub(crate) fn cancel(self: &Arc<Self>, header: &Header) {
+    pub(crate) fn cancel(channel: Arc<Self>, header: &Header) {
         let mut finished = Finished::default();
-        let mut queue = self.queue(header.flow);
+        let mut queue = channel.queue(header.flow);
         let place = queue.entries.iter().position(|entry| entry.is_operation(header));
         if let Some(entry) = place.and_then(|place| queue.entries.remove(place)) {
             finished.cancel(entry);
         }
         if place == Some(0) {
-            self.advance(header.flow, &mut queue, &mut finished);
+            channel.advance(header.flow, &mut queue, &mut finished);
         }
         drop(queue);
+        drop(channel);
         finished.complete();
     }
 
@@ -295,115 +302,6 @@ impl Channel {
         finished.complete();
     }
 
-    /// Reads, blocking the caller until `deadline`.
-    pub(crate) fn read(self: &Arc<Self>, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> Outcome {
-        self.block_on(Flow::Read, deadline, |_| try_read(self.fd.as_fd(), buffers))
-    }
-
-    /// Writes everything, blocking the caller until `deadline`.
-    pub(crate) fn write(self: &Arc<Self>, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> Outcome {
-        let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.block_on(Flow::Write, deadline, |progress| {
-            while *progress < total {
-                *progress += match unwritten(buffers, *progress) {
-                    (0, rest) => try_write(self.fd.as_fd(), self.transport, rest),
-                    (skip, rest) => {
-                        let first = IoSlice::new(&rest[0][skip..]);
-                        try_write(self.fd.as_fd(), self.transport, &[first])
-                    }
-                }?;
-            }
-            Ok(total)
-        })
-    }
-
-    /// Calls `attempt` when it is this thread's turn, until it has an answer other than `AGAIN`. It is given what it has
-    /// transferred so far, and adds to it.
-    fn block_on(
-        self: &Arc<Self>,
-        flow: Flow,
-        deadline: Option<Instant>,
-        mut attempt: impl FnMut(&mut usize) -> Result<usize, Errno>,
-    ) -> Outcome {
-        let mut progress = 0;
-        let fail = |error: Errno, progress| Err(Failure::after(error.into(), progress));
-        let mut queue = self.queue(flow);
-        if queue.shut {
-            return fail(Errno::PIPE, 0);
-        }
-        if queue.entries.is_empty() {
-            match attempt(&mut progress) {
-                Err(Errno::AGAIN) => {}
-                Err(error) => return fail(error, progress),
-                Ok(count) => return Ok(count),
-            }
-        }
-        let sleeper = Sleeper::new()?;
-        queue.entries.push_back(Entry::Thread(Arc::clone(&sleeper)));
-        drop(queue);
-        let outcome = loop {
-            let polled = self.sleep(flow, &sleeper, deadline);
-            let queue = self.queue(flow);
-            let timed_out = match polled {
-                Ok(ready) => !ready,
-                Err(error) => break fail(error, progress),
-            };
-            // Under the lock, because the head is the only one to touch the descriptor, and we might have to give up the
-            // place in the same moment.
-            if queue.entries.front().is_some_and(|entry| entry.is_thread(&sleeper)) {
-                match attempt(&mut progress) {
-                    Err(Errno::AGAIN) => {}
-                    Err(error) => break fail(error, progress),
-                    Ok(count) => break Ok(count),
-                }
-            }
-            if sleeper.is_cancelled() {
-                break Err(Failure::Cancelled { transferred: Some(progress) });
-            }
-            if timed_out {
-                break Err(Failure::TimedOut { transferred: Some(progress) });
-            }
-        };
-        let mut finished = Finished::default();
-        let mut queue = self.queue(flow);
-        let was_head = queue.entries.front().is_some_and(|entry| entry.is_thread(&sleeper));
-        queue.entries.retain(|entry| !entry.is_thread(&sleeper));
-        if was_head {
-            self.advance(flow, &mut queue, &mut finished);
-        }
-        drop(queue);
-        finished.complete();
-        outcome
-    }
-
-    /// Sleeps until the descriptor is ready, if it is our turn, or until woken. `Ok(false)`: the time is up.
-    fn sleep(&self, flow: Flow, sleeper: &Arc<Sleeper>, deadline: Option<Instant>) -> Result<bool, Errno> {
-        let head = self.queue(flow).entries.front().is_some_and(|entry| entry.is_thread(sleeper));
-        let interest = match flow {
-            Flow::Read => PollFlags::IN,
-            Flow::Write => PollFlags::OUT,
-        };
-        let mut fds = [
-            PollFd::from_borrowed_fd(sleeper.fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.fd.as_fd(), interest),
-        ];
-        let watched = if head { &mut fds[..] } else { &mut fds[..1] };
-        loop {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let timeout =
-                left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i32::MAX.into(), tv_nsec: 0 }));
-            match poll(watched, timeout.as_ref()) {
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-                Ok(0) => return Ok(false),
-                Ok(_) => {
-                    sleeper.settle();
-                    return Ok(true);
-                }
-            }
-        }
-    }
-
     /// Half-closes when what is in the queue has gone.
     pub(crate) fn shutdown_write(self: &Arc<Self>) -> Result<(), Failure> {
         let mut queue = self.queue(Flow::Write);
@@ -413,15 +311,4 @@ impl Channel {
         queue.shut = true;
         Ok(())
     }
-}
-
-/// The slices from the first that is not wholly written, and how much of that one is.
-fn unwritten<'a, 'b>(buffers: &'a [IoSlice<'b>], mut progress: usize) -> (usize, &'a [IoSlice<'b>]) {
-    for (index, buffer) in buffers.iter().enumerate() {
-        if progress < buffer.len() {
-            return (progress, &buffers[index..]);
-        }
-        progress -= buffer.len();
-    }
-    (0, &[])
 }

@@ -19,11 +19,18 @@ pub(crate) struct Driver {
     poller: Poller,
     channels: Mutex<HashMap<usize, Weak<Channel>>>,
     next_key: AtomicUsize,
+    /// Room for what one wait brings; locked while somebody turns.
+    events: Mutex<Events>,
 }
 
 impl Driver {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { poller: Poller::new()?, channels: Mutex::default(), next_key: AtomicUsize::new(0) })
+        Ok(Self {
+            poller: Poller::new()?,
+            channels: Mutex::default(),
+            next_key: AtomicUsize::new(0),
+            events: Mutex::new(Events::new()),
+        })
     }
 
     fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Weak<Channel>>> {
@@ -47,7 +54,8 @@ impl Driver {
 
 impl Turn for Driver {
     fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut events = Events::new();
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.clear();
         self.poller.wait(&mut events, timeout)?;
         for event in events.iter() {
             // An end that is gone by now has nothing in flight.

@@ -6,7 +6,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 /// A thread in the queue of an end, and the means to wake it: for its turn, or because it was cancelled.
@@ -66,11 +65,16 @@ impl Bell {
     }
 
     fn new() -> io::Result<Self> {
-        // Sockets rather than a pipe: a full one must not raise a signal, nor a closed one.
-        let (heard, rung) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?;
+        // Sockets rather than a pipe: a write to a pipe could raise a signal.
+        #[cfg(not(target_vendor = "apple"))]
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        #[cfg(target_vendor = "apple")]
+        let flags = SocketFlags::empty();
+        let (heard, rung) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        #[cfg(target_vendor = "apple")]
         for fd in [&heard, &rung] {
             rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
-            fcntl_setfl(fd, OFlags::RDWR | OFlags::NONBLOCK)?;
+            rustix::io::ioctl_fionbio(fd, true)?;
         }
         Ok(Self { heard, rung })
     }

@@ -245,11 +245,15 @@ impl Channel {
     }
 
     /// Asks the kernel to end one operation. Whether it did is said by the completion.
-    pub(crate) fn cancel(&self, header: &Header) {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "on other systems it completes, and must not hold the channel then"
+    )]
+    pub(crate) fn cancel(channel: Arc<Self>, header: &Header) {
         let overlapped = header.slot.overlapped();
-        let queue = self.queue(header.flow);
+        let queue = channel.queue(header.flow);
         if queue.iter().any(|entry| entry.is(overlapped)) {
-            self.cancel_raw(overlapped);
+            channel.cancel_raw(overlapped);
         }
     }
 

@@ -1,0 +1,82 @@
+//! Waiting for the first of several operations.
+
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+use super::Op;
+use super::completion::Completion;
+
+/// An operation on a buffer of whatever type, for [`wait_any`]. Sealed: it is [`Op`].
+pub trait AnyOp: sealed::AnyOp {}
+
+impl<B: Send + 'static> AnyOp for Op<B> {}
+
+mod sealed {
+    use std::task::Waker;
+
+    pub trait AnyOp {
+        fn watch(&self, waker: &Waker) -> bool;
+        fn unwatch(&self, waker: &Waker);
+        fn is_complete(&self) -> bool;
+    }
+
+    impl<B: Send + 'static> AnyOp for super::Op<B> {
+        fn watch(&self, waker: &Waker) -> bool {
+            self.cell.as_ref().is_none_or(|cell| cell.header.completion.watch(waker))
+        }
+
+        fn unwatch(&self, waker: &Waker) {
+            if let Some(cell) = &self.cell {
+                cell.header.completion.unwatch(waker);
+            }
+        }
+
+        fn is_complete(&self) -> bool {
+            self.is_complete()
+        }
+    }
+}
+
+/// Blocks until the first of several operations is complete, and says which: the lowest index, if there are several.
+///
+/// `None` means that `timeout` was up, or that `ops` is empty. Nothing is cancelled, and no outcome is taken: call
+/// [`Op::wait`] on the one that is complete, which returns at once.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let (quiet, _keep) = anonpipe::pipe()?;
+/// let (reader, writer) = anonpipe::pipe()?;
+/// let never = quiet.submit_read(vec![0; 8]);
+/// let soon = reader.submit_read(vec![0; 8].into_boxed_slice());
+/// writer.submit_write("now").wait().0?;
+/// assert_eq!(anonpipe::wait_any(&[&never, &soon], Some(Duration::from_secs(5))), Some(1));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> {
+    // A time beyond the clock's end is no limit.
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let bell = Arc::new(Completion::new());
+    let waker = Waker::from(Arc::new(Ring(Arc::clone(&bell))));
+    let mut first = ops.iter().position(|op| op.watch(&waker));
+    if first.is_none() && !ops.is_empty() {
+        let _ = bell.wait(deadline);
+        first = ops.iter().position(|op| op.is_complete());
+    }
+    for op in ops {
+        op.unwatch(&waker);
+    }
+    first
+}
+
+/// Ends a [`wait_any`], once however many operations complete.
+struct Ring(Arc<Completion>);
+
+impl Wake for Ring {
+    fn wake(self: Arc<Self>) {
+        self.0.ring();
+    }
+}

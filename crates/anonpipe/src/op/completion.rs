@@ -1,0 +1,115 @@
+//! The meeting place of whoever completes an operation and whoever waits for that.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use super::Outcome;
+use crate::sync::{Condvar, Mutex, lock};
+
+/// The meeting place of whoever completes an operation and whoever waits for that.
+pub(crate) struct Completion {
+    state: Mutex<State>,
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    outcome: Option<Outcome>,
+    completed: bool,
+    /// The task that polled last.
+    waker: Option<Waker>,
+    /// Threads that wait for the first of several operations, this one among them.
+    watchers: Vec<Waker>,
+    /// A thread sleeps on `done`.
+    asleep: bool,
+}
+
+impl Completion {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State::default()), done: Condvar::new() }
+    }
+
+    /// Completes the operation. Only its first completion counts.
+    pub(crate) fn complete(&self, outcome: Outcome) {
+        let mut state = lock(&self.state);
+        debug_assert!(!state.completed, "an operation completes once");
+        if state.completed {
+            return;
+        }
+        state.completed = true;
+        state.outcome = Some(outcome);
+        let waker = state.waker.take();
+        let watchers = std::mem::take(&mut state.watchers);
+        if state.asleep {
+            self.done.notify_all();
+        }
+        drop(state);
+        for waker in watchers.into_iter().chain(waker) {
+            // A stranger's code: should it panic, whoever completes has others to complete.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        lock(&self.state).completed
+    }
+
+    /// Ends a wait, however often it is called: for those who wait for something else than one operation.
+    pub(super) fn ring(&self) {
+        let mut state = lock(&self.state);
+        if !state.completed {
+            state.completed = true;
+            state.outcome = Some(Ok(0));
+            self.done.notify_all();
+        }
+    }
+
+    /// The outcome if there is one, else arranges for a call of `waker`.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Outcome> {
+        let mut state = lock(&self.state);
+        if let Some(outcome) = state.outcome.take() {
+            return Poll::Ready(outcome);
+        }
+        match &mut state.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Whether it is complete; if not, `waker` is called when it is, unless it is taken back with `unwatch`.
+    pub(super) fn watch(&self, waker: &Waker) -> bool {
+        let mut state = lock(&self.state);
+        if !state.completed {
+            state.watchers.push(waker.clone());
+        }
+        state.completed
+    }
+
+    pub(super) fn unwatch(&self, waker: &Waker) {
+        lock(&self.state).watchers.retain(|watcher| !watcher.will_wake(waker));
+    }
+
+    /// Blocks until the outcome is there, or `deadline` has come.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Option<Outcome> {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(outcome) = state.outcome.take() {
+                return Some(outcome);
+            }
+            state.asleep = true;
+            state = match deadline {
+                None => self.done.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    self.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Reads and writes that block the caller: the thread takes a place in the queue and does its own waiting, without the driver.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::time::Timespec;
+
+use super::super::transfer::{try_read, try_write};
+use super::super::wake::Sleeper;
+use super::{Channel, Entry, Finished};
+use crate::error::Failure;
+use crate::op::{Flow, Outcome};
+
+impl Channel {
+    /// Reads, blocking the caller until `deadline`.
+    pub(crate) fn read(self: &Arc<Self>, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> Outcome {
+        self.block_on(Flow::Read, deadline, |_| try_read(self.fd.as_fd(), buffers))
+    }
+
+    /// Writes everything, blocking the caller until `deadline`.
+    pub(crate) fn write(self: &Arc<Self>, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> Outcome {
+        let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
+        self.block_on(Flow::Write, deadline, |progress| {
+            while *progress < total {
+                *progress += match unwritten(buffers, *progress) {
+                    (0, rest) => try_write(self.fd.as_fd(), self.transport, rest),
+                    (skip, rest) => {
+                        let first = IoSlice::new(&rest[0][skip..]);
+                        try_write(self.fd.as_fd(), self.transport, &[first])
+                    }
+                }?;
+            }
+            Ok(total)
+        })
+    }
+
+    /// Calls `attempt` when it is this thread's turn, until it has an answer other than `AGAIN`. It is given what it has
+    /// transferred so far, and adds to it.
+    fn block_on(
+        self: &Arc<Self>,
+        flow: Flow,
+        deadline: Option<Instant>,
+        mut attempt: impl FnMut(&mut usize) -> Result<usize, Errno>,
+    ) -> Outcome {
+        let mut progress = 0;
+        let fail = |error: Errno, progress| Err(Failure::after(error.into(), progress));
+        let mut queue = self.queue(flow);
+        if queue.shut {
+            return fail(Errno::PIPE, 0);
+        }
+        if queue.entries.is_empty() {
+            match attempt(&mut progress) {
+                Err(Errno::AGAIN) => {}
+                Err(error) => return fail(error, progress),
+                Ok(count) => return Ok(count),
+            }
+        }
+        let sleeper = Sleeper::new()?;
+        queue.entries.push_back(Entry::Thread(Arc::clone(&sleeper)));
+        drop(queue);
+        let outcome = loop {
+            let polled = self.sleep(flow, &sleeper, deadline);
+            let queue = self.queue(flow);
+            let timed_out = match polled {
+                Ok(ready) => !ready,
+                Err(error) => break fail(error, progress),
+            };
+            // Under the lock, because the head is the only one to touch the descriptor, and we might have to give up the
+            // place in the same moment.
+            if queue.entries.front().is_some_and(|entry| entry.is_thread(&sleeper)) {
+                match attempt(&mut progress) {
+                    Err(Errno::AGAIN) => {}
+                    Err(error) => break fail(error, progress),
+                    Ok(count) => break Ok(count),
+                }
+            }
+            if sleeper.is_cancelled() {
+                break Err(Failure::Cancelled { transferred: Some(progress) });
+            }
+            if timed_out {
+                break Err(Failure::TimedOut { transferred: Some(progress) });
+            }
+        };
+        let mut finished = Finished::default();
+        let mut queue = self.queue(flow);
+        let was_head = queue.entries.front().is_some_and(|entry| entry.is_thread(&sleeper));
+        queue.entries.retain(|entry| !entry.is_thread(&sleeper));
+        if was_head {
+            self.advance(flow, &mut queue, &mut finished);
+        }
+        drop(queue);
+        finished.complete();
+        outcome
+    }
+
+    /// Sleeps until the descriptor is ready, if it is our turn, or until woken. `Ok(false)`: the time is up.
+    fn sleep(&self, flow: Flow, sleeper: &Arc<Sleeper>, deadline: Option<Instant>) -> Result<bool, Errno> {
+        let head = self.queue(flow).entries.front().is_some_and(|entry| entry.is_thread(sleeper));
+        let interest = match flow {
+            Flow::Read => PollFlags::IN,
+            Flow::Write => PollFlags::OUT,
+        };
+        let mut fds = [
+            PollFd::from_borrowed_fd(sleeper.fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.fd.as_fd(), interest),
+        ];
+        let watched = if head { &mut fds[..] } else { &mut fds[..1] };
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let timeout =
+                left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i32::MAX.into(), tv_nsec: 0 }));
+            match poll(watched, timeout.as_ref()) {
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+                Ok(0) => return Ok(false),
+                Ok(_) => {
+                    sleeper.settle();
+                    return Ok(true);
+                }
+            }
+        }
+    }
+}
+
+/// The slices from the first that is not wholly written, and how much of that one is.
+fn unwritten<'a, 'b>(buffers: &'a [IoSlice<'b>], mut progress: usize) -> (usize, &'a [IoSlice<'b>]) {
+    for (index, buffer) in buffers.iter().enumerate() {
+        if progress < buffer.len() {
+            return (progress, &buffers[index..]);
+        }
+        progress -= buffer.len();
+    }
+    (0, &[])
+}
