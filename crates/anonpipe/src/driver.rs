@@ -4,7 +4,7 @@
 //! by the first operation that has to wait for the system; programs that only block or only make pairs have neither.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::sys;
@@ -17,17 +17,21 @@ pub(crate) trait Turn: Send + Sync {
 
 /// The driver of this process; starts it on the first call that succeeds.
 pub(crate) fn global() -> io::Result<&'static sys::Driver> {
-    static GLOBAL: Mutex<Option<&'static sys::Driver>> = Mutex::new(None);
-    let mut global = GLOBAL.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(driver) = *global {
-        return Ok(driver);
+    static DRIVER: OnceLock<sys::Driver> = OnceLock::new();
+    static STARTED: Mutex<bool> = Mutex::new(false);
+
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let driver = match DRIVER.get() {
+        Some(driver) => driver,
+        None => {
+            let new = sys::Driver::new()?;
+            DRIVER.get_or_init(|| new)
+        }
+    };
+    if !*started {
+        std::thread::Builder::new().name("anonpipe-driver".into()).spawn(move || run(driver))?;
+        *started = true;
     }
-    let driver = std::sync::Arc::new(sys::Driver::new()?);
-    let turning = std::sync::Arc::clone(&driver);
-    std::thread::Builder::new().name("anonpipe-driver".into()).spawn(move || run(&*turning))?;
-    // It lives as long as the process, as its thread does.
-    let driver: &'static sys::Driver = Box::leak(Box::new(driver));
-    *global = Some(driver);
     Ok(driver)
 }
 
