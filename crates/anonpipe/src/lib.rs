@@ -30,6 +30,7 @@ pub use mode::{Blocking, IoMode, Mode, Overlapped};
 pub use op::{AnyOp, Op, wait_any};
 pub use options::{End, PipeOptions};
 pub use reader::Reader;
+pub use sys::ForeignBuffer;
 #[cfg(windows)]
 pub use windows::{create_pipe_anonymous_pair, create_pipe_anonymous_pair7, create_pipe_ex};
 pub use writer::Writer;

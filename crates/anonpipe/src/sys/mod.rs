@@ -11,6 +11,7 @@
 
 #![allow(unsafe_code, reason = "system calls are made here, and only here")]
 
+mod foreign_buffer;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -23,6 +24,8 @@ pub(crate) use windows::*;
 
 #[cfg(not(any(unix, windows)))]
 compile_error!("anonpipe knows Windows and Unix");
+
+pub use foreign_buffer::ForeignBuffer;
 
 use crate::IoMode;
 use crate::info::{Direction, Role};
