@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anonpipe::{Overlapped, Reader};
 
 use crate::Backend;
-use crate::harness::{MOMENT, soon};
+use crate::harness::{MOMENT, soon, until_reads_in_flight, until_writes_in_flight};
 use crate::pattern::{self, Random};
 use crate::ways::{LONG, Way, is_cancelled, kind, transferred};
 
@@ -87,7 +87,7 @@ pub(crate) fn a_read_timeout_takes_nothing(backend: Backend) {
     assert_eq!(reader.read_timeout(&mut buffer, LONG).unwrap(), 4);
     assert_eq!(&buffer[..4], b"kept");
     drop(writer);
-    assert_eq!(reader.read_timeout(&mut buffer, MOMENT).unwrap(), 0);
+    assert_eq!(reader.read_timeout(&mut buffer, LONG).unwrap(), 0);
 }
 
 /// What the peer finds is a beginning of what was to be written, and as long as the error says, if it says.
@@ -144,7 +144,7 @@ pub(crate) fn extreme_timeouts(backend: Backend) {
     assert_eq!(reader.read_timeout(&mut [0; 4], Duration::MAX).unwrap(), 1);
     thread::scope(|scope| {
         let read = scope.spawn(|| reader.read_timeout(&mut [0; 4], Duration::MAX));
-        thread::sleep(MOMENT);
+        until_reads_in_flight(&reader, 1);
         assert!(!read.is_finished());
         (&writer).write_all(b"c").unwrap();
         assert_eq!(read.join().unwrap().unwrap(), 1);
@@ -224,7 +224,7 @@ pub(crate) fn cancel_all_wakes_a_thread_that_reads_a_clone(backend: Backend) {
     for way in Way::ALL {
         thread::scope(|scope| {
             let read = scope.spawn(|| way.read(&clone, 10).map(|bytes| bytes.len()));
-            thread::sleep(MOMENT);
+            until_reads_in_flight(&reader, 1);
             assert!(!read.is_finished());
             reader.cancel_all();
             let result = read.join().unwrap();
@@ -242,7 +242,7 @@ pub(crate) fn cancel_all_wakes_a_thread_that_writes(backend: Backend) {
         let clone = writer.try_clone().unwrap();
         let error = thread::scope(|scope| {
             let write = scope.spawn(|| way.write(&clone, &pattern::bytes(0, 100_000)));
-            thread::sleep(MOMENT);
+            until_writes_in_flight(&writer, 1);
             assert!(!write.is_finished());
             writer.cancel_all();
             let result = write.join().unwrap();

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Backend;
-use crate::harness::{MOMENT, soon};
+use crate::harness::{MOMENT, soon, until_reads_in_flight};
 use crate::pattern::{self, Random};
 use crate::ways::{Way, is_cancelled};
 
@@ -40,8 +40,7 @@ pub(crate) fn a_dropped_operation_leaves_the_rest(backend: Backend) {
     for op in ops.iter_mut().step_by(2) {
         drop(op.take());
     }
-    // A cancellation that was asked for has taken effect before a read that is issued later is served.
-    thread::sleep(MOMENT);
+    until_reads_in_flight(&reader, 5);
     (&writer).write_all(b"abcde").unwrap();
     let found: Vec<u8> = ops.into_iter().flatten().map(|op| op.wait().1[0]).collect();
     assert_eq!(found, b"abcde");

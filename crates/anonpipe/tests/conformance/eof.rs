@@ -6,7 +6,7 @@ use std::thread;
 use anonpipe::{Blocking, End, Reader, Writer};
 
 use crate::Backend;
-use crate::harness::MOMENT;
+use crate::harness::{MOMENT, until_reads_in_flight, until_writes_in_flight};
 use crate::pattern;
 use crate::ways::{LONG, Way, kind, transferred};
 
@@ -47,7 +47,7 @@ pub(crate) fn a_pending_read_sees_the_end(backend: Backend) {
         let (reader, writer) = backend.pipe();
         thread::scope(|scope| {
             let read = scope.spawn(|| way.read(&reader, 10));
-            thread::sleep(MOMENT);
+            until_reads_in_flight(&reader, 1);
             drop(writer);
             assert_eq!(read.join().unwrap().unwrap(), b"", "{way:?}");
         });
@@ -82,7 +82,7 @@ pub(crate) fn pending_writes_become_broken_pipes(backend: Backend) {
         let (reader, writer) = backend.small_pipe();
         thread::scope(|scope| {
             let write = scope.spawn(|| way.write(&writer, &[7; 200_000]));
-            thread::sleep(MOMENT);
+            until_writes_in_flight(&writer, 1);
             assert!(!write.is_finished(), "{way:?}");
             drop(reader);
             assert_eq!(kind(write.join().unwrap()), ErrorKind::BrokenPipe, "{way:?}");
@@ -103,6 +103,7 @@ pub(crate) fn a_write_beyond_the_capacity_waits_and_completes(backend: Backend) 
         let (reader, writer) = backend.small_pipe();
         thread::scope(|scope| {
             let write = scope.spawn(|| way.write(&writer, &pattern::bytes(0, 300_000)));
+            until_writes_in_flight(&writer, 1);
             thread::sleep(MOMENT);
             assert!(!write.is_finished(), "{way:?}: the pipe took more than it holds");
             let mut all = vec![0; 300_000];

@@ -1,8 +1,10 @@
 //! What runs a rule: a watchdog, and a process of its own where one is needed.
 
+use std::fmt::Debug;
 use std::io::Write;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use std::{env, io, process, thread};
 
@@ -15,8 +17,13 @@ const ALONE: &str = "ANONPIPE_CONFORMANCE_ALONE";
 /// What a hanging test ends the process with.
 const HUNG: i32 = 86;
 
-/// Runs a rule that shares the process with others.
+/// A child has all descriptors of its parent, until it executes its program; meanwhile nothing that others close is closed.
+/// So no child is started while a rule runs that might notice.
+static QUIET: RwLock<()> = RwLock::new(());
+
+/// Runs a rule that shares the process with others, and starts no children.
 pub(crate) fn shared(name: &'static str, rule: impl FnOnce()) {
+    let _quiet = QUIET.read().unwrap_or_else(PoisonError::into_inner);
     watched(name, deadline(), rule);
 }
 
@@ -28,11 +35,14 @@ pub(crate) fn alone(name: &'static str, rule: impl FnOnce()) {
     // Longer than the other process has, so that it is the one to say what hangs.
     watched(name, deadline() + Duration::from_secs(10), || {
         let program = env::current_exe().expect("the path of this program");
-        let output = Command::new(program)
-            .args([name, "--exact", "--nocapture", "--test-threads=1"])
-            .env(ALONE, name)
-            .output()
-            .expect("this program, started again");
+        let mut command = Command::new(program);
+        command.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(ALONE, name);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = {
+            let _quiet = QUIET.write().unwrap_or_else(PoisonError::into_inner);
+            command.spawn()
+        };
+        let output = child.and_then(Child::wait_with_output).expect("this program, started again");
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let passed = output.status.success() && stdout.contains("1 passed");
         assert!(passed, "in its own process ({}):\n{stdout}\n{stderr}", output.status);
@@ -68,4 +78,18 @@ pub(crate) fn soon(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(start.elapsed() < Duration::from_secs(20), "{what}: not after 20 s");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Waits until an end has as many reads in flight, those of blocked threads included.
+#[track_caller]
+pub(crate) fn until_reads_in_flight(end: &impl Debug, count: usize) {
+    let text = format!("reads_in_flight: {count}");
+    soon(&text, || format!("{end:?} ").replace([',', '}'], " ").contains(&format!("{text} ")));
+}
+
+/// Waits until an end has as many writes in flight, those of blocked threads included.
+#[track_caller]
+pub(crate) fn until_writes_in_flight(end: &impl Debug, count: usize) {
+    let text = format!("writes_in_flight: {count}");
+    soon(&text, || format!("{end:?} ").replace([',', '}'], " ").contains(&format!("{text} ")));
 }

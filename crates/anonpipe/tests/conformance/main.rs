@@ -192,7 +192,7 @@ run_everywhere! {
         failing_half_way_leaks_nothing,
         operations_without_descriptors_fail_and_recover,
     }
-    children shared {
+    children alone {
         a_child_copies_megabytes,
         a_child_answers_line_by_line,
         a_child_on_a_duplex_pipe,
@@ -204,14 +204,14 @@ run_everywhere! {
         an_end_in_use_by_a_child_ends_with_it,
     }
     #[cfg(unix)]
-    unix_children shared {
+    unix_children alone {
         shell_sort_and_python,
         a_child_gets_blocking_pipes,
         an_overlapped_end_as_stdio_only_by_name,
         a_child_can_reopen_its_standard_handles,
     }
     #[cfg(windows)]
-    windows_children shared {
+    windows_children alone {
         the_command_interpreter,
         a_program_on_the_c_runtime,
         a_program_that_nobody_here_wrote,

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anonpipe::{Op, wait_any};
 
 use crate::Backend;
-use crate::harness::{MOMENT, soon};
+use crate::harness::{MOMENT, soon, until_reads_in_flight};
 use crate::pattern;
 use crate::ways::{LONG, Way};
 
@@ -48,11 +48,10 @@ pub(crate) fn reads_of_all_kinds_share_one_queue(backend: Backend) {
     thread::scope(|scope| {
         let before: Vec<_> = (0..50).map(|_| reader.submit_read(vec![0; 4])).collect();
         let mut blocked = Vec::new();
-        for way in [Way::Std, Way::Timeout, Way::Await] {
+        for (place, way) in [Way::Std, Way::Timeout, Way::Await].into_iter().enumerate() {
             let clone = &clone;
             blocked.push(scope.spawn(move || way.read(clone, 4).unwrap()));
-            // It must be in the queue before the next one comes.
-            thread::sleep(MOMENT);
+            until_reads_in_flight(&reader, 51 + place);
         }
         let after: Vec<_> = (0..50).map(|_| clone.submit_read(vec![0; 4])).collect();
         for number in 0..103 {
@@ -75,8 +74,9 @@ pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
     thread::scope(|scope| {
         let ops: Vec<_> = (0..50).map(|chunk| writer.submit_write(pattern::bytes(chunk * 3000, 3000))).collect();
         let clone = writer.try_clone().unwrap();
+        let before = format!("{writer:?}");
         let blocked = scope.spawn(move || (&clone).write(&pattern::bytes(150_000, 3000)).unwrap());
-        thread::sleep(MOMENT);
+        soon("the blocked write's place in the queue", || format!("{writer:?}") != before);
         let more: Vec<_> = (51..100).map(|chunk| writer.submit_write(pattern::bytes(chunk * 3000, 3000))).collect();
         let mut all = vec![0; 300_000];
         (&reader).read_exact(&mut all).unwrap();

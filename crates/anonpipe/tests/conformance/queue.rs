@@ -5,12 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Backend;
-use crate::harness::MOMENT;
+use crate::harness::{MOMENT, until_reads_in_flight, until_writes_in_flight};
 use crate::pattern;
 use crate::ways::{Way, is_cancelled, kind, transferred};
 
 /// Longer than a moment, shorter than patience.
-const SHORT: Duration = Duration::from_millis(150);
+const SHORT: Duration = Duration::from_millis(250);
 
 pub(crate) fn a_cancelled_operation_lets_a_blocked_thread_go_on(backend: Backend) {
     let (reader, writer) = backend.pipe();
@@ -18,7 +18,7 @@ pub(crate) fn a_cancelled_operation_lets_a_blocked_thread_go_on(backend: Backend
         let op = reader.submit_read(vec![0; 4]);
         thread::scope(|scope| {
             let read = scope.spawn(|| way.read(&reader, 4).unwrap());
-            thread::sleep(MOMENT);
+            until_reads_in_flight(&reader, 2);
             op.cancel();
             assert!(is_cancelled(&op.wait().0));
             assert!(!read.is_finished());
@@ -32,16 +32,13 @@ pub(crate) fn a_read_that_timed_out_lets_the_next_go_on(backend: Backend) {
     let (reader, writer) = backend.pipe();
     thread::scope(|scope| {
         let read = scope.spawn(|| reader.read_timeout(&mut [0; 4], SHORT));
-        thread::sleep(MOMENT);
+        until_reads_in_flight(&reader, 1);
         let op = reader.submit_read(vec![0; 4]);
-        let after = scope.spawn(|| {
-            thread::sleep(MOMENT);
-            Way::Std.read(&reader, 4).unwrap()
-        });
+        let after = scope.spawn(|| Way::Std.read(&reader, 4).unwrap());
         assert_eq!(kind(read.join().unwrap()), ErrorKind::TimedOut);
+        until_reads_in_flight(&reader, 2);
         (&writer).write_all(b"op's").unwrap();
         assert_eq!(op.wait().1, b"op's");
-        thread::sleep(MOMENT);
         (&writer).write_all(b"last").unwrap();
         assert_eq!(after.join().unwrap(), b"last");
     });
@@ -63,12 +60,11 @@ pub(crate) fn a_write_that_timed_out_lets_the_next_go_on(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
     thread::scope(|scope| {
         let write = scope.spawn(|| writer.write_timeout(&pattern::bytes(0, 50_000), SHORT));
-        thread::sleep(MOMENT);
+        until_writes_in_flight(&writer, 1);
         let op = writer.submit_write(vec![1; 50_000]);
-        let blocked = scope.spawn(|| {
-            thread::sleep(MOMENT);
-            (&writer).write(&[2; 50_000]).unwrap()
-        });
+        until_writes_in_flight(&writer, 2);
+        let blocked = scope.spawn(|| (&writer).write(&[2; 50_000]).unwrap());
+        until_writes_in_flight(&writer, 3);
         let error = write.join().unwrap().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         let mut all = vec![0; 100_000 + transferred(&error).unwrap_or(0)];
@@ -103,7 +99,8 @@ pub(crate) fn the_two_directions_do_not_hold_each_other_up(backend: Backend) {
     thread::scope(|scope| {
         let read = scope.spawn(|| (&ours).read(&mut [0; 8]).unwrap());
         let write = scope.spawn(|| (&ours).write(&pattern::bytes(0, 400_000)).unwrap());
-        thread::sleep(MOMENT);
+        until_reads_in_flight(&ours, 1);
+        until_writes_in_flight(&ours, 1);
         // With one thread blocked in each direction, the peer drains one of them to the end.
         let mut all = vec![0; 400_000];
         (&theirs).read_exact(&mut all).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anonpipe::End;
 
 use crate::Backend;
-use crate::harness::MOMENT;
+use crate::harness::{MOMENT, until_writes_in_flight};
 use crate::system::{NoMoreDescriptors, default_sigpipe, handles, is_sigpipe_pending, raise_sigpipe_blocked};
 use crate::ways::{LONG, Way, kind};
 
@@ -23,7 +23,7 @@ pub(crate) fn writing_to_nobody_raises_no_signal(backend: Backend) {
         let (reader, writer) = backend.small_pipe();
         thread::scope(|scope| {
             let write = scope.spawn(|| way.write(&writer, &[0; 300_000]));
-            thread::sleep(MOMENT);
+            until_writes_in_flight(&writer, 1);
             drop(reader);
             assert_eq!(kind(write.join().unwrap()), ErrorKind::BrokenPipe, "{way:?}");
         });

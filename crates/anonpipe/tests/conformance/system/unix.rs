@@ -92,24 +92,35 @@ pub(crate) fn is_sigpipe_pending() -> bool {
 }
 
 /// While it lives, this process gets no more descriptors than a few.
-pub(crate) struct NoMoreDescriptors(libc::rlimit);
+pub(crate) struct NoMoreDescriptors {
+    old: libc::rlimit,
+    /// In the gaps between the descriptors, which there are when something was inherited.
+    _fillers: Vec<OwnedFd>,
+}
 
 impl NoMoreDescriptors {
-    /// Leaves room for `spare` more. In a process without gaps between its descriptors.
+    /// Leaves room for `spare` more.
     pub(crate) fn but(spare: usize) -> Self {
         let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: the struct is writable.
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut old) }, 0, "getrlimit");
-        let next = std::fs::File::open("/dev/null").expect("a descriptor").number();
-        let current = libc::rlim_t::try_from(next + spare).expect("a small number");
+        let null = || OwnedFd::from(std::fs::File::open("/dev/null").expect("a descriptor"));
+        let mut fillers = vec![null()];
+        // The lowest free one is given out first, so there is no gap when as many in a row were free.
+        while fillers.len() < 64 || fillers[fillers.len() - 64].number() + 63 != fillers[fillers.len() - 1].number() {
+            fillers.push(null());
+        }
+        let last = fillers.split_off(fillers.len() - 64);
+        let current = libc::rlim_t::try_from(last[0].number() + spare).expect("a small number");
+        drop(last);
         set_limit(&libc::rlimit { rlim_cur: current, ..old });
-        Self(old)
+        Self { old, _fillers: fillers }
     }
 }
 
 impl Drop for NoMoreDescriptors {
     fn drop(&mut self) {
-        set_limit(&self.0);
+        set_limit(&self.old);
     }
 }
 
