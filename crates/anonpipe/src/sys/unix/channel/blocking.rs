@@ -118,7 +118,9 @@ impl Channel {
                 Err(error) => return Err(error),
                 Ok(0) => return Ok(false),
                 Ok(_) => {
-                    sleeper.settle();
+                    if !watched[0].revents().is_empty() {
+                        sleeper.settle();
+                    }
                     return Ok(true);
                 }
             }
