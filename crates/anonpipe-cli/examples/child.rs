@@ -21,6 +21,11 @@ fn main() -> io::Result<ExitCode> {
             emit(number(argument(1)))?;
             thread::sleep(Duration::from_secs(60));
         }
+        "emit-trickle-hold" => {
+            emit(number(argument(1)))?;
+            trickle(number(argument(2)))?;
+            Command::new(env::current_exe()?).args(["sleep", argument(3)]).spawn()?;
+        }
         "flood" => flood(argument(1))?,
         "close-stdin" => {
             drop_stdin();
@@ -88,6 +93,15 @@ fn emit(count: u64) -> io::Result<()> {
     let mut output = io::stdout().lock();
     io::copy(&mut io::repeat(b'x').take(count), &mut output)?;
     output.flush()
+}
+
+/// Writes single bytes, with pauses that let each be read by itself.
+fn trickle(count: u64) -> io::Result<()> {
+    for _ in 0..count {
+        thread::sleep(Duration::from_millis(30));
+        emit(1)?;
+    }
+    Ok(())
 }
 
 /// Writes for ever, and notes in a file how much.

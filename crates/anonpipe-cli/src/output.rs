@@ -143,8 +143,9 @@ impl Output {
         std::mem::take(&mut self.shared.state().report)
     }
 
-    /// Whether everything is written, or given up.
+    /// Whether everything is written or given up, and reported: an error may have come with the last of it.
     pub(crate) fn is_idle(&self) -> bool {
-        self.shared.state().unfinished == 0
+        let state = self.shared.state();
+        state.unfinished == 0 && !state.report.progress
     }
 }

@@ -30,15 +30,18 @@ fn finish_holding(options: &[&str], milliseconds: u64) -> Finished {
     finished
 }
 
-/// The limit is for data that may never come, not for a reader who takes his time.
+/// The limit is for data that may never come, not for a reader who takes his time: our own output is full, so are our
+/// buffers, and the rest waits in the command's pipe, whose other end a grandchild holds.
 #[test]
 fn a_slow_reader_misses_nothing() {
-    let mut running = Running::start(run_child(&["--linger", "100ms"], &["emit", "500000"]));
-    thread::sleep(Duration::from_millis(800));
+    let options = ["--linger", "100ms"];
+    let mut running = Running::start(run_child(&options, &["emit-trickle-hold", "65536", "20", "4000"]));
+    thread::sleep(Duration::from_millis(1800));
     let mut stdout = running.child.stdout.take().expect("piped");
     let mut bytes = Vec::new();
     stdout.read_to_end(&mut bytes).expect("readable");
-    assert_eq!((running.wait(), bytes.len()), (0, 500_000));
+    assert_eq!((running.wait(), bytes.len()), (0, 65536 + 20));
+    assert!(running.elapsed() < Duration::from_millis(3500), "it waited for the grandchild");
 }
 
 #[test]

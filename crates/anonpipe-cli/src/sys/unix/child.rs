@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use crate::status;
 use crate::sys::Exit;
@@ -43,7 +43,6 @@ impl Child {
 
     /// Asks the whole group to end.
     pub(crate) fn terminate(&mut self) {
-        adopt_orphans();
         self.send(Signal::TERM);
         // One that is stopped does not notice before it goes on.
         self.send(Signal::CONT);
@@ -61,12 +60,14 @@ impl Child {
         }
     }
 
-    /// Whether anything of the group is left. To be asked only after [`try_wait`](Self::try_wait) has seen the child's end.
+    /// Whether anything of the group still runs. To be asked only after [`try_wait`](Self::try_wait) has seen the child's end.
     pub(crate) fn has_group(&mut self) -> bool {
         if let Some(group) = self.group {
-            // Those that became ours and have ended.
-            while let Ok(Some(_)) = waitpgid(group, WaitOptions::NOHANG) {}
             if test_kill_process_group(group).is_err() {
+                self.group = None;
+            } else if is_dead(group) {
+                // In case that somebody was born while we looked around.
+                self.kill();
                 self.group = None;
             }
         }
@@ -74,16 +75,32 @@ impl Child {
     }
 }
 
-/// Makes what loses its parent from now on a child of ours. A process that has ended belongs to its group until its parent has
-/// taken note, and a container's first process may never do that.
+/// Whether a group has only members that have ended. They belong to it until their parent has taken note, and an orphan's
+/// new parent, a container's first process, may never do that.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn adopt_orphans() {
-    // Whatever the number, it means "yes". Where it is refused, the group lasts a little longer.
-    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+fn is_dead(group: Pid) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    let mut any = false;
+    for process in processes.flatten() {
+        // What is not a process has none, and what has gone meanwhile has none any more.
+        let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
+        // "PID (NAME) STATE PPID PGRP ...", and a name may have anything in it (*documented*, proc_pid_stat(5)).
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let state = fields.next();
+        let of_group = fields.nth(1).and_then(|number| number.parse().ok()) == Some(group.as_raw_nonzero().get());
+        if of_group && !matches!(state, Some("Z" | "X")) {
+            return false;
+        }
+        any |= of_group;
+    }
+    // Otherwise this is not the /proc that we took it for.
+    any
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn adopt_orphans() {}
+fn is_dead(_group: Pid) -> bool {
+    false
+}
 
 /// The exit status for a command that could not be started, as shells have it.
 pub(crate) fn spawn_status(program: &Path, error: &io::Error) -> i32 {
