@@ -226,6 +226,7 @@ run_everywhere! {
         a_handle_bound_to_another_port_works,
         a_buffer_beyond_4_gib_is_refused,
         pipes_that_cannot_be_adopted,
+        an_empty_message_is_not_the_end,
         a_named_pipe_made_elsewhere,
         a_security_descriptor_is_passed_on,
         auto_takes_what_there_is,

@@ -1,14 +1,16 @@
 //! What the pipes of Windows have and others lack: a server that disconnects, ports, quotas, messages, descriptors.
 
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
+use std::os::windows::fs::OpenOptionsExt;
 use std::thread;
 use std::time::Duration;
 
 use anonpipe::windows::{Creation, PipeOptionsExt};
-use anonpipe::{Duplex, Overlapped, PipeOptions};
+use anonpipe::{Adopted, Duplex, Overlapped, PipeOptions};
 
 use crate::Backend;
-use crate::harness::{MOMENT, soon};
+use crate::harness::{MOMENT, soon, until_reads_in_flight};
 use crate::pattern;
 use crate::system::{
     ForeignRead, Handle, access_list, bind_to_new_port, disconnect, named_server, open_unnamed_client,
@@ -40,7 +42,7 @@ pub(crate) fn a_second_client_is_impossible(backend: Backend) {
         None => assert_eq!(open_unnamed_client(&server), STATUS_PIPE_NOT_AVAILABLE),
         Some(name) => {
             let path = format!(r"\\.\pipe{name}");
-            let error = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap_err();
+            let error = OpenOptions::new().read(true).write(true).open(path).unwrap_err();
             assert_eq!(error.raw_os_error(), Some(ERROR_PIPE_BUSY), "{error}");
             let another = named_server(name.trim_start_matches('\\'), false, false);
             assert!(another.is_err(), "a second instance of {name}");
@@ -137,17 +139,57 @@ pub(crate) fn pipes_that_cannot_be_adopted(backend: Backend) {
     assert_eq!(failed.error().kind(), ErrorKind::InvalidInput);
     assert!(failed.to_string().contains("not connected"), "{failed}");
     let server = failed.into_inner();
-    let _client = std::fs::OpenOptions::new().read(true).write(true).open(format!(r"\\.\pipe\{name}")).unwrap();
+    let _client = OpenOptions::new().read(true).write(true).open(format!(r"\\.\pipe\{name}")).unwrap();
     let failed = Duplex::adopt(server).unwrap_err();
     assert_eq!(failed.error().kind(), ErrorKind::InvalidInput);
     assert!(failed.to_string().contains("messages"), "{failed}");
+}
+
+/// Nor in the middle of messages that a peer writes: the system reports success and no bytes, which is no end of file.
+pub(crate) fn an_empty_message_is_not_the_end(backend: Backend) {
+    const FILE_FLAG_OVERLAPPED: u32 = 0x4000_0000;
+    for overlapped in [true, false] {
+        let name = format!("anonpipe-test-empty-{}-{backend:?}-{overlapped}", std::process::id());
+        let mut server = File::from(named_server(&name, true, true).unwrap());
+        let mut open = OpenOptions::new();
+        open.read(true).write(true).custom_flags(if overlapped { FILE_FLAG_OVERLAPPED } else { 0 });
+        // A client reads bytes unless it asks for messages.
+        let client = Handle::from(open.open(format!(r"\\.\pipe\{name}")).unwrap());
+        match Duplex::adopt(client).unwrap() {
+            Adopted::Overlapped(client) => {
+                let (reader, _writer) = client.split();
+                for way in Way::ALL {
+                    thread::scope(|scope| {
+                        let read = scope.spawn(|| way.read(&reader, 8).unwrap());
+                        until_reads_in_flight(&reader, 1);
+                        assert_eq!(server.write(b"").unwrap(), 0);
+                        thread::sleep(MOMENT);
+                        assert!(!read.is_finished(), "{way:?}: an empty message ended a read");
+                        server.write_all(b"message").unwrap();
+                        assert_eq!(read.join().unwrap(), b"message", "{way:?}");
+                    });
+                    // Queued before the read comes.
+                    assert_eq!(server.write(b"").unwrap(), 0);
+                    server.write_all(b"after").unwrap();
+                    assert_eq!(way.read(&reader, 8).unwrap(), b"after", "{way:?}");
+                }
+                drop(server);
+                assert_eq!((&reader).read(&mut [0; 8]).unwrap(), 0);
+            }
+            Adopted::Blocking(mut client) => {
+                assert_eq!(server.write(b"").unwrap(), 0);
+                server.write_all(b"after").unwrap();
+                assert_eq!(client.read(&mut [0; 8]).unwrap(), 5);
+            }
+        }
+    }
 }
 
 /// A named pipe of somebody's, byte mode and connected, is as good as ours.
 pub(crate) fn a_named_pipe_made_elsewhere(backend: Backend) {
     let name = format!("anonpipe-test-bytes-{}-{backend:?}", std::process::id());
     let server = named_server(&name, false, true).unwrap();
-    let mut client = std::fs::OpenOptions::new().read(true).write(true).open(format!(r"\\.\pipe\{name}")).unwrap();
+    let mut client = OpenOptions::new().read(true).write(true).open(format!(r"\\.\pipe\{name}")).unwrap();
     let server = Duplex::<Overlapped>::try_from(server).unwrap();
     assert!(server.info().unwrap().name.is_some_and(|found| found.contains(&name)));
     let op = server.submit_read(vec![0; 8]);
