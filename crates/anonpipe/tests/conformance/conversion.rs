@@ -50,6 +50,7 @@ pub(crate) fn refused_with_operations_in_flight(backend: Backend) {
     let op = reader.submit_read(vec![0; 10]);
     let failed = Handle::try_from(reader).unwrap_err();
     assert_eq!(failed.error().kind(), ErrorKind::ResourceBusy, "{failed}");
+    assert!(failed.to_string().contains("in flight"), "{failed}");
     let reader = failed.into_inner();
     thread::sleep(MOMENT);
     assert!(!op.is_complete(), "the refusal must not disturb it");

@@ -15,9 +15,12 @@ mod programs;
 mod system;
 mod ways;
 
+#[cfg(feature = "bytes")]
+mod buffers;
 mod bytes;
 mod cancel;
 mod children;
+mod comparison;
 mod conversion;
 mod creation;
 mod drops;
@@ -25,6 +28,7 @@ mod eof;
 mod operations;
 mod queue;
 mod resources;
+mod types;
 mod wakers;
 
 #[cfg(unix)]
@@ -106,6 +110,8 @@ run_everywhere! {
         empty_buffers_do_nothing,
         unread_bytes_do_not_spoil_the_end,
         shutdown_write_as_the_system_can,
+    }
+    comparison shared {
         answers_as_the_systems_own_pipe_does,
     }
     operations shared {
@@ -120,6 +126,10 @@ run_everywhere! {
         an_outcome_is_taken_once,
         many_threads_many_operations,
         outliving_the_thread_that_submitted,
+    }
+    #[cfg(feature = "bytes")]
+    buffers shared {
+        bytes_go_out_and_bytes_mut_come_in,
     }
     wakers shared {
         await_with_another_waker_each_time,

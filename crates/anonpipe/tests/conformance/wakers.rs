@@ -122,7 +122,11 @@ pub(crate) fn a_waker_may_convert_the_end(backend: Backend) {
             let (result, _) = op.wait();
             assert!(is_cancelled(&result) || result.is_ok_and(|count| count == 0));
         }
-        soon("the conversion, whatever it says", || converted.lock().unwrap().is_some());
+        soon("the conversion", || converted.lock().unwrap().is_some());
+        if let Some(Err(error)) = converted.lock().unwrap().take() {
+            // Windows: the others are still in flight, or (Wine) the end is bound for good. Unix knows all of them to be over.
+            assert_eq!(std::env::consts::OS, "windows", "{error}");
+        }
     }
 }
 
