@@ -85,6 +85,24 @@ impl SecurityDescriptor {
             .map(Self)
             .map_err(|failure| failure.into_io("make a security descriptor", None))
     }
+
+    /// Copies a descriptor of the system's own form: a `PSECURITY_DESCRIPTOR`, self-relative or absolute.
+    ///
+    /// # Errors
+    ///
+    /// The system's code for an invalid descriptor (1338), also for a null pointer.
+    ///
+    /// # Safety
+    ///
+    /// The pointer must be null, or to memory that can be read as far as the descriptor goes, its parts included, and that
+    /// nobody changes meanwhile.
+    #[allow(unsafe_code, reason = "it takes a pointer of the system's, and passes it on")]
+    pub unsafe fn from_raw(descriptor: *mut std::ffi::c_void) -> io::Result<Self> {
+        // SAFETY: readable, says the caller; null is refused there.
+        unsafe { sys::SecurityDescriptor::copied_from(descriptor) }
+            .map(Self)
+            .map_err(|failure| failure.into_io("copy a security descriptor", None))
+    }
 }
 
 /// The question's pair, without a name: a server end that is overlapped and private, and a client end that is synchronous and

@@ -6,12 +6,14 @@ use std::mem::MaybeUninit;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
 
-use windows_sys::Win32::Foundation::{ERROR_NO_TOKEN, LocalFree};
+use windows_sys::Win32::Foundation::{ERROR_INVALID_SECURITY_DESCR, ERROR_NO_TOKEN, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
 use windows_sys::Win32::Security::{
-    GetTokenInformation, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER, TokenIsAppContainer, TokenUser,
+    GetSecurityDescriptorControl, GetSecurityDescriptorLength, GetTokenInformation, IsValidSecurityDescriptor,
+    MakeSelfRelativeSD, PSECURITY_DESCRIPTOR, SE_SELF_RELATIVE, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER,
+    TokenIsAppContainer, TokenUser,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThread, OpenProcessToken, OpenThreadToken};
 
@@ -28,10 +30,19 @@ impl Drop for Local {
     }
 }
 
-/// A security descriptor: who may open the pipe, and how. Made from its textual form, SDDL.
+/// A security descriptor: who may open the pipe, and how.
 #[derive(Debug)]
 pub(crate) struct SecurityDescriptor {
-    memory: Local,
+    memory: Memory,
+}
+
+/// Where a descriptor is. It is self-relative, one block without pointers, in both.
+#[derive(Debug)]
+enum Memory {
+    /// Where the system put it.
+    System(Local),
+    /// A copy of ours, in units that give the alignment a descriptor wants.
+    Own(Box<[u64]>),
 }
 
 // SAFETY: plain memory that nobody changes after it was made; any thread may read and free it.
@@ -62,7 +73,38 @@ impl SecurityDescriptor {
             let why = format!("the security descriptor {sddl:?} is not valid SDDL: {error}");
             return Err(Failure::refused(io::ErrorKind::InvalidInput, why));
         }
-        Ok(Self { memory: Local(descriptor) })
+        Ok(Self { memory: Memory::System(Local(descriptor)) })
+    }
+
+    /// Copies somebody else's descriptor, in either form: self-relative, or absolute with pointers to its parts.
+    ///
+    /// # Safety
+    ///
+    /// `descriptor` must point to memory that can be read as far as a descriptor goes; what is there may be nonsense.
+    pub(crate) unsafe fn copied_from(descriptor: PSECURITY_DESCRIPTOR) -> Result<Self, Failure> {
+        let invalid = || io::Error::from_raw_os_error(ERROR_INVALID_SECURITY_DESCR.cast_signed());
+        // SAFETY: readable, says the caller; whether it is a descriptor is what this call finds out.
+        if descriptor.is_null() || unsafe { IsValidSecurityDescriptor(descriptor) } == 0 {
+            return Err(invalid().into());
+        }
+        let (mut control, mut revision) = (0, 0);
+        // SAFETY: a valid descriptor, as the call above said, and two places on this stack.
+        if unsafe { GetSecurityDescriptorControl(descriptor, &raw mut control, &raw mut revision) } == 0 {
+            return Err(io::Error::last_os_error().into());
+        }
+        // SAFETY: a valid descriptor; the length is that of its self-relative form, whichever form it has.
+        let mut length = unsafe { GetSecurityDescriptorLength(descriptor) };
+        let mut copy = vec![0_u64; (length as usize).div_ceil(size_of::<u64>())].into_boxed_slice();
+        if control & SE_SELF_RELATIVE != 0 {
+            // SAFETY: a self-relative descriptor is one block of that length, and the new memory has room for it.
+            unsafe { ptr::copy_nonoverlapping(descriptor.cast::<u8>(), copy.as_mut_ptr().cast(), length as usize) };
+        } else {
+            // SAFETY: a valid absolute descriptor, and new memory of the length that is passed.
+            if unsafe { MakeSelfRelativeSD(descriptor, copy.as_mut_ptr().cast(), &raw mut length) } == 0 {
+                return Err(io::Error::last_os_error().into());
+            }
+        }
+        Ok(Self { memory: Memory::Own(copy) })
     }
 
     /// A descriptor that admits the user on whose behalf the calling thread acts, and nobody else.
@@ -72,7 +114,10 @@ impl SecurityDescriptor {
     }
 
     pub(super) fn as_ptr(&self) -> *const c_void {
-        self.memory.0
+        match &self.memory {
+            Memory::System(local) => local.0,
+            Memory::Own(copy) => copy.as_ptr().cast(),
+        }
     }
 }
 
