@@ -1,0 +1,185 @@
+//! An end for operations.
+
+use std::ffi::c_int;
+
+use pipes::{Adopted, Duplex, ForeignBuffer, Op, Overlapped, Reader, Writer};
+
+use crate::handle::{self, OwnedPipe, anonpipe_handle, into_raw};
+use crate::result::{ANONPIPE_E_INTERNAL, ANONPIPE_E_WRONG_DIRECTION, ANONPIPE_E_WRONG_MODE, Failed, guard};
+
+/// An overlapped end, for operations.
+#[derive(Debug)]
+pub struct anonpipe_end {
+    /// `None` only if taking the handle out panicked.
+    way: Option<Way>,
+}
+
+/// Which way an end goes.
+#[derive(Debug)]
+pub(crate) enum Way {
+    In(Reader<Overlapped>),
+    Out(Writer<Overlapped>),
+    Both(Duplex<Overlapped>),
+}
+
+impl anonpipe_end {
+    /// Wraps a handle; gives it back if it is not fit.
+    fn adopt(pipe: OwnedPipe) -> Result<Self, (Failed, OwnedPipe)> {
+        macro_rules! attempt {
+            ($type:ident, $way:ident, $pipe:expr) => {
+                match $type::adopt($pipe) {
+                    Ok(Adopted::Overlapped(end)) => return Ok(Self { way: Some(Way::$way(end)) }),
+                    Ok(Adopted::Blocking(end)) => {
+                        let why = "the handle is synchronous (on Unix: it blocks), which operations cannot use";
+                        return Err((Failed::new(ANONPIPE_E_WRONG_MODE, why), end.into()));
+                    }
+                    Err(refused) => refused.into_parts(),
+                }
+            };
+        }
+        let (_, pipe) = attempt!(Duplex, Both, pipe);
+        let (error, pipe) = attempt!(Reader, In, pipe);
+        // What cannot be read either is refused for one reason, unless it is just a writer.
+        let (_, pipe) = attempt!(Writer, Out, pipe);
+        Err((error.into(), pipe))
+    }
+
+    pub(crate) fn way(&self) -> Result<&Way, Failed> {
+        self.way.as_ref().ok_or_else(|| Failed::new(ANONPIPE_E_INTERNAL, "the end was lost by an earlier mistake"))
+    }
+
+    pub(crate) fn submit_read(&self, buffer: ForeignBuffer) -> Result<Op<ForeignBuffer>, Failed> {
+        match self.way()? {
+            Way::In(end) => Ok(end.submit_read(buffer)),
+            Way::Both(end) => Ok(end.submit_read(buffer)),
+            Way::Out(_) => Err(wrong_direction()),
+        }
+    }
+
+    pub(crate) fn submit_write(&self, buffer: ForeignBuffer) -> Result<Op<ForeignBuffer>, Failed> {
+        match self.way()? {
+            Way::Out(end) => Ok(end.submit_write(buffer)),
+            Way::Both(end) => Ok(end.submit_write(buffer)),
+            Way::In(_) => Err(wrong_direction()),
+        }
+    }
+
+    /// Takes the handle out. If that fails the end is as it was.
+    fn take_handle(&mut self) -> Result<OwnedPipe, Failed> {
+        macro_rules! convert {
+            ($end:ident, $way:ident) => {
+                OwnedPipe::try_from($end).map_err(|refused| {
+                    let (error, end) = refused.into_parts();
+                    (error, Way::$way(end))
+                })
+            };
+        }
+        self.way()?;
+        let converted = match self.way.take() {
+            Some(Way::In(end)) => convert!(end, In),
+            Some(Way::Out(end)) => convert!(end, Out),
+            Some(Way::Both(end)) => convert!(end, Both),
+            None => return Err(Failed::invalid("no end")),
+        };
+        converted.map_err(|(error, way)| {
+            self.way = Some(way);
+            error.into()
+        })
+    }
+}
+
+pub(crate) fn wrong_direction() -> Failed {
+    Failed::new(ANONPIPE_E_WRONG_DIRECTION, "the end does not go that way")
+}
+
+/// What a pointer of the caller's points to; null is refused.
+///
+/// # Safety
+///
+/// Not null, it is valid for as long as the result is used.
+pub(crate) unsafe fn given<'a, T>(pointer: *const T) -> Result<&'a T, Failed> {
+    // SAFETY: valid if not null, says the caller.
+    unsafe { pointer.as_ref() }.ok_or_else(|| Failed::invalid("a null pointer"))
+}
+
+/// Wraps an overlapped handle for operations: one from anonpipe_pair, or any overlapped end of a connected byte pipe (on Unix:
+/// a pipe, FIFO or Unix stream socket with O_NONBLOCK).
+///
+/// The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it was. Reads and writes of an end
+/// may be made by any number of threads at once. The first one that has to wait starts the library's one thread; on Windows it
+/// binds the handle to a completion port of the library's.
+///
+/// After fork() the child has no such thread: it may close ends and call exec, no more.
+///
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, what is no handle, or no pipe or one that is not fit;
+/// ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such as that for a handle that is not open.
+///
+/// # Safety
+///
+/// The handle belongs to the caller, who does not use it any more if this succeeds. The output can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_end_open(handle: anonpipe_handle, end: *mut *mut anonpipe_end) -> c_int {
+    guard(|| {
+        if end.is_null() {
+            return Err(Failed::invalid("a null pointer"));
+        }
+        handle::check(handle)?;
+        handle::stay_loaded();
+        // SAFETY: checked, and the caller gives it away. Below it is given back if it is not taken.
+        let pipe = unsafe { handle::from_raw(handle) };
+        match anonpipe_end::adopt(pipe) {
+            // SAFETY: not null, and the caller's to be written.
+            Ok(adopted) => unsafe { end.write(Box::into_raw(Box::new(adopted))) },
+            Err((failed, pipe)) => {
+                // The caller's again.
+                into_raw(pipe);
+                return Err(failed);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Closes an end, and returns at once. Null does nothing.
+///
+/// Reads in flight are cancelled; writes that were submitted finish, and only then the peer sees the end of file. The
+/// operations themselves, and their buffers, stay as they are: wait for them and release them as ever.
+///
+/// # Safety
+///
+/// The end is open, and no other thread uses it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_end_close(end: *mut anonpipe_end) {
+    guard(|| {
+        if !end.is_null() {
+            // SAFETY: made by `anonpipe_end_open`, and not used any more, says the caller.
+            drop(unsafe { Box::from_raw(end) });
+        }
+        Ok(())
+    });
+}
+
+/// Takes the handle out again, unbound from our completion port, and frees the end. The handle is yours.
+///
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight. Windows before 8.1, and Wine,
+/// cannot unbind: there an end that had to wait for an operation fails with the system's code or ANONPIPE_E_UNSUPPORTED. On
+/// failure the end is as it was.
+///
+/// # Safety
+///
+/// The end is open, and no other thread uses it. It is gone if this succeeds. The output can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_end_into_handle(end: *mut anonpipe_end, handle: *mut anonpipe_handle) -> c_int {
+    guard(|| {
+        if end.is_null() || handle.is_null() {
+            return Err(Failed::invalid("a null pointer"));
+        }
+        // SAFETY: made by `anonpipe_end_open`, and nobody else uses it, says the caller.
+        let pipe = unsafe { &mut *end }.take_handle()?;
+        // SAFETY: as above; its handle is out, and this frees the rest.
+        drop(unsafe { Box::from_raw(end) });
+        // SAFETY: not null, and the caller's to be written.
+        unsafe { handle.write(into_raw(pipe)) };
+        Ok(())
+    })
+}

@@ -1,0 +1,211 @@
+//! Reads and writes that block the caller, and what else there is to do with an end.
+
+use std::ffi::{c_int, c_void};
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use crate::end::{Way, anonpipe_end, given, wrong_direction};
+use crate::result::{Failed, guard};
+
+/// As a time: without limit.
+pub const ANONPIPE_INFINITE: u32 = u32::MAX;
+
+/// The time of a call; `None` is no limit.
+pub(crate) fn duration(timeout_ms: u32) -> Option<Duration> {
+    (timeout_ms != ANONPIPE_INFINITE).then(|| Duration::from_millis(timeout_ms.into()))
+}
+
+/// Refuses a buffer that cannot be one.
+pub(crate) fn check_buffer(buffer: *const c_void, length: usize) -> Result<(), Failed> {
+    if buffer.is_null() && length > 0 {
+        return Err(Failed::invalid("a null buffer"));
+    }
+    if isize::try_from(length).is_err() {
+        return Err(Failed::invalid("a buffer of more than half the address space"));
+    }
+    Ok(())
+}
+
+/// Tells the caller how many bytes went, if he wants to know.
+///
+/// # Safety
+///
+/// `transferred` is null, or can be written.
+pub(crate) unsafe fn report(transferred: *mut usize, result: Result<usize, Failed>) -> Result<(), Failed> {
+    let (count, result) = match result {
+        Ok(count) => (count, Ok(())),
+        Err(failed) => (failed.transferred, Err(failed)),
+    };
+    if !transferred.is_null() {
+        // SAFETY: can be written, says the caller.
+        unsafe { transferred.write(count) };
+    }
+    result
+}
+
+impl anonpipe_end {
+    fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> Result<usize, Failed> {
+        let result = match (self.way()?, timeout) {
+            (Way::In(end), Some(timeout)) => end.read_timeout(buffer, timeout),
+            (Way::Both(end), Some(timeout)) => end.read_timeout(buffer, timeout),
+            (Way::In(end), None) => Read::read(&mut &*end, buffer),
+            (Way::Both(end), None) => Read::read(&mut &*end, buffer),
+            (Way::Out(_), _) => return Err(wrong_direction()),
+        };
+        Ok(result?)
+    }
+
+    /// Writes everything. One call of the library takes all of it, on Windows up to 4 GiB.
+    fn write(&self, buffer: &[u8], timeout: Option<Duration>) -> Result<usize, Failed> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut written = 0;
+        loop {
+            let rest = &buffer[written..];
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let result = match (self.way()?, left) {
+                (Way::Out(end), Some(left)) => end.write_timeout(rest, left),
+                (Way::Both(end), Some(left)) => end.write_timeout(rest, left),
+                (Way::Out(end), None) => Write::write(&mut &*end, rest),
+                (Way::Both(end), None) => Write::write(&mut &*end, rest),
+                (Way::In(_), _) => return Err(wrong_direction()),
+            };
+            match result {
+                Ok(count) => written += count,
+                Err(error) => return Err(Failed::from(error).after(written)),
+            }
+            if written == buffer.len() {
+                return Ok(written);
+            }
+        }
+    }
+}
+
+/// Reads up to length bytes, blocking the caller, but not longer than the time in milliseconds; ANONPIPE_INFINITE is no limit, and
+/// 0 takes what is there.
+///
+/// Returns 0 as soon as there are any bytes, and how many in transferred; 0 bytes are the end of file (or an empty buffer).
+/// ANONPIPE_E_TIMED_OUT when the time was up, and ANONPIPE_E_CANCELLED after anonpipe_cancel_all: nothing was consumed then.
+/// ANONPIPE_E_INVALID_ARGUMENT for a null end or buffer; ANONPIPE_E_WRONG_DIRECTION for an end that only writes; else the
+/// system's code. Reads, whichever way they are made, are served in the order in which they came.
+///
+/// # Safety
+///
+/// The end is open; the buffer has room for length bytes; transferred is null or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_read(
+    end: *mut anonpipe_end,
+    buffer: *mut c_void,
+    length: usize,
+    timeout_ms: u32,
+    transferred: *mut usize,
+) -> c_int {
+    guard(|| {
+        check_buffer(buffer, length)?;
+        // SAFETY: null or open, says the caller.
+        let end = unsafe { given(end) }?;
+        let bytes = match length {
+            0 => &mut [],
+            // SAFETY: not null, and room for `length` bytes, says the caller. They come from C, and so have some value.
+            _ => unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) },
+        };
+        // SAFETY: null or writable, says the caller.
+        unsafe { report(transferred, end.read(bytes, duration(timeout_ms))) }
+    })
+}
+
+/// Writes all of length bytes, blocking the caller, but not longer than the time in milliseconds; ANONPIPE_INFINITE is no limit.
+///
+/// Returns 0 when the system has taken all of it. ANONPIPE_E_BROKEN_PIPE if the peer has closed its reading side, without a
+/// signal; ANONPIPE_E_TIMED_OUT and ANONPIPE_E_CANCELLED as for anonpipe_read, and then transferred says how much had gone, or
+/// ANONPIPE_UNKNOWN (Windows does not tell). Else as anonpipe_read.
+///
+/// # Safety
+///
+/// The end is open; the buffer has length bytes; transferred is null or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_write(
+    end: *mut anonpipe_end,
+    buffer: *const c_void,
+    length: usize,
+    timeout_ms: u32,
+    transferred: *mut usize,
+) -> c_int {
+    guard(|| {
+        check_buffer(buffer, length)?;
+        // SAFETY: null or open, says the caller.
+        let end = unsafe { given(end) }?;
+        let bytes = match length {
+            0 => &[],
+            // SAFETY: not null, and `length` bytes, says the caller.
+            _ => unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), length) },
+        };
+        // SAFETY: null or writable, says the caller.
+        unsafe { report(transferred, end.write(bytes, duration(timeout_ms))) }
+    })
+}
+
+/// Asks for the end of everything that is in flight on an end, reads and writes, those that block other threads included.
+/// Returns at once; each operation says itself what became of it.
+///
+/// Returns 0, or ANONPIPE_E_INVALID_ARGUMENT for null.
+///
+/// # Safety
+///
+/// The end is open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_cancel_all(end: *mut anonpipe_end) -> c_int {
+    guard(|| {
+        // SAFETY: null or open, says the caller.
+        match unsafe { given(end) }?.way()? {
+            Way::In(end) => end.cancel_all(),
+            Way::Out(end) => end.cancel_all(),
+            Way::Both(end) => end.cancel_all(),
+        }
+        Ok(())
+    })
+}
+
+/// How many bytes can be read without waiting; 0 at the end of file. Does not block.
+///
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for an end that only writes; else the system's code.
+///
+/// # Safety
+///
+/// The end is open; the output can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_bytes_available(end: *mut anonpipe_end, available: *mut usize) -> c_int {
+    guard(|| {
+        if available.is_null() {
+            return Err(Failed::invalid("a null pointer"));
+        }
+        // SAFETY: null or open, says the caller.
+        let count = match unsafe { given(end) }?.way()? {
+            Way::In(end) => end.bytes_available()?,
+            Way::Both(end) => end.bytes_available()?,
+            Way::Out(_) => return Err(wrong_direction()),
+        };
+        // SAFETY: not null, and the caller's to be written.
+        unsafe { available.write(count) };
+        Ok(())
+    })
+}
+
+/// Half-closes a duplex end: the peer reads the end of file, while this end still reads. Writes in flight go out first;
+/// later ones fail with ANONPIPE_E_BROKEN_PIPE.
+///
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for a one-way end, which is closed instead;
+/// ANONPIPE_E_UNSUPPORTED on Windows, whose pipes have no half-close: the end is as it was.
+///
+/// # Safety
+///
+/// The end is open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_shutdown_write(end: *mut anonpipe_end) -> c_int {
+    guard(|| {
+        // SAFETY: null or open, says the caller.
+        match unsafe { given(end) }?.way()? {
+            Way::Both(end) => Ok(end.shutdown_write()?),
+            Way::In(_) | Way::Out(_) => Err(wrong_direction()),
+        }
+    })
+}

@@ -1,0 +1,283 @@
+//! Operations in flight, on buffers of the caller's.
+
+use std::ffi::{c_int, c_void};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use pipes::{AnyOp, ForeignBuffer, Op, wait_any};
+
+use crate::end::{anonpipe_end, given};
+use crate::io::{ANONPIPE_INFINITE, check_buffer, duration, report};
+use crate::result::{ANONPIPE_E_INTERNAL, ANONPIPE_E_PENDING, Failed, guard};
+
+/// An operation that was submitted.
+#[derive(Debug)]
+pub struct anonpipe_op {
+    /// Shared by those who wait and cancel; exclusive, once it is complete, for whoever takes its result.
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    InFlight(Op<ForeignBuffer>),
+    Done(Result<usize, Failed>),
+    /// For the moment in which one becomes the other; longer only if that panicked.
+    Between,
+}
+
+impl anonpipe_op {
+    fn new(op: Op<ForeignBuffer>) -> Self {
+        Self { state: RwLock::new(State::InFlight(op)) }
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_complete(&self) -> bool {
+        match &*self.state() {
+            State::InFlight(op) => op.is_complete(),
+            State::Done(_) | State::Between => true,
+        }
+    }
+
+    fn cancel(&self) {
+        if let State::InFlight(op) = &*self.state() {
+            op.cancel();
+        }
+    }
+
+    /// Waits; `None` if the time was up first. Any number of threads may wait, and all get the result.
+    fn wait(&self, timeout: Option<Duration>) -> Option<Result<usize, Failed>> {
+        if let State::InFlight(op) = &*self.state() {
+            // With the lock shared: cancelling must be possible meanwhile.
+            wait_any(&[op as &dyn AnyOp], timeout)?;
+        }
+        Some(self.result())
+    }
+
+    /// The result of an operation that is complete.
+    fn result(&self) -> Result<usize, Failed> {
+        if let State::Done(result) = &*self.state() {
+            return result.clone();
+        }
+        // Whoever shares the lock is about to let go of it, because the operation is complete.
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let result = match std::mem::replace(&mut *state, State::Between) {
+            State::InFlight(op) => op.wait().0.map_err(Failed::from),
+            State::Done(result) => result,
+            State::Between => Err(Failed::new(ANONPIPE_E_INTERNAL, "the result was lost by an earlier mistake")),
+        };
+        *state = State::Done(result.clone());
+        result
+    }
+}
+
+/// Waits for the first of several, and says which is complete: the lowest index, if there are several.
+fn wait_for_any(ops: &[Option<&anonpipe_op>], timeout: Option<Duration>) -> Option<usize> {
+    let mut distinct: Vec<&anonpipe_op> = ops.iter().copied().flatten().collect();
+    // Each lock once, even if an operation is listed twice: a thread that takes the result in between would wait for the
+    // first time we have it, and we for that thread. In one order, so that no two of us wait for each other.
+    distinct.sort_unstable_by_key(|op| std::ptr::from_ref(*op).addr());
+    distinct.dedup_by_key(|op| std::ptr::from_ref(*op).addr());
+    {
+        let states: Vec<_> = distinct.iter().map(|op| op.state()).collect();
+        let in_flight: Vec<&dyn AnyOp> = states
+            .iter()
+            .filter_map(|state| match &**state {
+                State::InFlight(op) => Some(op as &dyn AnyOp),
+                State::Done(_) | State::Between => None,
+            })
+            .collect();
+        if in_flight.len() == states.len() {
+            wait_any(&in_flight, timeout)?;
+        }
+    }
+    ops.iter().position(|op| op.is_some_and(anonpipe_op::is_complete))
+}
+
+fn still_in_flight() -> Failed {
+    Failed::new(ANONPIPE_E_PENDING, "the time to wait was up, and the operation is still in flight")
+}
+
+/// Starts to read up to length bytes into a buffer, and returns at once.
+///
+/// Any number of operations may be in flight on an end; they are served in the order in which they came, and go on
+/// whether or not anyone waits. The buffer stays yours, but belongs to the operation until that is complete: until then it must
+/// stay, and nobody may look at it or change it. Each operation is released with anonpipe_op_release.
+///
+/// Returns 0, and the operation in op; whatever goes wrong with the read is said by anonpipe_wait. Or, with nothing submitted,
+/// ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only writes.
+///
+/// # Safety
+///
+/// The end is open; the buffer has room for length bytes until the operation is complete; the output can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_submit_read(
+    end: *mut anonpipe_end,
+    buffer: *mut c_void,
+    length: usize,
+    op: *mut *mut anonpipe_op,
+) -> c_int {
+    // SAFETY: what the caller promises is what this asks for.
+    guard(|| unsafe { submit(end, buffer, length, op, anonpipe_end::submit_read) })
+}
+
+/// Starts to write all of length bytes, and returns at once. As anonpipe_submit_read otherwise: the buffer must stay, unchanged,
+/// until the operation is complete.
+///
+/// Returns 0, and the operation in op; whatever goes wrong with the write is said by anonpipe_wait. Or, with nothing submitted,
+/// ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only reads.
+///
+/// # Safety
+///
+/// The end is open; the buffer has length bytes until the operation is complete; the output can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_submit_write(
+    end: *mut anonpipe_end,
+    buffer: *const c_void,
+    length: usize,
+    op: *mut *mut anonpipe_op,
+) -> c_int {
+    // SAFETY: what the caller promises is what this asks for; a write only reads the buffer.
+    guard(|| unsafe { submit(end, buffer.cast_mut(), length, op, anonpipe_end::submit_write) })
+}
+
+type Submit = fn(&anonpipe_end, ForeignBuffer) -> Result<Op<ForeignBuffer>, Failed>;
+
+/// # Safety
+///
+/// As for the two functions above, which differ in `start`.
+unsafe fn submit(
+    end: *mut anonpipe_end,
+    buffer: *mut c_void,
+    length: usize,
+    op: *mut *mut anonpipe_op,
+    start: Submit,
+) -> Result<(), Failed> {
+    if op.is_null() {
+        return Err(Failed::invalid("a null pointer"));
+    }
+    check_buffer(buffer, length)?;
+    // SAFETY: null or open, says the caller.
+    let end = unsafe { given(end) }?;
+    // SAFETY: it stays until the operation is complete, says the caller, and nobody else uses it.
+    let buffer = unsafe { ForeignBuffer::new(buffer.cast(), length) };
+    let submitted = start(end, buffer)?;
+    // SAFETY: not null, and the caller's to be written.
+    unsafe { op.write(Box::into_raw(Box::new(anonpipe_op::new(submitted)))) };
+    Ok(())
+}
+
+/// Blocks until an operation is complete. May be called again, and by several threads at once: all get the same result.
+///
+/// Returns 0, and how many bytes in transferred; for a read 0 bytes are the end of file. ANONPIPE_E_CANCELLED after
+/// anonpipe_cancel and its like, or after the end of a read was closed, and then transferred says what is known: a read has
+/// consumed nothing; of a write that many bytes had gone, or ANONPIPE_UNKNOWN (Windows does not tell). A cancel that came too late
+/// changes nothing. ANONPIPE_E_BROKEN_PIPE for a write that nobody can read any more; ANONPIPE_E_INVALID_ARGUMENT for null; else
+/// the system's code.
+///
+/// # Safety
+///
+/// The operation is not released; transferred is null or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_wait(op: *mut anonpipe_op, transferred: *mut usize) -> c_int {
+    // SAFETY: what the caller promises is what this asks for.
+    unsafe { anonpipe_wait_timeout(op, ANONPIPE_INFINITE, transferred) }
+}
+
+/// As anonpipe_wait, but not longer than the time in milliseconds. 0 asks without waiting.
+///
+/// When the time is up: ANONPIPE_E_PENDING. The operation goes on, and transferred is not written.
+///
+/// # Safety
+///
+/// The operation is not released; transferred is null or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_wait_timeout(
+    op: *mut anonpipe_op,
+    timeout_ms: u32,
+    transferred: *mut usize,
+) -> c_int {
+    guard(|| {
+        // SAFETY: null or not released, says the caller.
+        let result = unsafe { given(op) }?.wait(duration(timeout_ms)).ok_or_else(still_in_flight)?;
+        // SAFETY: null or writable, says the caller.
+        unsafe { report(transferred, result) }
+    })
+}
+
+/// Blocks until the first of several operations is complete, but not longer than the time in milliseconds, and says which:
+/// the lowest index, if there are several. Null entries are passed over, so that finished ones can be struck out.
+///
+/// Takes no result: ask with anonpipe_wait, which then returns at once. An operation that was complete before counts.
+///
+/// Returns 0; ANONPIPE_E_PENDING when the time was up; ANONPIPE_E_INVALID_ARGUMENT for null, and if there is no operation to wait
+/// for. On failure the index is not written.
+///
+/// # Safety
+///
+/// There are count operations, none of them released before this returns; the output can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_wait_any(
+    ops: *const *mut anonpipe_op,
+    count: usize,
+    timeout_ms: u32,
+    index: *mut usize,
+) -> c_int {
+    guard(|| {
+        if ops.is_null() || index.is_null() || count > isize::MAX as usize / size_of::<*mut anonpipe_op>() {
+            return Err(Failed::invalid("a null pointer, or an impossible count"));
+        }
+        // SAFETY: not null, and that many, says the caller.
+        let pointers = unsafe { std::slice::from_raw_parts(ops, count) };
+        // SAFETY: each is null or not released, says the caller.
+        let ops: Vec<_> = pointers.iter().map(|op| unsafe { op.as_ref() }).collect();
+        if ops.iter().all(Option::is_none) {
+            return Err(Failed::invalid("no operation to wait for"));
+        }
+        let first = wait_for_any(&ops, duration(timeout_ms)).ok_or_else(still_in_flight)?;
+        // SAFETY: not null, and the caller's to be written.
+        unsafe { index.write(first) };
+        Ok(())
+    })
+}
+
+/// Asks for an operation to end, and returns at once. What happened is said by anonpipe_wait: usually ANONPIPE_E_CANCELLED,
+/// or the real result if that was quicker. Does nothing to an operation that is complete.
+///
+/// Returns 0, or ANONPIPE_E_INVALID_ARGUMENT for null.
+///
+/// # Safety
+///
+/// The operation is not released.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_cancel(op: *mut anonpipe_op) -> c_int {
+    guard(|| {
+        // SAFETY: null or not released, says the caller.
+        unsafe { given(op) }?.cancel();
+        Ok(())
+    })
+}
+
+/// Frees an operation; its buffer is yours alone again. Null does nothing.
+///
+/// One that is still in flight is cancelled first, and *this waits until the system is done with the buffer*: for as long as the
+/// system needs to cancel, which does not depend on the peer. A read that was quicker than the cancel has taken its bytes, and
+/// nobody is told: anonpipe_cancel and anonpipe_wait first, where that matters.
+///
+/// # Safety
+///
+/// The operation is not released yet, and no other thread uses it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_op_release(op: *mut anonpipe_op) {
+    guard(|| {
+        if !op.is_null() {
+            // SAFETY: made by `submit`, and not used any more, says the caller.
+            let op = unsafe { Box::from_raw(op) };
+            op.cancel();
+            op.wait(None);
+        }
+        Ok(())
+    });
+}

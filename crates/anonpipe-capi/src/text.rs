@@ -1,0 +1,82 @@
+//! Texts for codes, in buffers of the caller's.
+
+use std::ffi::{c_char, c_int};
+use std::ptr;
+
+use crate::result::{catch, describe, last_error_text};
+
+/// Writes what a code means into a buffer: one sentence in UTF-8, terminated, cut short if need be.
+///
+/// Takes any code that a function here returned: one of ours, or a positive one of the system's. Thread-safe. Returns the
+/// length of the whole text in bytes, without the terminator; if that is size or more, the text was cut. With a null
+/// buffer or size 0 nothing is written.
+///
+/// # Safety
+///
+/// The buffer, if not null, has room for size bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_strerror(error: c_int, buffer: *mut c_char, size: usize) -> usize {
+    let text = catch(|| describe(error)).unwrap_or_default();
+    // SAFETY: the caller's promise, passed on.
+    unsafe { copy_out(&text, buffer, size) }
+}
+
+/// Writes why the last call of this thread that failed did so into a buffer: the action, the end, the cause and, where there
+/// is some, advice. More than the code says. As anonpipe_strerror otherwise; empty if no call has failed.
+///
+/// A call that succeeds leaves the text as it is, so look at it only after a failure. The three Windows functions have
+/// their own way of failing and no text here.
+///
+/// # Safety
+///
+/// The buffer, if not null, has room for size bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_last_error_text(buffer: *mut c_char, size: usize) -> usize {
+    let text = catch(last_error_text).unwrap_or_default();
+    // SAFETY: the caller's promise, passed on.
+    unsafe { copy_out(&text, buffer, size) }
+}
+
+/// The version of the library, such as "0.1.0". The text is static.
+#[unsafe(no_mangle)]
+pub extern "C" fn anonpipe_version() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}
+
+/// # Safety
+///
+/// `buffer`, if not null, has room for `size` bytes.
+unsafe fn copy_out(text: &str, buffer: *mut c_char, size: usize) -> usize {
+    if !buffer.is_null() && size > 0 {
+        let count = whole_characters(text, size - 1);
+        // SAFETY: `count` is less than `size`, for which there is room; the text is our own memory.
+        unsafe { ptr::copy_nonoverlapping(text.as_ptr().cast(), buffer, count) };
+        // SAFETY: as above, the place after the text is still inside.
+        let end = unsafe { buffer.add(count) };
+        // SAFETY: as above.
+        unsafe { end.write(0) };
+    }
+    text.len()
+}
+
+/// How many bytes of `text` make whole characters and are at most `room`.
+fn whole_characters(text: &str, room: usize) -> usize {
+    let mut count = room.min(text.len());
+    while !text.is_char_boundary(count) {
+        count -= 1;
+    }
+    count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_characters;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(whole_characters("aäb", 2), 1);
+        assert_eq!(whole_characters("aäb", 3), 3);
+        assert_eq!(whole_characters("aäb", 100), 4);
+        assert_eq!(whole_characters("ä", 0), 0);
+    }
+}
