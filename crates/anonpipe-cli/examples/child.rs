@@ -17,10 +17,6 @@ fn main() -> io::Result<ExitCode> {
             emit(number(argument(1)))?;
             cat()?;
         }
-        "emit-and-sleep" => {
-            emit(number(argument(1)))?;
-            thread::sleep(Duration::from_secs(60));
-        }
         "emit-trickle-hold" => {
             emit(number(argument(1)))?;
             trickle(number(argument(2)))?;
@@ -62,6 +58,12 @@ fn main() -> io::Result<ExitCode> {
         }
         #[cfg(windows)]
         "console" => println!("{}", console::describe()),
+        #[cfg(windows)]
+        "heed-interrupt" => {
+            console::heed_interrupts();
+            emit(10)?;
+            thread::sleep(Duration::from_secs(60));
+        }
         #[cfg(windows)]
         "interrupt" => console::interrupt(argument(1).parse().unwrap_or(0)),
         other => {
@@ -114,11 +116,13 @@ fn flood(file: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Not for ever, in case that nobody ends it.
 fn live(file: &str) -> io::Result<()> {
-    loop {
+    for _ in 0..600 {
         fs::OpenOptions::new().append(true).create(true).open(file)?.write_all(b".")?;
         thread::sleep(Duration::from_millis(50));
     }
+    Ok(())
 }
 
 #[cfg(unix)]
@@ -161,6 +165,17 @@ mod console {
         // SAFETY: no preconditions.
         let window = !unsafe { GetConsoleWindow() }.is_null();
         format!("console={console} window={window}")
+    }
+
+    /// From now on Ctrl-C makes this process say so, after a while, and exit with 5.
+    pub(super) fn heed_interrupts() {
+        unsafe extern "system" fn on_control(_event: u32) -> i32 {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            println!("interrupted");
+            std::process::exit(5);
+        }
+        // SAFETY: the handler is a function, and needs nothing that could be gone.
+        assert!(unsafe { SetConsoleCtrlHandler(Some(on_control), 1) } != 0);
     }
 
     /// Presses Ctrl-C in the console of another process.
