@@ -107,10 +107,16 @@ impl EndImpl for BlockingEnd {
     }
 
     fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
         sys::read(self.pipe(), buffers).map_err(|failure| failure.into_io("read", self.meta.name))
     }
 
     fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        if buffers.iter().all(|buffer| buffer.is_empty()) {
+            return Ok(0);
+        }
         sys::write(self.pipe(), buffers).map_err(|failure| failure.into_io("write", self.meta.name))
     }
 

@@ -111,8 +111,12 @@ impl Error {
     }
 
     fn advice(&self) -> Option<&'static str> {
+        if matches!(self.cause, Failure::Refused { .. }) {
+            // Why we refused says it all.
+            return None;
+        }
         match (self.kind(), self.action) {
-            (io::ErrorKind::BrokenPipe, "write") => Some("the peer has closed its reading side: stop writing"),
+            (io::ErrorKind::BrokenPipe, "write") => Some("nobody reads the other side any more: stop writing"),
             (io::ErrorKind::PermissionDenied, "write") => Some("was the end opened for reading only?"),
             (io::ErrorKind::PermissionDenied, "read") => Some("was the end opened for writing only?"),
             _ => None,
@@ -129,7 +133,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {}", self.action)?;
         if let Some(end) = &self.end {
-            write!(f, " {} {end}", preposition(self.action))?;
+            write!(f, "{} {end}", preposition(self.action))?;
         }
         match &self.cause {
             Failure::Os { error, transferred } => {
@@ -157,10 +161,10 @@ impl fmt::Display for Error {
 
 fn preposition(action: &str) -> &'static str {
     match action {
-        "read" => "from",
-        "write" => "to",
-        "convert" | "split" => "",
-        _ => "on",
+        "read" => " from",
+        "write" => " to",
+        "convert" | "clone" => "",
+        _ => " on",
     }
 }
 

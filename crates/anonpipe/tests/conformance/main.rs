@@ -25,6 +25,7 @@ mod conversion;
 mod creation;
 mod drops;
 mod eof;
+mod errors;
 mod operations;
 mod queue;
 mod resources;
@@ -188,6 +189,11 @@ run_everywhere! {
         operations_survive_split_and_unsplit,
         clones_of_blocking_ends_are_private,
     }
+    errors shared {
+        texts_name_the_action_and_the_end,
+        a_write_after_an_own_shutdown_says_so,
+        empty_writes_do_nothing_whoever_is_gone,
+    }
     resources alone {
         ten_thousand_pairs_leave_nothing,
         what_was_in_flight_leaves_nothing,
@@ -201,6 +207,7 @@ run_everywhere! {
         a_pending_signal_stays_pending,
         failing_half_way_leaks_nothing,
         operations_without_descriptors_fail_and_recover,
+        a_socket_without_a_peer_is_refused,
     }
     children alone {
         a_child_copies_megabytes,

@@ -91,3 +91,13 @@ pub(crate) fn operations_without_descriptors_fail_and_recover(backend: Backend) 
     (&writer).write_all(b"again").unwrap();
     assert_eq!(op.wait_timeout(LONG).expect("driven").0.unwrap(), 5);
 }
+
+/// It would be adopted as an end, and fail in every operation.
+pub(crate) fn a_socket_without_a_peer_is_refused(_: Backend) {
+    let directory = std::env::temp_dir().join(format!("anonpipe-listening-{}", std::process::id()));
+    let listener = std::os::unix::net::UnixListener::bind(&directory).unwrap();
+    std::fs::remove_file(&directory).unwrap();
+    let failed = anonpipe::Duplex::adopt(listener.into()).unwrap_err();
+    assert_eq!(failed.error().kind(), ErrorKind::InvalidInput);
+    assert!(failed.to_string().contains("listens"), "{failed}");
+}

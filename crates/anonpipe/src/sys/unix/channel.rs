@@ -159,7 +159,7 @@ impl Channel {
         let mut queue = self.queue(flow);
         if queue.shut {
             drop(queue);
-            operation.header().complete(Err(Failure::after(Errno::PIPE.into(), 0)));
+            operation.header().complete(Err(shut_down()));
             return;
         }
         queue.entries.push_back(Entry::Operation(operation, Arc::clone(self)));
@@ -311,4 +311,9 @@ impl Channel {
         queue.shut = true;
         Ok(())
     }
+}
+
+/// The answer to a write after our own half-close.
+fn shut_down() -> Failure {
+    Failure::refused(io::ErrorKind::BrokenPipe, "its writing side was shut down here")
 }

@@ -18,7 +18,9 @@ pub(crate) fn probe(fd: BorrowedFd<'_>) -> io::Result<Probe> {
     let socket = kind == FileType::Socket;
     let unfit = match kind {
         FileType::Fifo => None,
-        FileType::Socket if is_unix_stream(fd)? => None,
+        FileType::Socket if is_unix_stream(fd)? => {
+            (!is_connected(fd)).then_some("it is a socket that listens, or is not connected")
+        }
         FileType::Socket => Some("it is a socket, but not a Unix stream socket"),
         _ => Some("it is neither a pipe nor a socket"),
     };
@@ -37,6 +39,12 @@ pub(crate) fn probe(fd: BorrowedFd<'_>) -> io::Result<Probe> {
 
 fn is_unix_stream(fd: BorrowedFd<'_>) -> io::Result<bool> {
     Ok(sockopt::socket_type(fd)? == SocketType::STREAM && getsockname(fd)?.address_family() == AddressFamily::UNIX)
+}
+
+fn is_connected(fd: BorrowedFd<'_>) -> bool {
+    // A socket whose peer is gone has none on some systems, and still has bytes to read.
+    let without_peer = cfg!(target_os = "linux") && rustix::net::getpeername(fd) == Err(rustix::io::Errno::NOTCONN);
+    !(sockopt::socket_acceptconn(fd).unwrap_or(false) || without_peer)
 }
 
 fn capacity(fd: BorrowedFd<'_>, socket: bool) -> Option<usize> {

@@ -11,7 +11,7 @@ use rustix::time::Timespec;
 
 use super::super::transfer::{try_read, try_write};
 use super::super::wake::Sleeper;
-use super::{Channel, Entry, Finished};
+use super::{Channel, Entry, Finished, shut_down};
 use crate::error::Failure;
 use crate::op::{Flow, Outcome};
 
@@ -50,7 +50,7 @@ impl Channel {
         let fail = |error: Errno, progress| Err(Failure::after(error.into(), progress));
         let mut queue = self.queue(flow);
         if queue.shut {
-            return fail(Errno::PIPE, 0);
+            return Err(shut_down());
         }
         if queue.entries.is_empty() {
             match attempt(&mut progress) {

@@ -1,0 +1,43 @@
+//! What errors say: the action, the end, the cause, and nothing that is not so.
+
+use std::io::{ErrorKind, Write};
+
+use anonpipe::End;
+
+use crate::Backend;
+use crate::system::Handle;
+
+pub(crate) fn texts_name_the_action_and_the_end(backend: Backend) {
+    let (reader, mut writer) = backend.pipe();
+    let clone = reader.tryclone().unwrap();
+    let text = Handle::try_from(reader).unwrap_err().to_string();
+    assert!(text.starts_with("cannot convert the server end of an inbound pipe: it has clones"), "{text}");
+    drop(clone);
+    let text = writer.write(b"x").unwrap_err().to_string();
+    assert!(text.starts_with("cannot write to the client end of an inbound pipe: "), "{text}");
+    assert!(text.ends_with("(nobody reads the other side any more: stop writing)"), "{text}");
+}
+
+/// Where a half-close exists, the error does not blame the peer.
+pub(crate) fn a_write_after_an_own_shutdown_says_so(backend: Backend) {
+    let (ours, theirs) = backend.duplex();
+    if let Err(error) = ours.shutdown_write() {
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        return;
+    }
+    for error in [ours.submit_write("x").wait().0.unwrap_err(), (&ours).write(b"x").unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        assert!(error.to_string().ends_with("its writing side was shut down here"), "{error}");
+    }
+    drop(theirs);
+}
+
+pub(crate) fn empty_writes_do_nothing_whoever_is_gone(backend: Backend) {
+    let (ours, mut theirs) = backend.options().client(End::blocking()).duplex().unwrap();
+    drop(ours);
+    assert_eq!(theirs.write(b"").unwrap(), 0);
+    let (reader, mut writer) = backend.pipe();
+    drop(reader);
+    assert_eq!(writer.write(b"").unwrap(), 0);
+    assert_eq!(writer.submit_write("").wait().0.unwrap(), 0);
+}
