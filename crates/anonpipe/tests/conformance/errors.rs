@@ -9,7 +9,7 @@ use crate::system::Handle;
 
 pub(crate) fn texts_name_the_action_and_the_end(backend: Backend) {
     let (reader, mut writer) = backend.pipe();
-    let clone = reader.tryclone().unwrap();
+    let clone = reader.try_clone().unwrap();
     let text = Handle::try_from(reader).unwrap_err().to_string();
     assert!(text.starts_with("cannot convert the server end of an inbound pipe: it has clones"), "{text}");
     drop(clone);
