@@ -15,7 +15,8 @@ use crate::{Blocking, Duplex, Overlapped, Reader, Writer};
 /// An end that was made elsewhere, in the mode that it turned out to have.
 ///
 /// The mode is a property of the handle that cannot be changed on Windows; on Unix it is `O_NONBLOCK`, which belongs to the
-/// open file description and so to everybody who shares it. Adopting therefore never changes it.
+/// open file description and so to everybody who shares it. Adopting therefore never changes it; and whoever else has the
+/// description must leave it as it is, or operations will block.
 #[derive(Debug)]
 pub enum Adopted<O, B> {
     /// Opened for overlapped I/O; non-blocking on Unix.
@@ -41,6 +42,9 @@ macro_rules! conversions {
             /// The handle must be an end of a connected byte pipe (Windows), or a pipe, FIFO or Unix stream socket (Unix), and
             /// allow what this type does. One that is bound to another completion port still works: its operations are then
             /// completed through events.
+            ///
+            /// A pipe that was made for messages is read as bytes. Its empty messages are passed over; of several reads in
+            /// flight, the one that meets an empty message goes to the back of the queue.
             ///
             /// # Blocking
             ///

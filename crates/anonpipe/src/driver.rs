@@ -4,7 +4,8 @@
 //! by the first operation that has to wait for the system; programs that only block or only make pairs have neither.
 
 use std::io;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::sys;
@@ -17,22 +18,28 @@ pub(crate) trait Turn: Send + Sync {
 
 /// The driver of this process; starts it on the first call that succeeds.
 pub(crate) fn global() -> io::Result<&'static sys::Driver> {
-    static DRIVER: OnceLock<sys::Driver> = OnceLock::new();
-    static STARTED: Mutex<bool> = Mutex::new(false);
+    static GLOBAL: Mutex<State> = Mutex::new(State { driver: None, started: false });
 
-    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-    let driver = match DRIVER.get() {
-        Some(driver) => driver,
-        None => {
-            let new = sys::Driver::new()?;
-            DRIVER.get_or_init(|| new)
+    let mut state = GLOBAL.lock().unwrap_or_else(PoisonError::into_inner);
+    let driver = match state.driver {
+        Some(driver) if driver.is_of_this_process() => driver,
+        // None yet, or that of the process we were forked from, whose thread is not here.
+        _ => {
+            let new: &'static sys::Driver = Box::leak(Box::new(sys::Driver::new()?));
+            *state = State { driver: Some(new), started: false };
+            new
         }
     };
-    if !*started {
+    if !state.started {
         std::thread::Builder::new().name("anonpipe-driver".into()).spawn(move || run(driver))?;
-        *started = true;
+        state.started = true;
     }
     Ok(driver)
+}
+
+struct State {
+    driver: Option<&'static sys::Driver>,
+    started: bool,
 }
 
 fn run(driver: &dyn Turn) {
@@ -42,5 +49,14 @@ fn run(driver: &dyn Turn) {
         if driver.turn(None).is_err() {
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+}
+
+/// Calls `f`, which runs strangers' code (wakers, and the drop of buffers), and swallows its panic: whoever completes one
+/// operation has others to complete.
+pub(crate) fn undisturbed(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        #[expect(clippy::mem_forget, reason = "its drop may panic as well")]
+        std::mem::forget(payload);
     }
 }

@@ -243,10 +243,10 @@ impl OverlappedEnd {
             return refuse(self, busy("operations are in flight: wait for them or cancel them first"));
         }
         // A driver that was just looking at this channel, for an operation that is complete by now, is done in a moment.
-        let mut patience = 10_000;
+        let patience = Instant::now() + Duration::from_secs(1);
         while Arc::strong_count(&self.channel) > 1 {
-            patience -= 1;
-            if patience == 0 {
+            if Instant::now() > patience {
+                // It waits for us: this is called from a waker, or from the drop of a buffer.
                 return refuse(self, busy("an operation is being completed at this moment: try again"));
             }
             std::thread::yield_now();

@@ -1,11 +1,11 @@
 //! The meeting place of whoever completes an operation and whoever waits for that.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use super::Outcome;
+use crate::driver::undisturbed;
 use crate::sync::{Condvar, Mutex, lock};
 
 /// The meeting place of whoever completes an operation and whoever waits for that.
@@ -47,8 +47,7 @@ impl Completion {
         }
         drop(state);
         for waker in watchers.into_iter().chain(waker) {
-            // A stranger's code: should it panic, whoever completes has others to complete.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+            undisturbed(|| waker.wake());
         }
     }
 

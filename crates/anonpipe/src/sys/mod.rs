@@ -27,6 +27,8 @@ compile_error!("anonpipe knows Windows and Unix");
 
 pub use foreign_buffer::ForeignBuffer;
 
+use std::collections::VecDeque;
+
 use crate::IoMode;
 use crate::info::{Direction, Role};
 
@@ -43,4 +45,29 @@ pub(crate) struct Probe {
     pub(crate) capacity: Option<usize>,
     /// Why it cannot be adopted, although it is a pipe.
     pub(crate) unfit: Option<&'static str>,
+}
+
+/// Where in a queue the element is for which `is` holds; looks from both ends, because most are completed from the front and
+/// dropped in the order, or against the order, in which they came.
+pub(crate) fn place_in<T>(queue: &VecDeque<T>, is: impl Fn(&T) -> bool) -> Option<usize> {
+    let last = queue.len().checked_sub(1)?;
+    (0..=last / 2).find_map(|front| [front, last - front].into_iter().find(|place| is(&queue[*place])))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::place_in;
+
+    #[test]
+    fn every_place_in_a_queue_is_found() {
+        for length in 0..10 {
+            let queue: VecDeque<_> = (0..length).collect();
+            for element in 0..length {
+                assert_eq!(place_in(&queue, |other| *other == element), Some(element));
+            }
+            assert_eq!(place_in(&queue, |other| *other == length), None);
+        }
+    }
 }

@@ -1,9 +1,12 @@
 //! The buffers of the feature `bytes`.
 
+use std::panic::resume_unwind;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::Backend;
 use crate::pattern;
+use crate::ways::LONG;
 
 pub(crate) fn bytes_go_out_and_bytes_mut_come_in(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
@@ -24,4 +27,33 @@ pub(crate) fn bytes_go_out_and_bytes_mut_come_in(backend: Backend) {
     assert_eq!(second.wait().0.unwrap(), 20_000);
     let (result, empty) = reader.submit_read(BytesMut::with_capacity(100)).wait();
     assert_eq!((result.unwrap(), empty.len()), (0, 0), "spare capacity is not filled");
+}
+
+/// An owner of memory whose drop panics, past the hook, which would print.
+struct Bomb;
+
+impl AsRef<[u8]> for Bomb {
+    fn as_ref(&self) -> &[u8] {
+        &[0; 100_000]
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("a buffer whose drop panics"));
+    }
+}
+
+/// The driver drops the buffer of a detached write. It has others to complete afterwards.
+pub(crate) fn a_buffer_whose_drop_panics_harms_nobody_else(backend: Backend) {
+    let (reader, writer) = backend.small_pipe();
+    writer.submit_write(Bytes::from_owner(Bomb)).detach();
+    let mut all = 0;
+    while all < 100_000 {
+        all += reader.submit_read(vec![0; 65536]).wait().0.unwrap();
+    }
+    let (reader, writer) = backend.pipe();
+    let mut read = reader.submit_read(vec![0; 4]);
+    writer.submit_write("fine").wait().0.unwrap();
+    assert_eq!(read.wait_timeout(LONG).expect("still driven").1, b"fine");
 }

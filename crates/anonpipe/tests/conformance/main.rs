@@ -130,6 +130,7 @@ run_everywhere! {
     }
     #[cfg(feature = "bytes")]
     buffers shared {
+        a_buffer_whose_drop_panics_harms_nobody_else,
         bytes_go_out_and_bytes_mut_come_in,
     }
     wakers shared {
@@ -175,6 +176,7 @@ run_everywhere! {
         the_last_reading_half_cancels,
         dropping_in_flight_in_every_order,
         dropped_operations_racing_with_data_keep_the_order,
+        many_operations_are_dropped_in_no_time,
     }
     conversion shared {
         there_and_back_again,
@@ -208,6 +210,7 @@ run_everywhere! {
         failing_half_way_leaks_nothing,
         operations_without_descriptors_fail_and_recover,
         a_socket_without_a_peer_is_refused,
+        a_fork_leaves_the_parents_operations_alone,
     }
     children alone {
         a_child_copies_megabytes,

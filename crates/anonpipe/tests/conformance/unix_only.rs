@@ -8,7 +8,9 @@ use anonpipe::End;
 
 use crate::Backend;
 use crate::harness::{MOMENT, until_writes_in_flight};
-use crate::system::{NoMoreDescriptors, default_sigpipe, handles, is_sigpipe_pending, raise_sigpipe_blocked};
+use crate::system::{
+    NoMoreDescriptors, default_sigpipe, exit, fork, handles, is_sigpipe_pending, raise_sigpipe_blocked,
+};
 use crate::ways::{LONG, Way, kind};
 
 /// As a C program has it: a signal that kills. It must neither come nor stay pending.
@@ -100,4 +102,28 @@ pub(crate) fn a_socket_without_a_peer_is_refused(_: Backend) {
     let failed = anonpipe::Duplex::adopt(listener.into()).unwrap_err();
     assert_eq!(failed.error().kind(), ErrorKind::InvalidInput);
     assert!(failed.to_string().contains("listens"), "{failed}");
+}
+
+/// The child has copies of the parent's ends and operations, and of the driver's poller, but not of its thread.
+pub(crate) fn a_fork_leaves_the_parents_operations_alone(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let read = reader.submit_read(vec![0; 6]);
+    let (mut read, reader) = match fork() {
+        None => {
+            drop((read, reader));
+            // Pairs that are made here work.
+            let (reader, writer) = backend.pipe();
+            let read = reader.submit_read(vec![0; 5]);
+            let written = writer.submit_write("child").wait().0;
+            exit(written.is_ok() && read.wait().1 == b"child");
+        }
+        Some(child) => {
+            assert!(child.succeeded(), "the child's own pair does not work");
+            (read, reader)
+        }
+    };
+    writer.submit_write("parent").wait().0.unwrap();
+    let (count, buffer) = read.wait_timeout(LONG).expect("the child took the parent's notifications");
+    assert_eq!((count.unwrap(), &buffer[..]), (6, &b"parent"[..]));
+    drop(reader);
 }

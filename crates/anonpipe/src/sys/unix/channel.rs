@@ -15,9 +15,10 @@ use rustix::io::Errno;
 use super::driver::Registration;
 use super::transfer::{Transport, try_read, try_write};
 use super::wake::Sleeper;
-use crate::driver;
+use crate::driver::{self, undisturbed};
 use crate::error::Failure;
 use crate::op::{Flow, Header, InFlight, Outcome};
+use crate::sys::place_in;
 
 mod blocking;
 
@@ -58,6 +59,16 @@ struct Queue {
     entries: VecDeque<Entry>,
     /// Writes only: half-close when the queue is empty.
     shut: bool,
+}
+
+impl Queue {
+    /// What has gone of the operation at the head.
+    fn progress_of_head(&self) -> usize {
+        match self.entries.front() {
+            Some(Entry::Operation(operation, _)) => operation.header().slot.progress(),
+            Some(Entry::Thread(_)) | None => 0,
+        }
+    }
 }
 
 enum Entry {
@@ -103,7 +114,10 @@ impl Finished {
         let outcomes: Vec<_> =
             self.0.into_iter().filter_map(|(entry, outcome)| Some((entry.into_operation()?, outcome))).collect();
         for (operation, outcome) in outcomes {
-            operation.header().complete(outcome);
+            undisturbed(|| {
+                operation.header().complete(outcome);
+                drop(operation);
+            });
         }
     }
 }
@@ -175,7 +189,7 @@ impl Channel {
     pub(crate) fn cancel(channel: Arc<Self>, header: &Header) {
         let mut finished = Finished::default();
         let mut queue = channel.queue(header.flow);
-        let place = queue.entries.iter().position(|entry| entry.is_operation(header));
+        let place = place_in(&queue.entries, |entry| entry.is_operation(header));
         if let Some(entry) = place.and_then(|place| queue.entries.remove(place)) {
             finished.cancel(entry);
         }
@@ -223,7 +237,8 @@ impl Channel {
                 Attempt::Done(outcome) => outcome,
                 Attempt::WouldBlock | Attempt::Yield => match self.arm(flow) {
                     Ok(()) => return,
-                    Err(error) => Err(error.into()),
+                    // No descriptors for the driver, say. What went before is known.
+                    Err(error) => Err(Failure::after(error, queue.progress_of_head())),
                 },
             };
             if let Some(entry) = queue.entries.pop_front() {
@@ -275,7 +290,7 @@ impl Channel {
             Flow::Read => readiness.readable = true,
             Flow::Write => readiness.writable = true,
         }
-        if readiness.registration.is_none() {
+        if !readiness.registration.as_ref().is_some_and(Registration::is_of_this_process) {
             readiness.registration = Some(driver::global()?.register(self, self.fd.as_fd())?);
         }
         match &readiness.registration {

@@ -5,7 +5,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -14,23 +14,54 @@ use polling::{Event, Events, Poller};
 use super::channel::Channel;
 use crate::driver::Turn;
 
+/// How many forks lie between the process that the program began as and this one.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn count_fork() {
+    FORKS.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Has [`FORKS`] counted from now on.
+fn count_forks() -> io::Result<()> {
+    static COUNTING: Mutex<bool> = Mutex::new(false);
+    let mut counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*counting {
+        // SAFETY: the handler lives as long as the program, and does nothing but add to an atomic.
+        let error = unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
+        if error != 0 {
+            return Err(io::Error::from_raw_os_error(error));
+        }
+        *counting = true;
+    }
+    Ok(())
+}
+
 /// A poller, and the ends it knows.
 pub(crate) struct Driver {
     poller: Poller,
     channels: Mutex<HashMap<usize, Weak<Channel>>>,
     next_key: AtomicUsize,
+    /// [`FORKS`] when it was made.
+    generation: u32,
     /// Room for what one wait brings; locked while somebody turns.
     events: Mutex<Events>,
 }
 
 impl Driver {
     pub(crate) fn new() -> io::Result<Self> {
+        count_forks()?;
         Ok(Self {
             poller: Poller::new()?,
             channels: Mutex::default(),
             next_key: AtomicUsize::new(0),
+            generation: FORKS.load(Ordering::Relaxed),
             events: Mutex::new(Events::new()),
         })
+    }
+
+    /// A fork has the poller, which is still the parent's, but not the thread.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.generation == FORKS.load(Ordering::Relaxed)
     }
 
     fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Weak<Channel>>> {
@@ -76,6 +107,10 @@ pub(super) struct Registration {
 }
 
 impl Registration {
+    pub(super) fn is_of_this_process(&self) -> bool {
+        self.driver.is_of_this_process()
+    }
+
     /// Asks for one notification: about being readable, writable, or either.
     pub(super) fn arm(&self, readable: bool, writable: bool) -> io::Result<()> {
         // SAFETY: `register` asks that the registration be dropped before the descriptor is closed, so it is open.
@@ -86,6 +121,10 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        if !self.is_of_this_process() {
+            // The poller is the parent's, and so are the notifications that it waits for.
+            return;
+        }
         // SAFETY: as in `arm`.
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
         // It was added; should the system have forgotten it, so much the better.

@@ -19,8 +19,10 @@ use super::binding::{Binding, Route};
 use super::event::Event;
 use super::foreign::Wait;
 use super::transfer::{clamp, first, first_mut, outcome};
+use crate::driver::undisturbed;
 use crate::error::Failure;
 use crate::op::{Flow, Header, InFlight, Outcome};
+use crate::sys::place_in;
 
 #[cfg(test)]
 mod strangers;
@@ -221,7 +223,10 @@ impl Channel {
         // Whoever learns of the completion may want to take the handle out, and must be the last owner then.
         drop(owner);
         drop(channel);
-        operation.header().complete(outcome);
+        undisturbed(|| {
+            operation.header().complete(outcome);
+            drop(operation);
+        });
     }
 
     /// Takes an operation that is complete out of its queue.
@@ -229,7 +234,7 @@ impl Channel {
     fn take_completed(&self, overlapped: *mut OVERLAPPED) -> Option<(Arc<dyn InFlight>, Arc<Self>, Option<Outcome>)> {
         for flow in [Flow::Read, Flow::Write] {
             let mut queue = self.queue(flow);
-            let Some(place) = queue.iter().position(|entry| entry.is(overlapped)) else { continue };
+            let Some(place) = place_in(&queue, |entry| entry.is(overlapped)) else { continue };
             let Some(Entry::Operation(operation, _)) = queue.get(place) else { return None };
             // SAFETY: it is the OVERLAPPED of an operation of ours, and the entry keeps it; the kernel writes the status last.
             let (status, count) = unsafe { result_of(operation.header().slot.overlapped()) };
@@ -252,7 +257,7 @@ impl Channel {
     pub(crate) fn cancel(channel: Arc<Self>, header: &Header) {
         let overlapped = header.slot.overlapped();
         let queue = channel.queue(header.flow);
-        if queue.iter().any(|entry| entry.is(overlapped)) {
+        if place_in(&queue, |entry| entry.is(overlapped)).is_some() {
             channel.cancel_raw(overlapped);
         }
     }

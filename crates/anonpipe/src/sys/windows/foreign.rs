@@ -19,7 +19,8 @@ use super::event::Event;
 
 /// A wait of the thread pool for one operation.
 pub(super) struct Wait {
-    channel: Arc<Channel>,
+    /// Until the callback takes it: whoever learns of the completion may want to be the channel's last owner.
+    channel: Mutex<Option<Arc<Channel>>>,
     /// Only ever compared: which operation of the channel it is.
     overlapped: *mut OVERLAPPED,
     event: Event,
@@ -40,7 +41,7 @@ enum Registered {
 
 impl Wait {
     pub(super) fn new(channel: Arc<Channel>, overlapped: *mut OVERLAPPED, event: Event) -> Self {
-        Self { channel, overlapped, event, registered: Mutex::new(Registered::NotYet) }
+        Self { channel: Mutex::new(Some(channel)), overlapped, event, registered: Mutex::new(Registered::NotYet) }
     }
 
     /// Has the channel told when the event is set. If that fails, the caller has to wait for the event.
@@ -88,7 +89,10 @@ impl Wait {
 unsafe extern "system" fn on_event(context: *mut c_void, _timed_out: bool) {
     // SAFETY: the reference that `register` made for this one call.
     let wait = unsafe { Arc::from_raw(context.cast::<Wait>().cast_const()) };
-    // Does not unwind into the thread pool: a completion catches what a waker throws.
-    Channel::on_completion(Arc::clone(&wait.channel), wait.overlapped);
+    let channel = wait.channel.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(channel) = channel {
+        // Does not unwind into the thread pool: a completion swallows what strangers' code throws.
+        Channel::on_completion(channel, wait.overlapped);
+    }
     wait.settle(Registered::AlreadyCalled);
 }

@@ -53,6 +53,14 @@ unsafe impl Sync for SecurityDescriptor {}
 impl SecurityDescriptor {
     /// Parses `sddl`, the security descriptor definition language; for example `D:P(A;;GA;;;OW)`.
     pub(crate) fn from_sddl(sddl: &str) -> Result<Self, Failure> {
+        let refuse = |why: &str| {
+            let why = format!("the security descriptor {sddl:?} is not valid SDDL: {why}");
+            Err(Failure::refused(io::ErrorKind::InvalidInput, why))
+        };
+        if sddl.contains('\0') {
+            // The system would not look at what is behind it.
+            return refuse("it has a null character");
+        }
         let wide: Vec<u16> = sddl.encode_utf16().chain([0]).collect();
         let mut descriptor = ptr::null_mut();
         // SAFETY: `wide` is terminated; the system stores a pointer to new memory in `descriptor`, whose size is not wanted.
@@ -64,14 +72,8 @@ impl SecurityDescriptor {
                 ptr::null_mut(),
             )
         };
-        // The system reads up to the first null character, which would hide the rest of a bad string.
-        if done == 0 || sddl.contains('\0') {
-            let error = io::Error::last_os_error();
-            if done != 0 {
-                drop(Local(descriptor));
-            }
-            let why = format!("the security descriptor {sddl:?} is not valid SDDL: {error}");
-            return Err(Failure::refused(io::ErrorKind::InvalidInput, why));
+        if done == 0 {
+            return refuse(&io::Error::last_os_error().to_string());
         }
         Ok(Self { memory: Memory::System(Local(descriptor)) })
     }

@@ -128,3 +128,38 @@ fn set_limit(limit: &libc::rlimit) {
     // SAFETY: the struct is initialised.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) }, 0, "setrlimit");
 }
+
+/// A child of [`fork`].
+pub(crate) struct Fork(libc::pid_t);
+
+impl Fork {
+    /// Waits for its end.
+    pub(crate) fn succeeded(self) -> bool {
+        let mut status = 0;
+        // SAFETY: a child of ours that nobody else waits for, and somewhere to put its status.
+        let ended = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
+        ended == self.0 && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+    }
+}
+
+/// Forks; `None` in the child, which ends by itself should it hang.
+pub(crate) fn fork() -> Option<Fork> {
+    // SAFETY: the rule has a process of its own, whose other thread only waits, so no lock is held by anybody else.
+    match unsafe { libc::fork() } {
+        0 => {
+            // SAFETY: a number.
+            unsafe { libc::alarm(20) };
+            None
+        }
+        child => {
+            assert!(child > 0, "fork");
+            Some(Fork(child))
+        }
+    }
+}
+
+/// Ends a child of [`fork`], without what the parent has for its own end.
+pub(crate) fn exit(success: bool) -> ! {
+    // SAFETY: a number.
+    unsafe { libc::_exit(i32::from(!success)) }
+}

@@ -59,7 +59,7 @@ impl Channel {
                 Ok(count) => return Ok(count),
             }
         }
-        let sleeper = Sleeper::new()?;
+        let sleeper = Sleeper::new().map_err(|error| Failure::after(error, progress))?;
         queue.entries.push_back(Entry::Thread(Arc::clone(&sleeper)));
         drop(queue);
         let outcome = loop {
