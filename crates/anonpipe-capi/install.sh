@@ -9,7 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 die() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 
-prefix= target=
+prefix='' target=''
 while [ $# -gt 0 ]; do
   case "$1" in
     --prefix) prefix=${2:-}; shift 2 || die "--prefix needs a folder" ;;

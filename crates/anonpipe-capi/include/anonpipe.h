@@ -201,7 +201,8 @@ int anonpipe_pair(const struct anonpipe_options *options,
 // may be made by any number of threads at once. The first one that has to wait starts the library's one thread; on Windows it
 // binds the handle to a completion port of the library's.
 //
-// After fork() the child has no such thread: it may close ends and call exec, no more.
+// On Windows this waits where somebody else is blocked in a read or write of the same *synchronous* handle. After fork() the
+// child has no thread of the library's: it may close ends and call exec, no more.
 //
 // Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, what is no handle, or no pipe or one that is not fit;
 // ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such as that for a handle that is not open.

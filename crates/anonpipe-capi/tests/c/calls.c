@@ -137,6 +137,33 @@ static void cancel_all_ends_what_blocks_other_threads(void) {
   anonpipe_end_close(peer);
 }
 
+static void submit_and_end(void *buffer) { CHECK_EQ(anonpipe_submit_read(blocked_end, buffer, 8, &shared), 0); }
+
+static void an_operation_outlives_the_thread_that_submitted_it(void) {
+  anonpipe_end *peer;
+  struct thread thread;
+  char buffer[8];
+  size_t count = 0;
+  open_pair(ANONPIPE_DUPLEX, 0, &blocked_end, &peer);
+  start(&thread, submit_and_end, buffer);
+  join(&thread);
+  CHECK_EQ(anonpipe_wait_timeout(shared, 50, &count), ANONPIPE_E_PENDING);
+  CHECK_EQ(anonpipe_write(peer, "alive", 5, 1000, NULL), 0);
+  CHECK_EQ(anonpipe_wait_timeout(shared, 5000, &count), 0);
+  CHECK_EQ(count, 5);
+  anonpipe_op_release(shared);
+  anonpipe_end_close(blocked_end);
+  anonpipe_end_close(peer);
+}
+
+static void a_program_may_end_with_operations_in_flight(void) {
+  static anonpipe_end *peer;
+  static char buffer[8];
+  open_pair(ANONPIPE_DUPLEX, 0, &blocked_end, &peer);
+  CHECK_EQ(anonpipe_submit_read(blocked_end, buffer, sizeof buffer, &shared), 0);
+  CHECK_EQ(anonpipe_wait_timeout(shared, 50, NULL), ANONPIPE_E_PENDING);
+}
+
 struct traffic {
   anonpipe_end *from, *to;
   unsigned total;
@@ -225,8 +252,10 @@ int main(int argc, char **argv) {
       TEST(the_last_failure_is_told_in_a_sentence),
       TEST(several_threads_wait_for_one_operation),
       TEST(cancel_all_ends_what_blocks_other_threads),
+      TEST(an_operation_outlives_the_thread_that_submitted_it),
       TEST(both_ways_at_once),
       TEST(a_hundred_thousand_operations_leak_nothing),
+      TEST(a_program_may_end_with_operations_in_flight),
   };
   return RUN_TESTS(tests, argc, argv);
 }
