@@ -44,7 +44,12 @@ fn is_unix_stream(fd: BorrowedFd<'_>) -> io::Result<bool> {
 fn is_connected(fd: BorrowedFd<'_>) -> bool {
     // A socket whose peer is gone has none on some systems, and still has bytes to read.
     let without_peer = cfg!(target_os = "linux") && rustix::net::getpeername(fd) == Err(rustix::io::Errno::NOTCONN);
-    !(sockopt::socket_acceptconn(fd).unwrap_or(false) || without_peer)
+    #[cfg(not(target_vendor = "apple"))]
+    let listens = sockopt::socket_acceptconn(fd).unwrap_or(false);
+    // Apple's systems do not tell.
+    #[cfg(target_vendor = "apple")]
+    let listens = false;
+    !(listens || without_peer)
 }
 
 fn capacity(fd: BorrowedFd<'_>, socket: bool) -> Option<usize> {
