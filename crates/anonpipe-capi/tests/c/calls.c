@@ -111,6 +111,42 @@ static void several_threads_wait_for_one_operation(void) {
   }
 }
 
+#define MANY 20000
+static anonpipe_op *many[MANY];
+
+static void list_each_very_often(void *unused) {
+  anonpipe_op *list[64];
+  size_t round, place, index;
+  (void)unused;
+  for (round = 0; round < MANY; round++) {
+    for (place = 0; place < 64; place++) list[place] = many[round];
+    CHECK_EQ(anonpipe_wait_any(list, 64, 20000, &index), 0);
+    CHECK_EQ(index, 0);
+  }
+}
+
+static void take_each_result(void *unused) {
+  size_t round;
+  (void)unused;
+  for (round = 0; round < MANY; round++) CHECK_EQ(anonpipe_wait_timeout(many[round], 20000, NULL), 0);
+}
+
+/* A result is taken just while another thread has the operation listed twice. */
+static void taking_a_result_does_not_hold_up_those_who_wait(void) {
+  anonpipe_end *reader, *writer;
+  struct thread threads[2];
+  size_t round;
+  open_pair(ANONPIPE_INBOUND, 0, &reader, &writer);
+  for (round = 0; round < MANY; round++) CHECK_EQ(anonpipe_submit_read(reader, NULL, 0, &many[round]), 0);
+  start(&threads[0], list_each_very_often, NULL);
+  start(&threads[1], take_each_result, NULL);
+  join(&threads[0]);
+  join(&threads[1]);
+  for (round = 0; round < MANY; round++) anonpipe_op_release(many[round]);
+  anonpipe_end_close(reader);
+  anonpipe_end_close(writer);
+}
+
 static anonpipe_end *blocked_end;
 
 static void block(void *code) {
@@ -251,6 +287,7 @@ int main(int argc, char **argv) {
       TEST(every_code_has_a_text),
       TEST(the_last_failure_is_told_in_a_sentence),
       TEST(several_threads_wait_for_one_operation),
+      TEST(taking_a_result_does_not_hold_up_those_who_wait),
       TEST(cancel_all_ends_what_blocks_other_threads),
       TEST(an_operation_outlives_the_thread_that_submitted_it),
       TEST(both_ways_at_once),
