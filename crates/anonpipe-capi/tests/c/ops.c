@@ -42,7 +42,6 @@ static void a_read_waits_for_bytes(void) {
   open_one_way();
   op = submit_read(buffer, sizeof buffer);
   CHECK_EQ(anonpipe_wait_timeout(op, 0, &count), ANONPIPE_E_PENDING);
-  CHECK_EQ(anonpipe_wait_timeout(op, 20, &count), ANONPIPE_E_PENDING);
   CHECK_EQ(count, 4711);
   write_all("hello");
   CHECK_EQ(anonpipe_wait(op, &count), 0);
@@ -64,7 +63,8 @@ static void operations_are_served_in_order(void) {
     finish(submit_write(&number, 1), 0, 1);
   }
   for (index = 0; index < 100; index++) {
-    finish(ops[index], 0, 1), CHECK_EQ(buffers[index][0], index);
+    finish(ops[index], 0, 1);
+    CHECK_EQ(buffers[index][0], index);
   }
   close_both();
 }
