@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::time::Duration;
 
-use crate::end::EndImpl;
+use crate::end::{EndImpl, slice, slice_mut};
 use crate::error::{ConversionError, Failure};
 use crate::{Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer, Writer};
 
@@ -139,7 +139,7 @@ impl Duplex<Overlapped> {
 
 impl<M: Mode> Read for Duplex<M> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.end.read(&mut [IoSliceMut::new(buffer)])
+        self.end.read(&mut [slice_mut(buffer)])
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -149,7 +149,7 @@ impl<M: Mode> Read for Duplex<M> {
 
 impl Read for &Duplex<Overlapped> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.end.read(&mut [IoSliceMut::new(buffer)])
+        self.end.read(&mut [slice_mut(buffer)])
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -159,7 +159,7 @@ impl Read for &Duplex<Overlapped> {
 
 impl<M: Mode> Write for Duplex<M> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.end.write(&[IoSlice::new(buffer)])
+        self.end.write(&[slice(buffer)])
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -173,7 +173,7 @@ impl<M: Mode> Write for Duplex<M> {
 
 impl Write for &Duplex<Overlapped> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.end.write(&[IoSlice::new(buffer)])
+        self.end.write(&[slice(buffer)])
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {

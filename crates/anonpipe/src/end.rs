@@ -13,6 +13,28 @@ use crate::op::{self, Flow, Op, Outcome};
 use crate::sys::{self, BorrowedPipe, Channel, OwnedPipe};
 use crate::{ReadBuffer, WriteBuffer};
 
+/// As much of `buffer` as goes at once: std's slices panic beyond 4 GiB on Windows.
+pub(crate) fn slice(buffer: &[u8]) -> IoSlice<'_> {
+    #[cfg(windows)]
+    let buffer = &buffer[..at_once(buffer.len())];
+    IoSlice::new(buffer)
+}
+
+/// As much of `buffer` as goes at once: std's slices panic beyond 4 GiB on Windows.
+pub(crate) fn slice_mut(buffer: &mut [u8]) -> IoSliceMut<'_> {
+    #[cfg(windows)]
+    let buffer = {
+        let length = at_once(buffer.len());
+        &mut buffer[..length]
+    };
+    IoSliceMut::new(buffer)
+}
+
+#[cfg(windows)]
+fn at_once(length: usize) -> usize {
+    length.min(u32::MAX as usize)
+}
+
 /// What an end knows of itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Meta {
@@ -193,12 +215,12 @@ impl OverlappedEnd {
 
     pub(crate) fn read_timeout(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         let deadline = Instant::now().checked_add(timeout);
-        self.read_until(&mut [IoSliceMut::new(buffer)], deadline)
+        self.read_until(&mut [slice_mut(buffer)], deadline)
     }
 
     pub(crate) fn write_timeout(&self, buffer: &[u8], timeout: Duration) -> io::Result<usize> {
         let deadline = Instant::now().checked_add(timeout);
-        self.write_until(&[IoSlice::new(buffer)], deadline)
+        self.write_until(&[slice(buffer)], deadline)
     }
 
     fn read_until(&self, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> io::Result<usize> {
@@ -356,4 +378,17 @@ pub(crate) fn adopt<T>(
     }
     let name = EndName { role: probe.role, direction: probe.direction };
     Ok(wrap(pipe, Meta { name, requested_capacity: None }, probe.mode))
+}
+
+#[cfg(all(test, windows, target_pointer_width = "64"))]
+mod tests {
+    use super::{slice, slice_mut};
+
+    /// std's slices panic beyond it. The memory is never touched.
+    #[test]
+    fn a_buffer_beyond_4_gib_is_cut() {
+        let mut buffer = vec![0; u32::MAX as usize + 10];
+        assert_eq!(slice(&buffer).len(), u32::MAX as usize);
+        assert_eq!(slice_mut(&mut buffer).len(), u32::MAX as usize);
+    }
 }

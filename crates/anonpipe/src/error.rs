@@ -176,14 +176,8 @@ fn write_transferred(f: &mut fmt::Formatter<'_>, transferred: Option<usize>) -> 
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.cause {
-            Failure::Os { error, .. } => Some(error),
-            _ => None,
-        }
-    }
-}
+/// Without a source: the text has the system's error already, and [`Error::raw_os_error`] its code.
+impl std::error::Error for Error {}
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
@@ -230,11 +224,8 @@ impl<T> fmt::Display for ConversionError<T> {
     }
 }
 
-impl<T> std::error::Error for ConversionError<T> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
+/// Without a source: the text is that of [`error`](Self::error).
+impl<T> std::error::Error for ConversionError<T> {}
 
 /// Drops what was to be converted, and keeps why that failed.
 impl<T> From<ConversionError<T>> for io::Error {

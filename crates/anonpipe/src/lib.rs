@@ -19,6 +19,11 @@ mod sys;
 pub mod windows;
 mod writer;
 
+/// The README's snippet compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 use std::io;
 
 pub use buffer::{ReadBuffer, WriteBuffer};

@@ -128,6 +128,11 @@ impl<B: Send + 'static> OpCell<B> {
 /// - an operation that was cancelled completes with an error for which [`Error::is_cancelled`](crate::Error::is_cancelled)
 ///   holds, unless it was quicker than the cancel: then with what it did.
 ///
+/// # Wakers
+///
+/// A task is woken on the thread that completes the operation, usually the driver's, which serves every pipe of the process.
+/// An executor's waker only makes a note; one that does more delays the others, and must not wait for another operation.
+///
 /// # Cancellation and drop
 ///
 /// Dropping an `Op` asks for its cancellation and returns at once; the buffer is freed when the system is done with it. A

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, IoSliceMut, Read};
 use std::time::Duration;
 
-use crate::end::EndImpl;
+use crate::end::{EndImpl, slice_mut};
 use crate::{Info, Mode, Op, Overlapped, ReadBuffer};
 
 /// An end that reads.
@@ -104,7 +104,7 @@ impl Reader<Overlapped> {
 
 impl<M: Mode> Read for Reader<M> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.end.read(&mut [IoSliceMut::new(buffer)])
+        self.end.read(&mut [slice_mut(buffer)])
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -114,7 +114,7 @@ impl<M: Mode> Read for Reader<M> {
 
 impl<M: Mode> Read for &Reader<M> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.end.read(&mut [IoSliceMut::new(buffer)])
+        self.end.read(&mut [slice_mut(buffer)])
     }
 
     fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, IoSlice, Write};
 use std::time::Duration;
 
-use crate::end::EndImpl;
+use crate::end::{EndImpl, slice};
 use crate::{Info, Mode, Op, Overlapped, WriteBuffer};
 
 /// An end that writes.
@@ -98,7 +98,7 @@ impl Writer<Overlapped> {
 
 impl<M: Mode> Write for Writer<M> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.end.write(&[IoSlice::new(buffer)])
+        self.end.write(&[slice(buffer)])
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -112,7 +112,7 @@ impl<M: Mode> Write for Writer<M> {
 
 impl<M: Mode> Write for &Writer<M> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.end.write(&[IoSlice::new(buffer)])
+        self.end.write(&[slice(buffer)])
     }
 
     fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {

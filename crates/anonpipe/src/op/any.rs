@@ -41,7 +41,8 @@ mod sealed {
 /// Blocks until the first of several operations is complete, and says which: the lowest index, if there are several.
 ///
 /// `None` means that `timeout` was up, or that `ops` is empty. Nothing is cancelled, and no outcome is taken: call
-/// [`Op::wait`] on the one that is complete, which returns at once.
+/// [`Op::wait`] on the one that is complete, which returns at once. One whose outcome was already taken counts as complete:
+/// leave it out.
 ///
 /// # Examples
 ///

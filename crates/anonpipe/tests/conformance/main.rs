@@ -209,6 +209,8 @@ run_everywhere! {
         a_pending_signal_stays_pending,
         failing_half_way_leaks_nothing,
         operations_without_descriptors_fail_and_recover,
+        a_write_without_descriptors_says_what_went,
+        a_sharer_who_makes_it_block_blocks_nobody,
         a_socket_without_a_peer_is_refused,
         a_fork_leaves_the_parents_operations_alone,
     }

@@ -9,9 +9,10 @@ use anonpipe::End;
 use crate::Backend;
 use crate::harness::{MOMENT, until_writes_in_flight};
 use crate::system::{
-    NoMoreDescriptors, default_sigpipe, exit, fork, handles, is_sigpipe_pending, raise_sigpipe_blocked,
+    NoMoreDescriptors, default_sigpipe, exit, fork, handles, is_sigpipe_pending, make_blocking, pipes_know_nowait,
+    raise_sigpipe_blocked,
 };
-use crate::ways::{LONG, Way, kind};
+use crate::ways::{LONG, Way, is_cancelled, kind};
 
 /// As a C program has it: a signal that kills. It must neither come nor stay pending.
 pub(crate) fn writing_to_nobody_raises_no_signal(backend: Backend) {
@@ -92,6 +93,42 @@ pub(crate) fn operations_without_descriptors_fail_and_recover(backend: Backend) 
     assert!(op.wait_timeout(Duration::from_millis(1)).is_none());
     (&writer).write_all(b"again").unwrap();
     assert_eq!(op.wait_timeout(LONG).expect("driven").0.unwrap(), 5);
+}
+
+/// What had gone before there were no descriptors to wait with is known.
+pub(crate) fn a_write_without_descriptors_says_what_went(backend: Backend) {
+    for way in [Way::Submit, Way::Std] {
+        let (reader, writer) = backend.options().capacity(4096).inbound().unwrap();
+        let limit = NoMoreDescriptors::but(0);
+        let error = way.write(&writer, &[1; 10_000]).unwrap_err();
+        drop(limit);
+        let went = anonpipe::Error::of(&error).unwrap().transferred();
+        assert_eq!(went, Some(reader.bytes_available().unwrap()), "{way:?}: {error}");
+    }
+}
+
+/// `O_NONBLOCK` belongs to whoever shares the open file description: a child that inherited the end, say.
+pub(crate) fn a_sharer_who_makes_it_block_blocks_nobody(backend: Backend) {
+    let (ours, _theirs) = backend.duplex();
+    make_blocking(&ours);
+    for _ in 0..2 {
+        assert_eq!(kind(ours.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
+        assert_eq!(kind(ours.write_timeout(&[0; 10_000_000], MOMENT)), ErrorKind::TimedOut);
+        let op = ours.submit_read(vec![0; 4]);
+        op.cancel();
+        assert!(is_cancelled(&op.wait().0));
+    }
+    let (reader, _writer) = backend.pipe();
+    if !pipes_know_nowait(&reader) {
+        return;
+    }
+    make_blocking(&reader);
+    for _ in 0..2 {
+        assert_eq!(kind(reader.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
+        let op = reader.submit_read(vec![0; 4]);
+        op.cancel();
+        assert!(is_cancelled(&op.wait().0));
+    }
 }
 
 /// It would be adopted as an end, and fail in every operation.

@@ -259,7 +259,7 @@ impl Channel {
         // SAFETY: the buffer belongs to the operation and is not looked at before its completion, which only the head of the
         // queue gets, under the queue's lock; `header` is part of the same allocation.
         let bytes = unsafe { std::slice::from_raw_parts_mut(header.data(), header.length()) };
-        match try_read(self.fd.as_fd(), &mut [IoSliceMut::new(bytes)]) {
+        match try_read(self.fd.as_fd(), self.transport, &mut [IoSliceMut::new(bytes)]) {
             Ok(count) => Attempt::Done(Ok(count)),
             Err(Errno::AGAIN) => Attempt::WouldBlock,
             Err(error) => Attempt::Done(Err(Failure::after(error.into(), 0))),

@@ -21,8 +21,13 @@ extern "C" fn count_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Tells this process from those that were forked from it, once [`count_forks`] was called.
+pub(super) fn generation() -> u32 {
+    FORKS.load(Ordering::Relaxed)
+}
+
 /// Has [`FORKS`] counted from now on.
-fn count_forks() -> io::Result<()> {
+pub(super) fn count_forks() -> io::Result<()> {
     static COUNTING: Mutex<bool> = Mutex::new(false);
     let mut counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
     if !*counting {
@@ -54,14 +59,14 @@ impl Driver {
             poller: Poller::new()?,
             channels: Mutex::default(),
             next_key: AtomicUsize::new(0),
-            generation: FORKS.load(Ordering::Relaxed),
+            generation: generation(),
             events: Mutex::new(Events::new()),
         })
     }
 
     /// A fork has the poller, which is still the parent's, but not the thread.
     pub(crate) fn is_of_this_process(&self) -> bool {
-        self.generation == FORKS.load(Ordering::Relaxed)
+        self.generation == generation()
     }
 
     fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Weak<Channel>>> {

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 
 use rustix::io::{Errno, readv, writev};
-use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
+use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, recvmsg, sendmsg};
 
 use super::sigpipe;
 use crate::error::Failure;
@@ -39,11 +39,46 @@ impl Transport {
     }
 }
 
-/// One read; `Err(AGAIN)` if it would have to wait.
-pub(super) fn try_read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Errno> {
+/// One read that never waits: `Err(AGAIN)` if it would have to, also if somebody who shares the open file description has
+/// cleared its `O_NONBLOCK`, where the system has a way to say so in the call.
+pub(super) fn try_read(
+    fd: BorrowedFd<'_>,
+    transport: Transport,
+    buffers: &mut [IoSliceMut<'_>],
+) -> Result<usize, Errno> {
     let count = buffers.len().min(MAX_SLICES);
+    let buffers = &mut buffers[..count];
+    read_with(|| match transport {
+        Transport::Socket => {
+            let received = recvmsg(fd, buffers, &mut RecvAncillaryBuffer::default(), RecvFlags::DONTWAIT)?;
+            Ok(received.bytes)
+        }
+        Transport::Pipe | Transport::GuardedPipe => at_once::read(fd, buffers),
+    })
+}
+
+/// One write that never waits; see [`try_read`].
+pub(super) fn try_write(fd: BorrowedFd<'_>, transport: Transport, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    let buffers = &buffers[..buffers.len().min(MAX_SLICES)];
+    write_with(fd, transport, buffers, SendFlags::DONTWAIT, || at_once::write(fd, buffers))
+}
+
+/// Blocking read on an end of mode `Blocking`.
+pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Outcome {
+    let count = buffers.len().min(MAX_SLICES);
+    read_with(|| readv(fd, &mut buffers[..count])).map_err(into_failure)
+}
+
+/// Blocking write on an end of mode `Blocking`.
+pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
+    let buffers = &buffers[..buffers.len().min(MAX_SLICES)];
+    write_with(fd, Transport::of(fd), buffers, SendFlags::empty(), || writev(fd, buffers)).map_err(into_failure)
+}
+
+/// Calls `read` until it is not interrupted.
+fn read_with(mut read: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
     loop {
-        match readv(fd, &mut buffers[..count]) {
+        match read() {
             Err(Errno::INTR) => {}
             // The peer closed with bytes from us unread. What it had sent was read before this; now comes the end of file.
             Err(Errno::CONNRESET) => return Ok(0),
@@ -52,20 +87,21 @@ pub(super) fn try_read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Re
     }
 }
 
-/// One write; `Err(AGAIN)` if it would have to wait.
-pub(super) fn try_write(fd: BorrowedFd<'_>, transport: Transport, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
-    let buffers = &buffers[..buffers.len().min(MAX_SLICES)];
+/// Writes without a signal, until it is not interrupted: to a socket with `flags`, to a pipe by `to_pipe`.
+fn write_with(
+    fd: BorrowedFd<'_>,
+    transport: Transport,
+    buffers: &[IoSlice<'_>],
+    flags: SendFlags,
+    to_pipe: impl Fn() -> Result<usize, Errno>,
+) -> Result<usize, Errno> {
+    #[cfg(not(target_vendor = "apple"))]
+    let flags = flags | SendFlags::NOSIGNAL;
     loop {
         let result = match transport {
-            Transport::Pipe => writev(fd, buffers),
-            Transport::GuardedPipe => sigpipe::without(|| writev(fd, buffers), |result| *result == Err(Errno::PIPE)),
-            Transport::Socket => {
-                #[cfg(not(target_vendor = "apple"))]
-                let flags = SendFlags::NOSIGNAL;
-                #[cfg(target_vendor = "apple")]
-                let flags = SendFlags::empty();
-                sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), flags)
-            }
+            Transport::Pipe => to_pipe(),
+            Transport::GuardedPipe => sigpipe::without(&to_pipe, |result| *result == Err(Errno::PIPE)),
+            Transport::Socket => sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), flags),
         };
         match result {
             Err(Errno::INTR) => {}
@@ -74,14 +110,54 @@ pub(super) fn try_write(fd: BorrowedFd<'_>, transport: Transport, buffers: &[IoS
     }
 }
 
-/// Blocking read on an end of mode `Blocking`.
-pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Outcome {
-    try_read(fd, buffers).map_err(into_failure)
+/// Pipe I/O that does not wait, whatever `O_NONBLOCK` says.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod at_once {
+    use std::io::{IoSlice, IoSliceMut};
+    use std::os::fd::BorrowedFd;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2, readv, writev};
+
+    /// No offset: pipes have none.
+    const NOWHERE: u64 = u64::MAX;
+
+    /// Kernels before 6.5 know `RWF_NOWAIT` for files only (*observed*: `EOPNOTSUPP`). There `O_NONBLOCK` has to do.
+    static UNSUPPORTED: AtomicBool = AtomicBool::new(false);
+
+    fn is_unsupported<T>(result: &Result<T, Errno>) -> bool {
+        let unsupported = matches!(result, Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL));
+        if unsupported {
+            UNSUPPORTED.store(true, Ordering::Relaxed);
+        }
+        unsupported
+    }
+
+    pub(super) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Errno> {
+        if !UNSUPPORTED.load(Ordering::Relaxed) {
+            let result = preadv2(fd, buffers, NOWHERE, ReadWriteFlags::NOWAIT);
+            if !is_unsupported(&result) {
+                return result;
+            }
+        }
+        readv(fd, buffers)
+    }
+
+    pub(super) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
+        if !UNSUPPORTED.load(Ordering::Relaxed) {
+            let result = pwritev2(fd, buffers, NOWHERE, ReadWriteFlags::NOWAIT);
+            if !is_unsupported(&result) {
+                return result;
+            }
+        }
+        writev(fd, buffers)
+    }
 }
 
-/// Blocking write on an end of mode `Blocking`.
-pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
-    try_write(fd, Transport::of(fd), buffers).map_err(into_failure)
+/// Other systems have `O_NONBLOCK` only.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod at_once {
+    pub(super) use rustix::io::{readv as read, writev as write};
 }
 
 fn into_failure(error: Errno) -> Failure {

@@ -1,11 +1,12 @@
 //! Waking a thread that sleeps in `poll`.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::driver::{count_forks, generation};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 /// A thread in the queue of an end, and the means to wake it: for its turn, or because it was cancelled.
@@ -46,25 +47,32 @@ impl Sleeper {
 
 /// A pair of descriptors that a thread keeps from its first blocking wait to its end.
 struct Bell {
+    /// Of the process that made it.
+    generation: u32,
     heard: OwnedFd,
     rung: OwnedFd,
 }
 
 thread_local! {
-    static BELL: OnceCell<Arc<Bell>> = const { OnceCell::new() };
+    static BELL: RefCell<Option<Arc<Bell>>> = const { RefCell::new(None) };
 }
 
 impl Bell {
     fn of_this_thread() -> io::Result<Arc<Self>> {
-        // While the thread's locals are being destroyed, a new one each time.
-        let bell = BELL.try_with(|bell| match bell.get() {
-            Some(bell) => Ok(Arc::clone(bell)),
-            None => Self::new().map(|new| Arc::clone(bell.get_or_init(|| Arc::new(new)))),
+        let bell = BELL.try_with(|bell| {
+            let mut bell = bell.borrow_mut();
+            match &*bell {
+                Some(bell) if bell.generation == generation() => Ok(Arc::clone(bell)),
+                // None yet, or one that came along with a fork and rings in the parent.
+                _ => Ok(Arc::clone(bell.insert(Arc::new(Self::new()?)))),
+            }
         });
+        // While the thread's locals are being destroyed, a new one each time.
         bell.unwrap_or_else(|_| Self::new().map(Arc::new))
     }
 
     fn new() -> io::Result<Self> {
+        count_forks()?;
         // Sockets rather than a pipe: a write to a pipe could raise a signal.
         #[cfg(not(target_vendor = "apple"))]
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -76,7 +84,7 @@ impl Bell {
             rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
             rustix::io::ioctl_fionbio(fd, true)?;
         }
-        Ok(Self { heard, rung })
+        Ok(Self { generation: generation(), heard, rung })
     }
 
     fn ring(&self) {

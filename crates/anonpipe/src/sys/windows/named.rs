@@ -12,7 +12,7 @@ use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, GetNamedPip
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 
 use super::npfs::{Plan, open_client, server_parameters};
-use super::nt::{self, Object, Status};
+use super::nt::{self, Object, ServerParameters, Status};
 use super::security::{SecurityDescriptor, in_app_container};
 use crate::error::Failure;
 
@@ -62,19 +62,27 @@ fn attempt(plan: &Plan<'_>, descriptor: &SecurityDescriptor, name: &[u16]) -> Re
     // STEP 1: the first and only instance of the name (FILE_CREATE fails on one that exists), closed to other machines.
     let object =
         Object { root: None, name, inheritable: plan.server.inheritable, descriptor: Some(descriptor), quality: None };
-    let parameters = server_parameters(plan, FILE_PIPE_REJECT_REMOTE_CLIENTS);
-    let server = nt::create_server(&object, &parameters).map_err(sort)?;
+    let server = nt::create_server(&object, &local_only(plan)).map_err(sort)?;
     // STEP 2: the client. Should the name lead to somebody else's server after all, it must not act in our name.
-    let quality = SECURITY_QUALITY_OF_SERVICE {
+    let client = open_client(plan, None, name, Some(&anonymous())).map_err(sort)?;
+    // STEP 3: each end's peer must be this process.
+    check_peers(&server, &client).map_err(Unsuccessful::Contested)?;
+    Ok((server, client))
+}
+
+/// A server that no other machine reaches.
+fn local_only(plan: &Plan<'_>) -> ServerParameters {
+    server_parameters(plan, FILE_PIPE_REJECT_REMOTE_CLIENTS)
+}
+
+/// What a server learns of the client: nothing.
+fn anonymous() -> SECURITY_QUALITY_OF_SERVICE {
+    SECURITY_QUALITY_OF_SERVICE {
         Length: u32::try_from(size_of::<SECURITY_QUALITY_OF_SERVICE>()).unwrap_or(0),
         ImpersonationLevel: SecurityAnonymous,
         ContextTrackingMode: u8::from(SECURITY_STATIC_TRACKING),
         EffectiveOnly: true,
-    };
-    let client = open_client(plan, None, name, Some(&quality)).map_err(sort)?;
-    // STEP 3: each end's peer must be this process.
-    check_peers(&server, &client).map_err(Unsuccessful::Contested)?;
-    Ok((server, client))
+    }
 }
 
 /// A name that exists is refused with a collision or, by npfs's check of FILE_CREATE, with "access denied".
@@ -116,8 +124,28 @@ mod tests {
         STATUS_ACCESS_DENIED, STATUS_OBJECT_NAME_COLLISION, STATUS_TOO_MANY_OPENED_FILES,
     };
 
-    use super::{ATTEMPTS, sort, with_fresh_names};
+    use super::{ATTEMPTS, Plan, anonymous, local_only, sort, with_fresh_names};
+    use crate::IoMode;
+    use crate::info::Direction;
+    use crate::options::EndSpec;
     use crate::sys::windows::nt::Status;
+
+    const PLAN: Plan<'_> = Plan {
+        direction: Direction::Duplex,
+        server: EndSpec { mode: IoMode::Overlapped, inheritable: false },
+        client: EndSpec { mode: IoMode::Blocking, inheritable: false },
+        quota: 4096,
+        descriptor: None,
+    };
+
+    /// What the calls are given; the client's quality of service cannot be asked for afterwards.
+    #[test]
+    fn other_machines_and_impersonation_are_refused() {
+        assert_eq!(local_only(&PLAN).pipe_type, 2, "FILE_PIPE_REJECT_REMOTE_CLIENTS");
+        let quality = anonymous();
+        assert_eq!((quality.Length, quality.ImpersonationLevel), (12, 0), "SecurityAnonymous");
+        assert!(quality.EffectiveOnly);
+    }
 
     #[test]
     fn a_taken_name_is_not_tried_twice() {

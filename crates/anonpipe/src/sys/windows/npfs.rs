@@ -178,16 +178,16 @@ fn root() -> Result<BorrowedHandle<'static>, Status> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::os::windows::io::FromRawHandle;
+    use std::ptr;
 
     use windows_sys::Win32::Foundation::{
-        NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NOT_SUPPORTED,
-        STATUS_OBJECT_NAME_INVALID, STATUS_TOO_MANY_OPENED_FILES,
+        NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_TOO_MANY_OPENED_FILES,
     };
+    use windows_sys::Win32::System::Pipes::CreatePipe;
 
-    use super::{Status, auto};
-    use crate::error::Failure;
+    use super::*;
+    use crate::sys::windows::probe::granted_access;
 
     fn refusing(status: NTSTATUS) -> (Result<&'static str, Failure>, bool) {
         let refused = AtomicBool::new(false);
@@ -229,5 +229,27 @@ mod tests {
         let result = auto(&refused, || Ok("unnamed"), || panic!("a name where none is needed"));
         assert_eq!(result.unwrap(), "unnamed");
         assert!(!refused.load(Ordering::Relaxed));
+    }
+
+    /// Each end gets at least what `CreatePipe` gives its own, and both kinds of attributes in either direction.
+    #[test]
+    fn the_access_is_that_of_create_pipe() {
+        let (mut read, mut write) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: two writable handles, no attributes.
+        assert_ne!(unsafe { CreatePipe(&raw mut read, &raw mut write, ptr::null(), 0) }, 0);
+        // SAFETY: new, and ours.
+        let theirs = [read, write].map(|handle| unsafe { OwnedHandle::from_raw_handle(handle) });
+        let end = EndSpec { mode: IoMode::Overlapped, inheritable: false };
+        let plan = Plan { direction: Direction::Inbound, server: end, client: end, quota: 4096, descriptor: None };
+        let attributes = SYNCHRONIZE | FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES;
+        for creation in [Creation::Unnamed, Creation::Named] {
+            let (server, client) = create_as(&plan, creation).unwrap();
+            for (ours, theirs) in [server, client].iter().zip(&theirs) {
+                let ours = granted_access(ours.as_handle()).unwrap();
+                let theirs = granted_access(theirs.as_handle()).unwrap();
+                assert_eq!(ours & theirs, theirs, "{ours:#x} lacks some of {theirs:#x}");
+                assert_eq!(ours & attributes, attributes, "{ours:#x}");
+            }
+        }
     }
 }

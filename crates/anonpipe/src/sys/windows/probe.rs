@@ -83,7 +83,7 @@ pub(crate) fn probe(handle: BorrowedHandle<'_>) -> io::Result<Probe> {
     })
 }
 
-fn granted_access(handle: BorrowedHandle<'_>) -> io::Result<u32> {
+pub(super) fn granted_access(handle: BorrowedHandle<'_>) -> io::Result<u32> {
     let mut basic = PUBLIC_OBJECT_BASIC_INFORMATION::default();
     let size = u32::try_from(size_of_val(&basic)).unwrap_or(0);
     // SAFETY: the struct of this class, on this stack, with its size.

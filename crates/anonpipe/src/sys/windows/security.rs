@@ -12,8 +12,8 @@ use windows_sys::Win32::Security::Authorization::{
 };
 use windows_sys::Win32::Security::{
     GetSecurityDescriptorControl, GetSecurityDescriptorLength, GetTokenInformation, IsValidSecurityDescriptor,
-    MakeSelfRelativeSD, PSECURITY_DESCRIPTOR, SE_SELF_RELATIVE, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER,
-    TokenIsAppContainer, TokenUser,
+    MakeSelfRelativeSD, PSECURITY_DESCRIPTOR, PSID, SE_SELF_RELATIVE, TOKEN_INFORMATION_CLASS, TOKEN_QUERY, TOKEN_USER,
+    TokenAppContainerSid, TokenIsAppContainer, TokenUser,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThread, OpenProcessToken, OpenThreadToken};
 
@@ -111,8 +111,14 @@ impl SecurityDescriptor {
 
     /// A descriptor that admits the user on whose behalf the calling thread acts, and nobody else.
     pub(super) fn current_user_only() -> Result<Self, Failure> {
-        let sid = user_sid(&effective_token()?)?;
-        Self::from_sddl(&format!("D:P(A;;GA;;;{sid})"))
+        let token = effective_token()?;
+        let user = sid(&token, TokenUser)?;
+        // In an AppContainer access is granted to both the user and the package, or not at all.
+        let package = match in_app_container()? {
+            true => format!("(A;;GA;;;{})", sid(&token, TokenAppContainerSid)?),
+            false => String::new(),
+        };
+        Self::from_sddl(&format!("D:P(A;;GA;;;{user}){package}"))
     }
 
     pub(super) fn as_ptr(&self) -> *const c_void {
@@ -155,19 +161,21 @@ pub(super) fn in_app_container() -> io::Result<bool> {
     Ok(answer != 0)
 }
 
-/// The largest `TOKEN_USER`: the struct and a SID of 15 subauthorities.
+/// The largest answer: a struct that begins with a pointer to a SID, and a SID of 15 subauthorities.
 #[repr(C, align(8))]
-struct UserBuffer([u8; size_of::<TOKEN_USER>() + 68]);
+struct SidBuffer([u8; size_of::<TOKEN_USER>() + 68]);
 
-fn user_sid(token: &OwnedHandle) -> io::Result<String> {
-    let mut buffer = MaybeUninit::<UserBuffer>::zeroed();
-    let size = u32::try_from(size_of::<UserBuffer>()).unwrap_or(0);
-    token_information(token, TokenUser, buffer.as_mut_ptr().cast(), size)?;
-    // SAFETY: the call filled the buffer, which is aligned for it, with a `TOKEN_USER`.
-    let user = unsafe { &*buffer.as_ptr().cast::<TOKEN_USER>() };
+/// The SID that `TokenUser` or `TokenAppContainerSid` points to, as text.
+fn sid(token: &OwnedHandle, class: TOKEN_INFORMATION_CLASS) -> io::Result<String> {
+    let mut buffer = MaybeUninit::<SidBuffer>::zeroed();
+    let size = u32::try_from(size_of::<SidBuffer>()).unwrap_or(0);
+    token_information(token, class, buffer.as_mut_ptr().cast(), size)?;
+    // SAFETY: the call filled the buffer, which is aligned for it, with a struct whose first field is a pointer to a SID:
+    // TOKEN_USER or TOKEN_APPCONTAINER_INFORMATION.
+    let sid = unsafe { buffer.as_ptr().cast::<PSID>().read() };
     let mut text = ptr::null_mut();
     // SAFETY: the SID is inside `buffer`, which is alive; the system stores a pointer to new memory in `text`.
-    if unsafe { ConvertSidToStringSidW(user.User.Sid, &raw mut text) } == 0 {
+    if unsafe { ConvertSidToStringSidW(sid, &raw mut text) } == 0 {
         return Err(io::Error::last_os_error());
     }
     let _free = Local(text.cast());

@@ -163,3 +163,25 @@ pub(crate) fn exit(success: bool) -> ! {
     // SAFETY: a number.
     unsafe { libc::_exit(i32::from(!success)) }
 }
+
+/// Clears `O_NONBLOCK`.
+pub(crate) fn make_blocking(end: &impl AsFd) {
+    // SAFETY: the descriptor is borrowed, so it is open; the flags are numbers.
+    let set = unsafe { libc::fcntl(end.as_fd().as_raw_fd(), libc::F_SETFL, 0) };
+    assert_eq!(set, 0, "F_SETFL");
+}
+
+/// Whether a read of a pipe can be told not to wait, whatever `O_NONBLOCK` says: Linux 6.5 and later.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn pipes_know_nowait(reader: &impl AsFd) -> bool {
+    let mut byte = 0_u8;
+    let buffer = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // SAFETY: the descriptor is borrowed, so it is open; one buffer of one byte on this stack.
+    let read = unsafe { libc::preadv2(reader.as_fd().as_raw_fd(), &raw const buffer, 1, -1, libc::RWF_NOWAIT) };
+    read >= 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn pipes_know_nowait(_: &impl AsFd) -> bool {
+    false
+}

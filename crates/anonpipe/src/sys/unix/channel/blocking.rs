@@ -18,7 +18,7 @@ use crate::op::{Flow, Outcome};
 impl Channel {
     /// Reads, blocking the caller until `deadline`.
     pub(crate) fn read(self: &Arc<Self>, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> Outcome {
-        self.block_on(Flow::Read, deadline, |_| try_read(self.fd.as_fd(), buffers))
+        self.block_on(Flow::Read, deadline, |_| try_read(self.fd.as_fd(), self.transport, buffers))
     }
 
     /// Writes everything, blocking the caller until `deadline`.
