@@ -283,9 +283,9 @@ static void a_hundred_thousand_operations_leak_nothing(void) {
 
 int main(int argc, char **argv) {
   static const struct test tests[] = {
+      TEST(the_last_failure_is_told_in_a_sentence), /* the first: no call has failed yet */
       TEST(null_is_refused),
       TEST(every_code_has_a_text),
-      TEST(the_last_failure_is_told_in_a_sentence),
       TEST(several_threads_wait_for_one_operation),
       TEST(taking_a_result_does_not_hold_up_those_who_wait),
       TEST(cancel_all_ends_what_blocks_other_threads),
