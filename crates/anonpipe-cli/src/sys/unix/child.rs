@@ -6,22 +6,24 @@ use std::path::Path;
 use std::process::Command;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group, test_kill_process_group};
 
 use crate::status;
 use crate::sys::Exit;
 
 pub(crate) struct Child {
     child: std::process::Child,
-    /// Its process group; `None` once that is known to be empty, when its number may be somebody else's.
+    /// Its process group, which has its number; `None` once that is known to be empty, when it may be somebody else's.
     group: Option<Pid>,
+    /// Nobody has asked for its exit yet, so that its number is its own, even if it left the group.
+    unreaped: bool,
 }
 
 impl Child {
     pub(crate) fn spawn(command: &mut Command) -> io::Result<Self> {
         let child = command.process_group(0).spawn()?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        Ok(Self { child, group })
+        Ok(Self { child, group, unreaped: true })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -30,6 +32,7 @@ impl Child {
 
     pub(crate) fn try_wait(&mut self) -> io::Result<Option<Exit>> {
         let status = self.child.try_wait()?;
+        self.unreaped &= status.is_none();
         Ok(status.map(|status| Exit { code: status.code(), signal: status.signal() }))
     }
 
@@ -38,6 +41,14 @@ impl Child {
         // What arrives is one of the few that `Watch` registered, all of which have names.
         if let Some(signal) = Signal::from_named_raw(number) {
             self.send(signal);
+        }
+    }
+
+    /// Passes a signal on to the command alone.
+    pub(crate) fn signal_alone(&mut self, number: i32) {
+        if let (Some(pid), true, Some(signal)) = (self.group, self.unreaped, Signal::from_named_raw(number)) {
+            // It may end at any time, and then has no use for it.
+            let _ = kill_process(pid, signal);
         }
     }
 
@@ -53,10 +64,15 @@ impl Child {
     }
 
     fn send(&mut self, signal: Signal) {
-        if let Some(group) = self.group
-            && kill_process_group(group, signal) == Err(Errno::SRCH)
-        {
-            self.group = None;
+        let Some(group) = self.group else { return };
+        let sent = kill_process_group(group, signal);
+        if !self.unreaped {
+            if sent == Err(Errno::SRCH) {
+                self.group = None;
+            }
+        } else if getpgid(Some(group)) != Ok(group) {
+            // It went to another group. What it does not allow us, nobody can do.
+            let _ = kill_process(group, signal);
         }
     }
 

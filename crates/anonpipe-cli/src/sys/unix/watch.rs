@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use anonpipe::{Op, Overlapped, Reader};
-use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 
 use super::Child;
 use crate::bell::Bell;
 
-/// What is passed on to the child's group, which a terminal no longer reaches.
-const FORWARDED: [i32; 5] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP];
+/// What is passed on: to the child's group, which a terminal no longer reaches, except for the last two.
+const FORWARDED: [i32; 7] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1, SIGUSR2];
 
 pub(crate) struct Watch {
     reader: Reader<Overlapped>,
@@ -42,6 +42,8 @@ impl Watch {
             arrived.push((signal, flag));
         }
         signal_hook::low_level::pipe::register(SIGCHLD, writer)?;
+        // Whoever started us may have had them blocked. (The child starts with none blocked, std sees to that.)
+        unblock(arrived.iter().map(|(signal, _)| *signal).chain([SIGCHLD]))?;
         let op = reader.submit_read(vec![0; 64]);
         Ok(Self { reader, op, arrived })
     }
@@ -66,18 +68,39 @@ impl Watch {
 
     /// Stops this process as the terminal asked for, after the child; when we go on, so does the child.
     pub(crate) fn pass_on(signal: i32, child: &mut Child) {
+        if matches!(signal, SIGUSR1 | SIGUSR2) {
+            // Nobody else in the group expects them.
+            return child.signal_alone(signal);
+        }
         child.signal(signal);
         if signal == SIGTSTP {
             // It says that it succeeded for all that have a default.
             let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
-            child.signal(SIGCONT);
         }
+        // One that is stopped, such as by a read of the terminal, does not notice before it goes on.
+        child.signal(SIGCONT);
     }
 }
 
 /// Whether a signal that was passed on asks us to end, too.
 pub(crate) fn ends_us(signal: i32) -> bool {
-    signal != SIGTSTP
+    matches!(signal, SIGINT | SIGTERM | SIGHUP | SIGQUIT)
+}
+
+#[expect(unsafe_code, reason = "no library of ours sets the signal mask")]
+fn unblock(signals: impl Iterator<Item = i32>) -> io::Result<()> {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is large enough to be filled.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: the call before has filled it; it fails only for a bad address.
+    let mut set = unsafe { set.assume_init() };
+    for signal in signals {
+        // SAFETY: the set is initialized, and ours.
+        unsafe { libc::sigaddset(&raw mut set, signal) };
+    }
+    // SAFETY: the set is initialized; the old mask is not asked for, which a null pointer says.
+    let result = unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut()) };
+    if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
 }
 
 /// Whether a signal is ignored, as it was when we were started.
