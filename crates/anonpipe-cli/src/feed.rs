@@ -11,7 +11,8 @@ use std::thread;
 use anonpipe::{Duplex, Op, Overlapped, Writer};
 
 use crate::bell::Bell;
-use crate::{status, sys};
+use crate::output::Output;
+use crate::sys;
 
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
@@ -51,15 +52,15 @@ pub(crate) struct Feeder {
 }
 
 impl Feeder {
-    pub(crate) fn start(inlet: Inlet, bell: &Arc<Bell>) -> io::Result<Self> {
+    pub(crate) fn start(inlet: Inlet, bell: &Arc<Bell>, output: &Output) -> io::Result<Self> {
         let (send_filled, filled) = channel();
         let (empty, receive_empty) = channel();
         for _ in 0..CHUNKS {
             let _ = empty.send(Vec::new());
         }
-        let bell = Arc::clone(bell);
+        let (bell, output) = (Arc::clone(bell), output.clone());
         thread::Builder::new().name("stdin".into()).spawn(move || {
-            read_input(&receive_empty, send_filled, &bell);
+            read_input(&receive_empty, send_filled, &bell, &output);
             bell.ring();
         })?;
         Ok(Self { inlet: Some(inlet), op: None, filled, empty })
@@ -94,7 +95,7 @@ impl Feeder {
 }
 
 /// The helper: reads as long as there are empty buffers, until the end of the input. Dropping `filled` says that it has come.
-fn read_input(empty: &Receiver<Vec<u8>>, filled: Sender<Vec<u8>>, bell: &Bell) {
+fn read_input(empty: &Receiver<Vec<u8>>, filled: Sender<Vec<u8>>, bell: &Bell, output: &Output) {
     // Its buffer is bypassed by reads of this size.
     let mut input = io::stdin().lock();
     while let Ok(mut chunk) = empty.recv() {
@@ -109,7 +110,7 @@ fn read_input(empty: &Receiver<Vec<u8>>, filled: Sender<Vec<u8>>, bell: &Bell) {
                 bell.ring();
             }
             Err(error) => {
-                status::complain(&format!("cannot read standard input, the command sees its end: {error}"));
+                output.say(&format!("cannot read standard input, the command sees its end: {error}"));
                 break;
             }
         }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::bell::Bell;
+use crate::status;
 use crate::sys::Gate;
 
 /// One of the command's two output streams.
@@ -57,7 +58,10 @@ pub(crate) struct Plan {
 /// What the helper is given.
 enum Item {
     Chunk(Chunk),
+    /// A line for our standard output.
     Event(Vec<u8>),
+    /// A line of our own for our standard error.
+    Message(Vec<u8>),
 }
 
 /// What has happened since the last [`Output::report`].
@@ -67,6 +71,8 @@ pub(crate) struct Report {
     pub(crate) returned: Vec<(Stream, Vec<u8>)>,
     /// Nobody reads our standard output any more.
     pub(crate) closed: bool,
+    /// Nobody reads our standard error any more, and there is no copy of it.
+    pub(crate) stderr_closed: bool,
     /// Why our standard output cannot be written.
     pub(crate) failed: Option<io::Error>,
     /// Copies that had to be given up.
@@ -98,7 +104,8 @@ impl Shared {
     }
 }
 
-/// The helper, as the main thread sees it.
+/// The helper, as the other threads see it.
+#[derive(Clone)]
 pub(crate) struct Output {
     shared: Arc<Shared>,
 }
@@ -124,6 +131,11 @@ impl Output {
     /// Hands over a line of `--json`. Returns at once.
     pub(crate) fn send_event(&self, line: Vec<u8>) {
         self.put(Item::Event(line));
+    }
+
+    /// Says what is wrong on standard error. Returns at once.
+    pub(crate) fn say(&self, message: &str) {
+        self.put(Item::Message(status::line(message).into_bytes()));
     }
 
     fn put(&self, item: Item) {

@@ -37,6 +37,16 @@ impl Outlet {
     }
 }
 
+/// How much more is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    None,
+    /// What is there when the read under way has come to its end, by data or by a cancel. To ask before would be too early:
+    /// what it has got by then is no longer in the pipe, and what it gets later is.
+    WhatIsThere,
+    Bytes(usize),
+}
+
 /// Reads one of the command's streams and hands it on.
 pub(crate) struct Pump {
     stream: Stream,
@@ -44,14 +54,13 @@ pub(crate) struct Pump {
     outlet: Option<Outlet>,
     op: Option<Op<Vec<u8>>>,
     free: Vec<Vec<u8>>,
-    /// What is still to be read, once that is limited.
-    budget: Option<usize>,
+    limit: Limit,
 }
 
 impl Pump {
     pub(crate) fn new(stream: Stream, outlet: Outlet) -> Self {
         let free = (0..CHUNKS).map(|_| vec![0; CHUNK]).collect();
-        Self { stream, outlet: Some(outlet), op: None, free, budget: None }
+        Self { stream, outlet: Some(outlet), op: None, free, limit: Limit::None }
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -65,8 +74,8 @@ impl Pump {
 
     /// Reads no more than what is there by now.
     pub(crate) fn limit(&mut self) {
-        if let (Some(outlet), None) = (&self.outlet, self.budget) {
-            self.budget = Some(outlet.bytes_available().unwrap_or(0));
+        if self.limit == Limit::None {
+            self.limit = Limit::WhatIsThere;
             // It waits for data that nobody may ever send. If data was quicker, it comes with that.
             if let Some(op) = &self.op {
                 op.cancel();
@@ -88,7 +97,10 @@ impl Pump {
                 self.op = None;
                 self.take(result, buffer, output);
             }
-            if self.budget == Some(0) {
+            if let (Limit::WhatIsThere, Some(outlet)) = (self.limit, &self.outlet) {
+                self.limit = Limit::Bytes(outlet.bytes_available().unwrap_or(0));
+            }
+            if self.limit == Limit::Bytes(0) {
                 self.close();
             }
             let Some(outlet) = &self.outlet else { return };
@@ -100,13 +112,13 @@ impl Pump {
     fn take(&mut self, result: io::Result<usize>, buffer: Vec<u8>, output: &Output) {
         match result {
             Ok(count @ 1..) => {
-                if let Some(budget) = &mut self.budget {
-                    *budget = budget.saturating_sub(count);
+                if let Limit::Bytes(bytes) = &mut self.limit {
+                    *bytes = bytes.saturating_sub(count);
                 }
                 output.send(Chunk { stream: self.stream, buffer, length: count });
             }
             // Cancelled by `limit`: the rest is what was there.
-            Err(error) if self.budget.is_some() && is_cancelled(&error) => self.free.push(buffer),
+            Err(error) if self.limit != Limit::None && is_cancelled(&error) => self.free.push(buffer),
             // The end of file; or a failure that a stream cannot go on after, such as the reset of a duplex pipe whose other
             // end was closed with our data unread.
             Ok(0) | Err(_) => self.close(),
@@ -116,4 +128,55 @@ impl Pump {
 
 fn is_cancelled(error: &io::Error) -> bool {
     anonpipe::Error::of(error).is_some_and(anonpipe::Error::is_cancelled)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+    use std::task::Waker;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::bell::Bell;
+    use crate::output::{Format, Plan};
+
+    /// A read got 20 bytes, and nobody has looked at it; then 10 more came.
+    #[test]
+    fn what_was_read_before_the_limit_does_not_count() {
+        let bell = Arc::new(Bell::default());
+        let path = std::env::temp_dir().join(format!("anonpipe-pump-{}", std::process::id()));
+        let copy = std::fs::File::create(&path).expect("a file");
+        let output = Output::start(Plan { format: Format::Nothing, copies: [Some(copy), None] }, &bell);
+        let output = output.expect("a thread");
+        let (reader, mut writer) = anonpipe::pipe().expect("a pipe");
+        let mut pump = Pump::new(Stream::Stdout, Outlet::Pipe(reader));
+        let waker = Waker::from(Arc::clone(&bell));
+        let mut context = Context::from_waker(&waker);
+        let late = Instant::now() + Duration::from_secs(20);
+        let wait = |condition: &dyn Fn() -> bool| {
+            while !condition() {
+                assert!(Instant::now() < late, "it hangs");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
+        pump.poll(&mut context, &output);
+        writer.write_all(&[b'1'; 20]).expect("written");
+        wait(&|| pump.op.as_ref().is_some_and(Op::is_complete));
+        writer.write_all(&[b'2'; 10]).expect("written");
+        pump.limit();
+        while !pump.is_finished() {
+            assert!(Instant::now() < late, "it hangs");
+            pump.poll(&mut context, &output);
+        }
+        wait(&|| {
+            std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() >= 20) && {
+                output.report();
+                output.is_idle()
+            }
+        });
+        let text = std::fs::read(&path).expect("readable");
+        std::fs::remove_file(&path).expect("ours");
+        assert_eq!(text.len(), 30);
+    }
 }

@@ -31,6 +31,8 @@ enum Cause {
     OutputClosed,
     /// Our standard output cannot be written.
     OutputFailed,
+    /// A signal came when the command had ended.
+    Interrupted(i32),
 }
 
 impl Cause {
@@ -39,6 +41,7 @@ impl Cause {
             Self::TimedOut => status::TIMED_OUT,
             Self::OutputClosed => status::OUTPUT_CLOSED,
             Self::OutputFailed => status::FAILED,
+            Self::Interrupted(signal) => status::SIGNAL_BASE + signal,
         }
     }
 }
@@ -77,7 +80,7 @@ impl Session {
         if run.json {
             output.send_event(event::start(child.id(), &run.command));
         }
-        let feeder = watch.follow(&child).and_then(|()| Feeder::start(stdin, &bell)).map_err(|error| {
+        let feeder = watch.follow(&child).and_then(|()| Feeder::start(stdin, &bell, &output)).map_err(|error| {
             child.kill();
             fatal(error)
         })?;
@@ -116,7 +119,7 @@ impl Session {
             Watch::pass_on(signal, &mut self.child);
             if self.exit.is_some() && sys::ends_us(signal) {
                 // The command is gone, so this is about us: somebody is tired of waiting for the rest.
-                return Ok(Some(status::SIGNAL_BASE + signal));
+                self.interrupt(signal);
             }
         }
         if self.exit.is_none() {
@@ -132,6 +135,9 @@ impl Session {
         }
         self.feeder.poll(context);
         self.heed_clock();
+        if self.cause.is_some() && self.exit.is_some() && !self.timers.is_delivering() && self.group_is_gone() {
+            self.deliver();
+        }
         // What the clock limited or cancelled may be over at once.
         for pump in &mut self.pumps {
             pump.poll(context, &self.output);
@@ -148,10 +154,13 @@ impl Session {
         }
         for (stream, error) in report.lost_copies {
             self.lost_copy = true;
-            status::complain(&format!("cannot write the copy of {}: {error}", stream.name()));
+            self.output.say(&format!("cannot write the copy of {}: {error}", stream.name()));
+        }
+        if report.stderr_closed {
+            self.pumps[Stream::Stderr as usize].close();
         }
         if let Some(error) = report.failed {
-            status::complain(&format!("cannot write standard output: {error}"));
+            self.output.say(&format!("cannot write standard output: {error}"));
             self.end(Cause::OutputFailed);
         }
         if report.closed {
@@ -166,6 +175,10 @@ impl Session {
         }
         if due.kill {
             self.child.kill();
+        }
+        if due.abandon && self.exit.is_none() {
+            // Whatever keeps it, such as a device that does not answer: the run has an end.
+            self.exit = Some(Exit::default());
         }
         if due.linger {
             self.pumps.iter_mut().for_each(Pump::limit);
@@ -186,23 +199,37 @@ impl Session {
         self.timers.ending();
     }
 
+    /// Ends the wait for the rest.
+    fn interrupt(&mut self, signal: i32) {
+        if self.cause.is_some() {
+            // Its time to tidy up, too.
+            self.child.kill();
+        }
+        self.cause.get_or_insert(Cause::Interrupted(signal));
+        if !self.timers.is_delivering() {
+            self.deliver();
+        }
+    }
+
+    /// Goes on with what was written by now, for as long as somebody takes it, within limits.
+    fn deliver(&mut self) {
+        self.timers.delivering();
+        self.pumps.iter_mut().for_each(Pump::limit);
+    }
+
     /// The exit status, if the run is over.
     fn finish(&mut self) -> Option<i32> {
         let exit = self.exit?;
         let drained = self.pumps.iter().all(Pump::is_finished) && self.output.is_idle();
-        let over = match self.cause {
-            None => drained,
-            // What is ours to deliver is not worth waiting for if nobody takes it; what is left of the group has its time.
-            Some(_) => (drained || self.timers.has_stalled()) && self.group_is_gone(),
-        };
-        if !over {
+        // What is left of the group has its time first.
+        let may_end = self.cause.is_none() || self.timers.is_delivering();
+        if !(drained && may_end || self.timers.is_over()) {
             return None;
         }
         let status = self.status(exit);
         if std::mem::take(&mut self.json) {
             self.output.send_event(event::exit(exit, self.cause == Some(Cause::TimedOut), status));
-            // It is one more thing to deliver.
-            self.timers.progressed();
+            self.timers.last_words();
             return self.output.is_idle().then_some(status);
         }
         Some(status)

@@ -29,7 +29,13 @@ impl Fatal {
     }
 }
 
-/// Says what is wrong on standard error. Should that fail too, there is nobody left to tell.
+/// What is said, as it is written at once: another process's lines do not get into it.
+pub(crate) fn line(message: &str) -> String {
+    format!("anonpipe: {message}\n")
+}
+
+/// Says what is wrong on standard error, and waits for as long as that takes: for a run that does not begin, or cannot go on.
+/// Should it fail too, there is nobody left to tell.
 pub(crate) fn complain(message: &str) {
-    let _ = writeln!(io::stderr(), "anonpipe: {message}");
+    let _ = io::stderr().write_all(line(message).as_bytes());
 }

@@ -4,7 +4,6 @@
 //! [`Gate`](crate::sys::Gate) the helper waits until one of them takes more, on the systems that can tell.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, Write};
 use std::sync::{Arc, PoisonError};
 
@@ -90,21 +89,19 @@ impl Helper {
 
     /// Writes the copy, and puts the rest of the work into its lane.
     fn admit(&mut self, item: Item) {
-        let job = match item {
-            Item::Event(line) => Job { chunk: None, line: Some(line), written: 0 },
+        let (stream, job) = match item {
+            Item::Event(line) => (Stream::Stdout, Job { chunk: None, line: Some(line), written: 0 }),
+            Item::Message(line) => (Stream::Stderr, Job { chunk: None, line: Some(line), written: 0 }),
             Item::Chunk(chunk) => {
                 self.copy(&chunk);
-                let line = (self.plan.format == Format::Json)
-                    .then(|| event::data(chunk.stream, &chunk.buffer[..chunk.length]));
-                Job { chunk: Some(chunk), line, written: 0 }
+                let json = self.plan.format == Format::Json;
+                let line = json.then(|| event::data(chunk.stream, &chunk.buffer[..chunk.length]));
+                let stream = if json { Stream::Stdout } else { chunk.stream };
+                (stream, Job { chunk: Some(chunk), line, written: 0 })
             }
         };
-        let stream = match (&job.line, &job.chunk) {
-            (None, Some(chunk)) => chunk.stream,
-            _ => Stream::Stdout,
-        };
         let lane = &mut self.lanes[stream as usize];
-        if lane.sink.is_none() || self.plan.format == Format::Nothing {
+        if lane.sink.is_none() || job.chunk.is_some() && self.plan.format == Format::Nothing {
             self.finish(job);
         } else {
             lane.jobs.push_back(job);
@@ -114,7 +111,7 @@ impl Helper {
     fn copy(&mut self, chunk: &Chunk) {
         let copy = &mut self.plan.copies[chunk.stream as usize];
         let Some(file) = copy else { return };
-        if let Err(error) = write_all(file, &chunk.buffer[..chunk.length]) {
+        if let Err(error) = file.write_all(&chunk.buffer[..chunk.length]) {
             *copy = None;
             self.shared.state().report.lost_copies.push((chunk.stream, error));
         }
@@ -141,19 +138,24 @@ impl Helper {
         }
     }
 
-    /// A stream that cannot be written any more swallows the rest. A closed standard output ends the run; that standard error
-    /// is closed there is nobody to tell.
+    /// A stream that cannot be written any more swallows the rest. A closed standard output ends the run; a closed standard
+    /// error is closed for the command, too.
     fn give_up(&mut self, index: usize, error: io::Error) {
         let lane = &mut self.lanes[index];
         lane.sink = None;
-        if lane.stream == Stream::Stdout {
-            let report = &mut self.shared.state().report;
-            if sys::is_closed_pipe(&error) {
-                report.closed = true;
-            } else {
-                report.failed = Some(error);
+        let mut state = self.shared.state();
+        let report = &mut state.report;
+        match (lane.stream, sys::is_closed_pipe(&error)) {
+            (Stream::Stdout, true) => report.closed = true,
+            (Stream::Stdout, false) => report.failed = Some(error),
+            (Stream::Stderr, true) => {
+                // With `--json` it is not where the command's goes.
+                report.stderr_closed = self.plan.format == Format::Raw && self.plan.copies[1].is_none();
             }
+            // There is nobody to tell.
+            (Stream::Stderr, false) => {}
         }
+        drop(state);
         for job in std::mem::take(&mut self.lanes[index].jobs) {
             self.finish(job);
         }
@@ -169,8 +171,4 @@ impl Helper {
         drop(state);
         self.shared.bell.ring();
     }
-}
-
-fn write_all(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-    file.write_all(bytes)
 }

@@ -1,0 +1,132 @@
+//! A run that was ended has an end, whatever our own streams and the command's heirs do.
+#![cfg(unix)]
+mod common;
+
+use std::fs::File;
+use std::io::{PipeReader, Read, pipe};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use common::*;
+
+/// Both our outputs on one pipe, which somebody has to read.
+#[track_caller]
+fn start_on_one_pipe(mut command: Command) -> (std::process::Child, PipeReader) {
+    let (reader, writer) = pipe().expect("a pipe");
+    command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a clone")).stderr(writer);
+    (command.spawn().expect("it starts"), reader)
+}
+
+#[track_caller]
+fn assert_ends(mut child: std::process::Child, status: i32, milliseconds: u64) {
+    let started = Instant::now();
+    while child.try_wait().expect("ours").is_none() {
+        if started.elapsed() > Duration::from_millis(milliseconds) {
+            let _ = child.kill();
+            panic!("it goes on after {milliseconds} ms");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(child.wait().expect("ours").code(), Some(status));
+}
+
+/// There is something to say, and nobody who listens.
+#[test]
+#[cfg(target_os = "linux")]
+fn messages_do_not_delay_the_timeout() {
+    let options = ["--timeout", "1.5", "--stderr", "/dev/full"];
+    let (child, _reader) = start_on_one_pipe(run_sh(&options, "yes & sleep 0.5; echo x >&2; sleep 100"));
+    assert_ends(child, 124, 4000);
+}
+
+/// A reader who takes a little now and then does not keep us.
+#[test]
+fn a_trickling_reader_does_not_delay_the_timeout() {
+    let mut command = anonpipe();
+    command.args(["run", "--timeout", "1", "--", "yes"]);
+    let (child, mut reader) = start_on_one_pipe(command);
+    thread::spawn(move || {
+        while reader.read_exact(&mut [0; 4096]).is_ok() {
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    assert_ends(child, 124, 3000);
+}
+
+/// What escaped writes on and on.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_escaped_and_writes_does_not_delay_the_timeout() {
+    // Its writes fail when we have gone, and that ends it.
+    let escaped = "setsid yes & sleep 100";
+    let finished = finish(run_sh(&["--timeout", "1", "--linger", "1h", "--quiet"], escaped), "");
+    assert_eq!(finished.status, 124);
+    finished.assert_took(1000, 3000);
+}
+
+/// What the command still has to say, if it is much.
+#[test]
+fn a_timeout_loses_nothing_of_what_was_written() {
+    let script = "trap 'head -c 300000 /dev/zero; exit' TERM; while :; do sleep 0.05; done";
+    let finished = finish(run_sh(&["--timeout", "0.5"], script), "");
+    assert_eq!((finished.status, finished.stdout.len()), (124, 300_000));
+    finished.assert_took(500, 2000);
+}
+
+/// The last event comes in any case.
+#[test]
+fn json_tells_of_an_interrupt() {
+    let mut command = anonpipe();
+    command.args(["run", "--json", "--linger", "60", "--", "sh", "-c", "echo last; sleep 30 & exit 0"]);
+    let running = Running::start(command);
+    thread::sleep(Duration::from_millis(500));
+    let pid = i32::try_from(running.child.id()).ok().and_then(Pid::from_raw).expect("a process");
+    kill_process(pid, Signal::TERM).expect("it lives");
+    let finished = running.finish();
+    assert_eq!(finished.status, 143);
+    finished.assert_took(500, 2500);
+    let text = finished.text();
+    let last: Value = serde_json::from_str(text.lines().last().expect("events")).expect("JSON");
+    assert_eq!((&last["event"], &last["code"], &last["status"]), (&"exit".into(), &0.into(), &143.into()));
+}
+
+/// A stream of ours that is closed is closed for the command.
+#[test]
+fn a_closed_standard_error_ends_who_writes_there() {
+    let (reader, writer) = pipe().expect("a pipe");
+    let mut command = run_sh(&[], "yes >&2");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
+    let child = command.spawn().expect("it starts");
+    drop(command);
+    drop(reader);
+    assert_ends(child, 128 + 13, 5000);
+}
+
+/// But a copy still wants it.
+#[test]
+fn a_copy_goes_on_when_standard_error_is_closed() {
+    let copy = scratch("copy");
+    let (reader, writer) = pipe().expect("a pipe");
+    let options = ["--stderr", &copy.to_string_lossy()];
+    let mut command = run_sh(&options, "for word in one two three; do echo $word >&2; sleep 0.1; done");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
+    let child = command.spawn().expect("it starts");
+    drop(command);
+    drop(reader);
+    assert_ends(child, 0, 5000);
+    assert_eq!(contents(&copy), b"one\ntwo\nthree\n");
+}
+
+/// A disk that is full is no reader who has gone.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_standard_error_that_fails_does_not_end_the_command() {
+    let full = File::options().write(true).open("/dev/full").expect("it is there");
+    let mut command = run_sh(&[], "echo x >&2; sleep 0.1; echo x >&2; exit 4");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(full);
+    assert_ends(command.spawn().expect("it starts"), 4, 5000);
+}
