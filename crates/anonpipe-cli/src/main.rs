@@ -3,6 +3,7 @@
 
 mod args;
 mod bell;
+mod copies;
 mod event;
 mod feed;
 mod output;

@@ -5,15 +5,14 @@
 
 mod timers;
 
-use std::fs::File;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
 use crate::args::Run;
 use crate::bell::Bell;
+use crate::copies::Copies;
 use crate::event;
 use crate::feed::Feeder;
 use crate::output::{Format, Output, Plan, Report, Stream};
@@ -73,17 +72,19 @@ impl Session {
             (false, true) => Format::Nothing,
             (false, false) => Format::Raw,
         };
-        let output = Output::start(Plan { format, copies: open_copies(run)? }, &bell).map_err(fatal)?;
+        let mut copies = Copies::open(run)?;
+        let output = Output::start(Plan { format, copies: copies.take_files() }, &bell).map_err(fatal)?;
         let mut watch = Watch::new(&bell).map_err(fatal)?;
         let started = Instant::now();
         let Spawned { mut child, stdin, stdout, stderr } = spawn(run)?;
-        if run.json {
-            output.send_event(event::start(child.id(), &run.command));
-        }
-        let feeder = watch.follow(&child).and_then(|()| Feeder::start(stdin, &bell, &output)).map_err(|error| {
+        let under_way = copies.empty().and_then(|()| watch.follow(&child));
+        let feeder = under_way.and_then(|()| Feeder::start(stdin, &bell, &output)).map_err(|error| {
             child.kill();
             fatal(error)
         })?;
+        if run.json {
+            output.send_event(event::start(child.id(), &run.command));
+        }
         let pumps = [Pump::new(Stream::Stdout, stdout), Pump::new(Stream::Stderr, stderr)];
         let timers = Timers::new(run, started);
         Ok(Self {
@@ -253,19 +254,4 @@ impl Session {
         };
         if status == 0 && self.lost_copy { status::FAILED } else { status }
     }
-}
-
-/// Creates the files of the copies, in the order of [`Stream::ALL`]. Both may be the same.
-fn open_copies(run: &Run) -> Result<[Option<File>; 2], Fatal> {
-    let fatal = |path: &Path, error| Fatal::new(format_args!("cannot create '{}'", path.display()), &error);
-    let create = |path: &Path| File::create(path).map_err(|error| fatal(path, error));
-    let stdout = run.stdout.as_deref().map(create).transpose()?;
-    let stderr = match (&run.stderr, &stdout) {
-        (Some(path), Some(file)) if run.stdout.as_ref() == Some(path) => {
-            Some(file.try_clone().map_err(|error| fatal(path, error))?)
-        }
-        (Some(path), _) => Some(create(path)?),
-        (None, _) => None,
-    };
-    Ok([stdout, stderr])
 }

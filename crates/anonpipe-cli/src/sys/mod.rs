@@ -4,7 +4,7 @@
 //!   and `has_group`;
 //! - `Watch`: what tells of signals and of the child's exit, with `new` (before the child is started), `follow` and `poll`;
 //! - `Sink`: one of our own output streams, and `Gate`, where the helper waits until one of them takes more;
-//! - `wait_readable`, `is_closed_pipe`, `spawn_status`, `keep_streams_private`.
+//! - `wait_readable`, `is_closed_pipe`, `open_copy`, `spawn_status`, `keep_streams_private`.
 
 #[cfg(unix)]
 mod unix;

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -67,6 +69,24 @@ impl Gate {
         let mut ready = fds[1..].iter().map(|fd| !fd.revents().is_empty());
         sinks.map(|sink| sink.is_some() && ready.next().unwrap_or(false))
     }
+}
+
+/// Opens the file of a copy, without waiting: the clock does not run yet. What is no file may make the helper wait later.
+pub(crate) fn open_copy(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    let file = options.open(path).map_err(|error| {
+        let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
+        if is_fifo && error.raw_os_error() == Some(libc::ENXIO) {
+            return io::Error::new(error.kind(), "nobody has this FIFO open to read it");
+        }
+        error
+    })?;
+    if !file.metadata()?.is_file() {
+        // A device that does not know the request has no such mode.
+        let _ = rustix::io::ioctl_fionbio(&file, false);
+    }
+    Ok(file)
 }
 
 /// Waits until there is something to read on our own standard input.

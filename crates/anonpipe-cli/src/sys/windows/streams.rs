@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
+use std::path::Path;
 
 use windows_sys::Win32::Foundation::{
     ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED, HANDLE_FLAG_INHERIT, SetHandleInformation,
@@ -49,6 +50,11 @@ impl Gate {
     pub(crate) fn wait(&self, sinks: [Option<&Sink>; 2]) -> [bool; 2] {
         sinks.map(|sink| sink.is_some())
     }
+}
+
+/// Opens the file of a copy.
+pub(crate) fn open_copy(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(false).open(path)
 }
 
 /// Never needed: no handle here answers that a read would block.
