@@ -110,7 +110,7 @@ pub(crate) unsafe fn given<'a, T>(pointer: *const T) -> Result<&'a T, Failed> {
 /// binds the handle to a completion port of the library's.
 ///
 /// On Windows this waits where somebody else is blocked in a read or write of the same *synchronous* handle. After fork() the
-/// child has no thread of the library's: it may close ends and call exec, no more.
+/// child's own pairs and ends work; those that came along from the parent it may close, no more.
 ///
 /// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, what is no handle, or no pipe or one that is not fit;
 /// ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such as that for a handle that is not open.
