@@ -26,19 +26,38 @@ pub(crate) enum Subcommand {
     Run(Run),
 }
 
+/// A paragraph is one line, which clap breaks; lists are broken here, for 80 columns.
 const AFTER_HELP: &str = "\
 DURATION is a number of seconds (2, 0.5) or has units (500ms, 1m30s, 2h).
 
-Exit status: the command's own, or 128 plus the number of the signal that killed it; else
+Exit status: the command's own, or 128 plus the number of the signal that \
+killed it; else
   2    the arguments are wrong
   124  the time was up (--timeout)
-  125  anonpipe itself failed, or a copy (--stdout, --stderr) of a successful command is incomplete
+  125  anonpipe itself failed, or a copy (--stdout, --stderr) of a successful
+       command is incomplete
   126  the command cannot be executed
   127  there is no such command
-  141  whoever read our standard output has gone; the command is ended without a message
+  141  whoever read our standard output has gone; the command is ended without
+       a message
 
-Signals: the command is a process group of its own. An interrupt (Ctrl-C), SIGTERM, SIGHUP and SIGQUIT are passed on to that
-group; on Windows, Ctrl-C and Ctrl-Break reach the command through the console that it shares with us.
+Signals on Unix: the command is a process group of its own, in the background \
+of the terminal: a program that reads the terminal itself (/dev/tty), for a \
+password say, stops. An interrupt (Ctrl-C), SIGTERM, SIGHUP and SIGQUIT are \
+passed on to that group, which goes on (SIGCONT) to take notice if it is \
+stopped; SIGUSR1 and SIGUSR2 to the command alone. SIGTSTP (Ctrl-Z) stops the \
+group, then anonpipe, and SIGCONT (fg) lets both go on. One that was ignored \
+when anonpipe started (nohup) stays so. After the command's exit, a signal \
+that ends programs ends the wait for the rest: what is there is delivered for \
+a second at most, and the status is 128 plus its number.
+
+Signals on Windows: Ctrl-C and Ctrl-Break reach the command through the \
+console that it shares with us.
+
+Standard input is read ahead, whether the command reads it or not: in the \
+background, where a read of the terminal stops us, and in a loop that reads \
+the same input, say </dev/null. A closed standard error is closed for the \
+command, too, unless there is a copy of it.
 
 Examples:
   anonpipe run -- sort < README.md
@@ -53,14 +72,17 @@ pub(crate) struct Run {
     ///
     /// It gets SIGTERM, and SIGKILL after --kill-after. The time covers the whole run, --linger included, and is kept even if
     /// nobody reads our standard output; the exit status is 124. What the command started is its process group on Unix
-    /// (whatever made itself a new session escapes) and its job object on Windows, which has nothing like SIGTERM: there the
-    /// job is terminated at once. 0 means no limit.
+    /// (whatever made itself a new group or session escapes) and its job object on Windows, which has nothing like SIGTERM:
+    /// there the job is terminated at once. 0 means no limit.
+    ///
+    /// What was written by then is delivered for a second at most, and for less if nobody reads: the rest is lost, and the
+    /// last line of --json may be cut. What does not even end by SIGKILL is left alone after a second.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 
     /// How long the command may take to end after SIGTERM, before it gets SIGKILL
     ///
-    /// No effect on Windows, see --timeout.
+    /// 0 kills at once. No effect on Windows, see --timeout.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "2s")]
     pub(crate) kill_after: Duration,
 
@@ -71,12 +93,14 @@ pub(crate) struct Run {
     pub(crate) linger: Duration,
 
     /// Write a copy of the command's standard output to this file
+    ///
+    /// It is emptied when the command has been started. A FIFO must have a reader by then, and the run waits for him.
     #[arg(long, value_name = "FILE")]
     pub(crate) stdout: Option<PathBuf>,
 
     /// Write a copy of the command's standard error to this file
     ///
-    /// The file given to --stdout is fine, too: it gets both.
+    /// As for --stdout. The file given there is fine, too: it gets both.
     #[arg(long, value_name = "FILE")]
     pub(crate) stderr: Option<PathBuf>,
 
@@ -85,6 +109,7 @@ pub(crate) struct Run {
     /// {"event":"start","pid":N,"command":[...]}, then any number of
     /// {"event":"data","stream":"stdout" or "stderr","length":N,"base64":"..."}, at last
     /// {"event":"exit","code":N or null,"signal":N or null,"timed_out":BOOL,"status":N}, whose status is our own exit status.
+    /// There are none if the command could not be started. In the command's arguments, what is not Unicode becomes U+FFFD.
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) json: bool,
 
@@ -94,7 +119,8 @@ pub(crate) struct Run {
 
     /// Put the command's standard input and output on one duplex pipe
     ///
-    /// On Unix it is a socket, whose sending side is shut down when our standard input ends. On Windows such a pipe cannot be
+    /// On Unix it is a socket, whose sending side is shut down when our standard input ends; the command cannot open it
+    /// again by a name such as /dev/stdin or /dev/stdout (ENXIO). On Windows such a pipe cannot be
     /// closed in one direction, so the command sees no end of file on its standard input and has to end by itself; and it is
     /// a synchronous handle, which does one thing at a time: a command that reads and writes from two threads waits on
     /// itself.

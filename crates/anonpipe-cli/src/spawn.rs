@@ -74,6 +74,7 @@ fn not_started(program: &Path, error: &io::Error) -> Fatal {
     let name = program.display();
     let message = match status {
         status::NOT_FOUND => format!("cannot run '{name}': there is no such command"),
+        status::NOT_EXECUTABLE if program.is_dir() => format!("cannot run '{name}': it is a directory"),
         status::NOT_EXECUTABLE if error.kind() == io::ErrorKind::NotFound => {
             format!("cannot run '{name}': it is there, but its interpreter is not")
         }

@@ -36,6 +36,7 @@ fn the_help_has_what_one_needs() {
     command.args(["run", "--help"]);
     let finished = finish(command, "");
     assert_eq!(finished.status, 0);
+    let text = finished.text().split_whitespace().collect::<Vec<_>>().join(" ");
     for word in [
         "Usage: anonpipe run [OPTIONS] -- COMMAND",
         "Examples:",
@@ -44,8 +45,31 @@ fn the_help_has_what_one_needs() {
         "sees no end of file",
         "waits on",
         "500ms",
+        "/dev/tty",
+        "SIGTSTP",
+        "ENXIO",
+        "new group or session",
+        "U+FFFD",
+        "0 kills at once",
     ] {
-        assert!(finished.text().contains(word), "{word} is missing in {}", finished.text());
+        assert!(text.contains(word), "{word} is missing in {text}");
+    }
+}
+
+/// Lists keep their shape on a terminal of 80 columns, and paragraphs fill it.
+#[test]
+fn the_help_is_not_ragged() {
+    let mut command = anonpipe();
+    command.args(["run", "--help"]).env("COLUMNS", "80");
+    let text = finish(command, "").text();
+    let lines: Vec<_> = text.lines().skip_while(|line| !line.starts_with("DURATION")).collect();
+    assert!(lines.len() > 30, "{text}");
+    for (line, next) in lines.iter().zip(&lines[1..]) {
+        assert!(line.len() <= 80, "{line}");
+        // The next word did not fit, unless the line ends a paragraph or belongs to a list.
+        let word = next.split(' ').next().unwrap_or_default();
+        let is_full = word.is_empty() || line.is_empty() || line.len() + 1 + word.len() > 80;
+        assert!(is_full || line.starts_with("  "), "{line} | {next}");
     }
 }
 
@@ -54,6 +78,11 @@ fn a_command_that_is_not_there() {
     fails(&["run", "--", "no-such-command"], 127, "cannot run 'no-such-command': there is no such command");
     fails(&["run", "--", "./no/such/command"], 127, "there is no such command");
     fails(&["run", "--", ""], 127, "there is no such command");
+}
+
+#[test]
+fn a_folder_is_no_command() {
+    fails(&["run", "--", env!("CARGO_TARGET_TMPDIR")], 126, "it is a directory");
 }
 
 #[test]
@@ -146,7 +175,15 @@ mod unix {
         fails(&["run", "--", "/"], 126, "cannot run '/'");
         fails(&["run", "--", &script("plain", "text", 0o644)], 126, "Permission denied");
         fails(&["run", "--", &script("garbage", "\u{7f}ELF nonsense", 0o755)], 126, "cannot run");
-        fails(&["run", "--", &script("orphan", "#!/no/such/interpreter\n", 0o755)], 126, "its interpreter is not");
+        let orphan = script("orphan", "#!/no/such/interpreter\n", 0o755);
+        fails(&["run", "--", &orphan], 126, "its interpreter is not");
+        // As well, if it was looked for.
+        let (folder, name) = orphan.rsplit_once('/').expect("a path");
+        let mut command = anonpipe();
+        command.args(["run", "--", name]).env("PATH", format!("/no/such/folder:{folder}"));
+        let finished = finish(command, "");
+        assert_eq!(finished.status, 126);
+        assert!(finished.stderr.contains("its interpreter is not"), "{}", finished.stderr);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A command as the leader of a process group.
 
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::Command;
@@ -120,8 +121,13 @@ fn is_dead(_group: Pid) -> bool {
 
 /// The exit status for a command that could not be started, as shells have it.
 pub(crate) fn spawn_status(program: &Path, error: &io::Error) -> i32 {
-    // What is given as a path and exists has an interpreter that does not.
-    let is_there = program.components().count() > 1 && program.exists();
+    // What exists has an interpreter that does not.
+    let is_there = if program.as_os_str().as_bytes().contains(&b'/') {
+        program.exists()
+    } else {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        !program.as_os_str().is_empty() && std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    };
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if !is_there => status::NOT_FOUND,
         io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock => status::FAILED,
