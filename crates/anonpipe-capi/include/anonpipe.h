@@ -33,6 +33,10 @@ extern "C" {
 // Returns TRUE; or FALSE, and GetLastError has the code of the call that failed. ERROR_INVALID_PARAMETER: a null output, the
 // same one twice, another mode, or attributes whose nLength is not their size. ERROR_INVALID_SECURITY_DESCR: a descriptor
 // that is none. On failure nothing is written, and nothing stays open. Windows only.
+//
+// # Safety
+//
+// The outputs can be written; the attributes can be read, and so can their descriptor and all that it points to.
 BOOL APIENTRY MyCreatePipeEx(LPHANDLE lpReadPipe,
                              LPHANDLE lpWritePipe,
                              LPSECURITY_ATTRIBUTES lpPipeAttributes,
@@ -129,7 +133,8 @@ typedef struct anonpipe_options {
   uint32_t reserved;
   // How many bytes the system holds for a reader before a writer has to wait, in each direction. 0: the default, 65536 on
   // Windows, the system's own elsewhere. At most UINT32_MAX on Windows, INT32_MAX elsewhere. Linux rounds it up, and
-  // makes the pipe as large as it may when that is less.
+  // where it refuses that much, the pipe gets what /proc/sys/fs/pipe-max-size allows, or stays as it is (fcntl with
+  // F_GETPIPE_SZ tells).
   uint64_t capacity;
   // Who may open the pipe on Windows, as SDDL in UTF-8, such as "D:P(A;;GA;;;OW)". Null: the default.
   const char *sddl;
@@ -198,14 +203,16 @@ int anonpipe_pair(const struct anonpipe_options *options,
 // a pipe, FIFO or Unix stream socket with O_NONBLOCK).
 //
 // The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it was. Reads and writes of an end
-// may be made by any number of threads at once. The first one that has to wait starts the library's one thread; on Windows it
-// binds the handle to a completion port of the library's.
+// may be made by any number of threads at once. The first one that has to wait starts the library's one thread; on Windows the
+// first anonpipe_submit_ binds the handle to a completion port of the library's. No function of this library may be called
+// from a signal handler or from DllMain.
 //
 // On Windows this waits where somebody else is blocked in a read or write of the same *synchronous* handle. After fork() the
 // child's own pairs and ends work; those that came along from the parent it may close, no more.
 //
 // Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, what is no handle, or no pipe or one that is not fit;
-// ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such as that for a handle that is not open.
+// ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such as EBADF for a descriptor that is not open (on
+// Windows such a handle is no pipe).
 //
 // # Safety
 //
@@ -226,7 +233,7 @@ void anonpipe_end_close(struct anonpipe_end *end);
 // Takes the handle out again, unbound from our completion port, and frees the end. The handle is yours.
 //
 // Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight. Windows before 8.1, and Wine,
-// cannot unbind: there an end that had to wait for an operation fails with the system's code or ANONPIPE_E_UNSUPPORTED. On
+// cannot unbind: there an end on which an operation was submitted fails with the system's code or ANONPIPE_E_UNSUPPORTED. On
 // failure the end is as it was.
 //
 // # Safety
@@ -304,7 +311,8 @@ int anonpipe_shutdown_write(struct anonpipe_end *end);
 // whether or not anyone waits. The buffer stays yours, but belongs to the operation until that is complete: until then it must
 // stay, and nobody may look at it or change it. Each operation is released with anonpipe_op_release.
 //
-// Returns 0, and the operation in op; whatever goes wrong with the read is said by anonpipe_wait. Or, with nothing submitted,
+// Returns 0, and the operation in op; whatever goes wrong with the read is said by anonpipe_wait, such as
+// ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing submitted,
 // ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only writes.
 //
 // # Safety
@@ -318,7 +326,8 @@ int anonpipe_submit_read(struct anonpipe_end *end,
 // Starts to write all of length bytes, and returns at once. As anonpipe_submit_read otherwise: the buffer must stay, unchanged,
 // until the operation is complete.
 //
-// Returns 0, and the operation in op; whatever goes wrong with the write is said by anonpipe_wait. Or, with nothing submitted,
+// Returns 0, and the operation in op; whatever goes wrong with the write is said by anonpipe_wait, such as
+// ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing submitted,
 // ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only reads.
 //
 // # Safety
@@ -382,7 +391,8 @@ int anonpipe_cancel(struct anonpipe_op *op);
 //
 // One that is still in flight is cancelled first, and *this waits until the system is done with the buffer*: for as long as the
 // system needs to cancel, which does not depend on the peer. A read that was quicker than the cancel has taken its bytes, and
-// nobody is told: anonpipe_cancel and anonpipe_wait first, where that matters.
+// nobody is told; a write may have gone in part, and the rest does not go any more, also if its end was closed. anonpipe_wait
+// first (after anonpipe_cancel, if need be) where that matters.
 //
 // # Safety
 //

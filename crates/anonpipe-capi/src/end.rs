@@ -106,14 +106,16 @@ pub(crate) unsafe fn given<'a, T>(pointer: *const T) -> Result<&'a T, Failed> {
 /// a pipe, FIFO or Unix stream socket with O_NONBLOCK).
 ///
 /// The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it was. Reads and writes of an end
-/// may be made by any number of threads at once. The first one that has to wait starts the library's one thread; on Windows it
-/// binds the handle to a completion port of the library's.
+/// may be made by any number of threads at once. The first one that has to wait starts the library's one thread; on Windows the
+/// first anonpipe_submit_ binds the handle to a completion port of the library's. No function of this library may be called
+/// from a signal handler or from DllMain.
 ///
 /// On Windows this waits where somebody else is blocked in a read or write of the same *synchronous* handle. After fork() the
 /// child's own pairs and ends work; those that came along from the parent it may close, no more.
 ///
 /// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, what is no handle, or no pipe or one that is not fit;
-/// ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such as that for a handle that is not open.
+/// ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such as EBADF for a descriptor that is not open (on
+/// Windows such a handle is no pipe).
 ///
 /// # Safety
 ///
@@ -126,6 +128,9 @@ pub unsafe extern "C" fn anonpipe_end_open(handle: anonpipe_handle, end: *mut *m
         }
         handle::check(handle)?;
         handle::stay_loaded();
+        // A C program may give the signal its default back at any time.
+        #[cfg(unix)]
+        pipes::guard_against_sigpipe();
         // SAFETY: checked, and the caller gives it away. Below it is given back if it is not taken.
         let pipe = unsafe { handle::from_raw(handle) };
         match anonpipe_end::adopt(pipe) {
@@ -163,7 +168,7 @@ pub unsafe extern "C" fn anonpipe_end_close(end: *mut anonpipe_end) {
 /// Takes the handle out again, unbound from our completion port, and frees the end. The handle is yours.
 ///
 /// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight. Windows before 8.1, and Wine,
-/// cannot unbind: there an end that had to wait for an operation fails with the system's code or ANONPIPE_E_UNSUPPORTED. On
+/// cannot unbind: there an end on which an operation was submitted fails with the system's code or ANONPIPE_E_UNSUPPORTED. On
 /// failure the end is as it was.
 ///
 /// # Safety

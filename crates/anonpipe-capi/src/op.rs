@@ -106,7 +106,8 @@ fn still_in_flight() -> Failed {
 /// whether or not anyone waits. The buffer stays yours, but belongs to the operation until that is complete: until then it must
 /// stay, and nobody may look at it or change it. Each operation is released with anonpipe_op_release.
 ///
-/// Returns 0, and the operation in op; whatever goes wrong with the read is said by anonpipe_wait. Or, with nothing submitted,
+/// Returns 0, and the operation in op; whatever goes wrong with the read is said by anonpipe_wait, such as
+/// ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing submitted,
 /// ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only writes.
 ///
 /// # Safety
@@ -126,7 +127,8 @@ pub unsafe extern "C" fn anonpipe_submit_read(
 /// Starts to write all of length bytes, and returns at once. As anonpipe_submit_read otherwise: the buffer must stay, unchanged,
 /// until the operation is complete.
 ///
-/// Returns 0, and the operation in op; whatever goes wrong with the write is said by anonpipe_wait. Or, with nothing submitted,
+/// Returns 0, and the operation in op; whatever goes wrong with the write is said by anonpipe_wait, such as
+/// ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing submitted,
 /// ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only reads.
 ///
 /// # Safety
@@ -264,7 +266,8 @@ pub unsafe extern "C" fn anonpipe_cancel(op: *mut anonpipe_op) -> c_int {
 ///
 /// One that is still in flight is cancelled first, and *this waits until the system is done with the buffer*: for as long as the
 /// system needs to cancel, which does not depend on the peer. A read that was quicker than the cancel has taken its bytes, and
-/// nobody is told: anonpipe_cancel and anonpipe_wait first, where that matters.
+/// nobody is told; a write may have gone in part, and the rest does not go any more, also if its end was closed. anonpipe_wait
+/// first (after anonpipe_cancel, if need be) where that matters.
 ///
 /// # Safety
 ///

@@ -54,7 +54,8 @@ pub struct anonpipe_options {
     pub reserved: u32,
     /// How many bytes the system holds for a reader before a writer has to wait, in each direction. 0: the default, 65536 on
     /// Windows, the system's own elsewhere. At most UINT32_MAX on Windows, INT32_MAX elsewhere. Linux rounds it up, and
-    /// makes the pipe as large as it may when that is less.
+    /// where it refuses that much, the pipe gets what /proc/sys/fs/pipe-max-size allows, or stays as it is (fcntl with
+    /// F_GETPIPE_SZ tells).
     pub capacity: u64,
     /// Who may open the pipe on Windows, as SDDL in UTF-8, such as "D:P(A;;GA;;;OW)". Null: the default.
     pub sddl: *const c_char,

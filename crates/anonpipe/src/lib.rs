@@ -88,3 +88,14 @@ pub fn pipe() -> io::Result<(Reader<Overlapped>, Writer<Overlapped>)> {
 pub fn duplex() -> io::Result<(Duplex<Overlapped>, Duplex<Overlapped>)> {
     PipeOptions::new().duplex()
 }
+
+/// Has the writes to every pipe whose end is made or adopted from now on kept from raising `SIGPIPE`, whatever the program does
+/// with that signal meanwhile.
+///
+/// Not needed where the signal is ignored or has its default from start to end, as in most programs: without this call an
+/// end asks once, when it is made. It is for libraries in programs that change their mind. Costs a few system calls a write.
+/// Sockets, and so duplex pairs, need none of it.
+#[cfg(unix)]
+pub fn guard_against_sigpipe() {
+    sys::guard_against_sigpipe();
+}

@@ -35,6 +35,17 @@ static void write_to_nobody(uint32_t direction) {
   anonpipe_end_close(server);
 }
 
+/* As a library does that ignores the signal for a while. */
+static void no_signal_kills_a_program_that_changes_its_mind(void) {
+  anonpipe_end *server, *client;
+  CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+  open_pair(ANONPIPE_OUTBOUND, 0, &server, &client);
+  CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
+  anonpipe_end_close(client);
+  CHECK_EQ(anonpipe_write(server, "x", 1, 100, NULL), ANONPIPE_E_BROKEN_PIPE);
+  anonpipe_end_close(server);
+}
+
 static void no_signal_kills_a_program_that_lets_sigpipe_be(void) {
   struct sigaction action;
   sigset_t pending;
@@ -145,6 +156,7 @@ static void any_nonblocking_pipe_can_be_opened(void) {
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       TEST(no_signal_kills_a_program_that_lets_sigpipe_be),
+      TEST(no_signal_kills_a_program_that_changes_its_mind),
       TEST(no_signal_reaches_a_handler),
       TEST(too_many_open_files_leave_nothing_behind),
       TEST(a_child_is_redirected_to_the_client_ends),

@@ -213,6 +213,7 @@ run_everywhere! {
         a_sharer_who_makes_it_block_blocks_nobody,
         a_socket_without_a_peer_is_refused,
         a_fork_leaves_the_parents_operations_alone,
+        a_fork_amid_operations_can_close_its_ends,
     }
     children alone {
         a_child_copies_megabytes,

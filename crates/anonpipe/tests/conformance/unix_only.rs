@@ -1,6 +1,8 @@
 //! What only Unix has: a signal for writers without a reader, and a limit on descriptors. Each rule has a process of its own.
 
 use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -139,6 +141,37 @@ pub(crate) fn a_socket_without_a_peer_is_refused(_: Backend) {
     let failed = anonpipe::Duplex::adopt(listener.into()).unwrap_err();
     assert_eq!(failed.error().kind(), ErrorKind::InvalidInput);
     assert!(failed.to_string().contains("listens"), "{failed}");
+}
+
+/// The locks of the parent's threads are held for ever in the child.
+pub(crate) fn a_fork_amid_operations_can_close_its_ends(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let (reader, writer) = (Arc::new(reader), Arc::new(writer));
+    let done = Arc::new(AtomicBool::new(false));
+    let busy = thread::spawn({
+        let (reader, writer, done) = (Arc::clone(&reader), Arc::clone(&writer), Arc::clone(&done));
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                let read = reader.submit_read(vec![0; 1]);
+                (&*writer).write_all(b"x").unwrap();
+                read.wait().0.unwrap();
+            }
+        }
+    });
+    for _ in 0..40 {
+        let clones = (reader.try_clone().unwrap(), writer.try_clone().unwrap());
+        match fork() {
+            None => {
+                reader.cancel_all();
+                drop(clones);
+                exit(true);
+            }
+            Some(child) => assert!(child.succeeded(), "a child could not let go of its copies"),
+        }
+        drop(clones);
+    }
+    done.store(true, Ordering::Relaxed);
+    busy.join().unwrap();
 }
 
 /// The child has copies of the parent's ends and operations, and of the driver's poller, but not of its thread.

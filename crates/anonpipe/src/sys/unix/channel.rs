@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
-use super::driver::Registration;
+use super::driver::{Registration, count_forks, generation};
 use super::transfer::{Transport, try_read, try_write};
 use super::wake::Sleeper;
 use crate::driver::{self, undisturbed};
@@ -43,6 +43,8 @@ pub(crate) struct Channel {
     reads: Mutex<Queue>,
     writes: Mutex<Queue>,
     transport: Transport,
+    /// Of the process that made it.
+    generation: u32,
     fd: OwnedFd,
 }
 
@@ -131,11 +133,14 @@ enum Attempt {
 
 impl Channel {
     pub(crate) fn new(fd: OwnedFd) -> Self {
+        // Without memory for it, a forked child is taken for this process.
+        let _ = count_forks();
         Self {
             readiness: Mutex::default(),
             reads: Mutex::default(),
             writes: Mutex::default(),
             transport: Transport::of(fd.as_fd()),
+            generation: generation(),
             fd,
         }
     }
@@ -187,6 +192,9 @@ impl Channel {
 
     /// Asks for the end of one operation, if it has not ended yet.
     pub(crate) fn cancel(channel: Arc<Self>, header: &Header) {
+        if channel.is_of_a_parent() {
+            return channel.forget(header.flow);
+        }
         let mut finished = Finished::default();
         let mut queue = channel.queue(header.flow);
         let place = place_in(&queue.entries, |entry| entry.is_operation(header));
@@ -203,6 +211,9 @@ impl Channel {
 
     /// Asks for the end of everything in one direction.
     pub(crate) fn cancel_all(self: &Arc<Self>, flow: Flow) {
+        if self.is_of_a_parent() {
+            return self.forget(flow);
+        }
         let mut finished = Finished::default();
         let mut queue = self.queue(flow);
         for entry in std::mem::take(&mut queue.entries) {
@@ -218,6 +229,24 @@ impl Channel {
         self.advance(flow, &mut queue, &mut finished);
         drop(queue);
         finished.complete();
+    }
+
+    /// Whether this is a copy that came along with a fork. Its locks may be held by threads that are not here.
+    fn is_of_a_parent(&self) -> bool {
+        self.generation != generation()
+    }
+
+    /// Lets go of what the parent has in flight, so that the descriptor can be closed here.
+    fn forget(&self, flow: Flow) {
+        let queue = match flow {
+            Flow::Read => self.reads.try_lock(),
+            Flow::Write => self.writes.try_lock(),
+        };
+        if let Ok(mut queue) = queue {
+            let entries = std::mem::take(&mut queue.entries);
+            drop(queue);
+            drop(entries);
+        }
     }
 
     /// Lets the head of the queue, and whoever becomes it, go as far as possible.

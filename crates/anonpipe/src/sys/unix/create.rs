@@ -35,12 +35,25 @@ fn pipe(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = close_on_exec(rustix::pipe::pipe()?)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Some(capacity) = capacity {
-        // A refusal (beyond the limit of the system or of the user) leaves the pipe as it is; `info` tells.
-        let _ = rustix::pipe::fcntl_setpipe_size(&writer, capacity as usize);
+        enlarge(&writer, capacity as usize);
     }
     // Only Linux lets one choose.
     let _ = capacity;
     Ok((reader, writer))
+}
+
+/// Makes a pipe as large as was asked for, or else as large as the system lets everybody. Should it refuse that too (the user has
+/// many large ones already), the pipe stays as it is; `info` tells.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn enlarge(writer: &OwnedFd, capacity: usize) {
+    use rustix::pipe::fcntl_setpipe_size;
+
+    if fcntl_setpipe_size(writer, capacity).is_err() {
+        let most = std::fs::read_to_string("/proc/sys/fs/pipe-max-size").ok();
+        if let Some(most) = most.and_then(|text| text.trim().parse().ok()) {
+            let _ = fcntl_setpipe_size(writer, capacity.min(most));
+        }
+    }
 }
 
 /// A connected pair of stream sockets, both close-on-exec, that raise no `SIGPIPE`.

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use polling::{Event, Events, Poller};
@@ -28,15 +28,15 @@ pub(super) fn generation() -> u32 {
 
 /// Has [`FORKS`] counted from now on.
 pub(super) fn count_forks() -> io::Result<()> {
-    static COUNTING: Mutex<bool> = Mutex::new(false);
-    let mut counting = COUNTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if !*counting {
-        // SAFETY: the handler lives as long as the program, and does nothing but add to an atomic.
+    static COUNTING: OnceLock<()> = OnceLock::new();
+    if COUNTING.get().is_none() {
+        // SAFETY: the handler lives as long as the program, and does nothing but add to an atomic. Should two threads come
+        // here at once, a fork counts twice, which does no harm.
         let error = unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
         if error != 0 {
             return Err(io::Error::from_raw_os_error(error));
         }
-        *counting = true;
+        let _ = COUNTING.set(());
     }
     Ok(())
 }

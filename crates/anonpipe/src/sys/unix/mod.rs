@@ -20,7 +20,7 @@ pub(crate) use channel::{Channel, Slot};
 pub(crate) use create::create;
 pub(crate) use driver::{Driver, prepare_driver_thread};
 pub(crate) use probe::probe;
-pub(crate) use transfer::{read, write};
+pub(crate) use transfer::{guard_against_sigpipe, read, write};
 
 pub(crate) type OwnedPipe = OwnedFd;
 pub(crate) type BorrowedPipe<'a> = BorrowedFd<'a>;

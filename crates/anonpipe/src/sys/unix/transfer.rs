@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::{Errno, readv, writev};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, recvmsg, sendmsg};
@@ -24,6 +25,13 @@ pub(super) enum Transport {
     Socket,
 }
 
+/// Whether every pipe made from now on is guarded; see [`guard_against_sigpipe`](crate::guard_against_sigpipe).
+static GUARD_ALWAYS: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn guard_against_sigpipe() {
+    GUARD_ALWAYS.store(true, Ordering::Relaxed);
+}
+
 impl Transport {
     /// Programs decide about `SIGPIPE` when they start, so this asks once an end.
     pub(super) fn of(fd: BorrowedFd<'_>) -> Self {
@@ -31,7 +39,7 @@ impl Transport {
             #[cfg(target_vendor = "apple")]
             let _ = rustix::net::sockopt::set_socket_nosigpipe(fd, true);
             Self::Socket
-        } else if sigpipe::is_deadly() {
+        } else if GUARD_ALWAYS.load(Ordering::Relaxed) || sigpipe::is_deadly() {
             Self::GuardedPipe
         } else {
             Self::Pipe
