@@ -168,7 +168,8 @@ pub(crate) fn await_on_a_hand_written_executor(backend: Backend) {
         });
         let ((result, buffer), wakes) = block_on(async { reader.submit_read(vec![0; 20]).await });
         assert_eq!(&buffer[..result.unwrap()], b"awaited");
-        assert_eq!(wakes, 1, "woken once, for the one thing that happened");
+        // Not at all, if the other thread was quicker than the first poll.
+        assert!(wakes <= 1, "woken {wakes} times, for the one thing that happened");
     });
     // Two at once in one task, neither holding up the other.
     let (ours, theirs) = backend.duplex();
