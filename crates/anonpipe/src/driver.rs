@@ -1,54 +1,158 @@
-//! Who completes operations: one source of the system's notifications, and one thread that turns it.
+//! Who completes operations: a source of the system's notifications, and whoever turns it.
 //!
 //! [`sys::Driver`] is the source: a completion port on Windows, a poller on Unix. The process has one, made with its thread
-//! by the first operation that has to wait for the system; programs that only block or only make pairs have neither.
+//! by the first operation that has to wait for the system; programs that only block or only make pairs have neither. Programs
+//! with a loop of their own make a [`Driver`], turn it themselves, and attach ends to it.
 
+use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
 use crate::sys;
 
+mod polled;
+mod turns;
+
+pub use polled::Driver;
+use turns::Turns;
+
 /// A source of notifications that completes the operations they are about.
 pub(crate) trait Turn: Send + Sync {
-    /// Waits for notifications, at most for `timeout`, and completes what they are about.
+    /// Waits for notifications, at most for `timeout`, and completes what they are about. `notify` ends it early.
     fn turn(&self, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Ends a turn that waits, or else the next one, from whatever thread.
+    fn notify(&self);
+}
+
+/// A source, and who is concerned with it.
+pub(crate) struct Source {
+    system: sys::Driver,
+    turns: Turns,
+    /// How many [`Lease`]s there are.
+    leases: AtomicUsize,
+    /// Whoever turned it has let go of it: a thread of ours does it as long as there are leases.
+    abandoned: AtomicBool,
+}
+
+impl Source {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            system: sys::Driver::new()?,
+            turns: Turns::default(),
+            leases: AtomicUsize::new(0),
+            abandoned: AtomicBool::new(false),
+        })
+    }
+
+    fn lease(self: &Arc<Self>) -> Lease {
+        self.leases.fetch_add(1, Ordering::Relaxed);
+        Lease(Arc::clone(self))
+    }
+}
+
+/// A share in a source, for as long as an end needs it.
+pub struct Lease(Arc<Source>);
+
+impl Lease {
+    pub(crate) fn system(&self) -> &sys::Driver {
+        &self.0.system
+    }
+
+    /// Turns the source on this thread until `poll`, which is given a waker that ends a turn, is ready. `None`: `deadline` came
+    /// first.
+    pub(crate) fn run_until<T>(&self, poll: impl Fn(&Waker) -> Poll<T>, deadline: Option<Instant>) -> Option<T> {
+        self.0.run_until(pin!(poll_fn(|context| poll(context.waker()))), deadline)
+    }
+}
+
+impl Clone for Lease {
+    fn clone(&self) -> Self {
+        self.0.lease()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Ordered against `abandon`: one of the two sees what the other did.
+        if self.0.leases.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.abandoned.load(Ordering::SeqCst) {
+            self.0.system.notify();
+        }
+    }
 }
 
 /// The driver of this process; starts it on the first call that succeeds.
-pub(crate) fn global() -> io::Result<&'static sys::Driver> {
-    static GLOBAL: Mutex<State> = Mutex::new(State { driver: None, started: false });
+pub(crate) fn global() -> io::Result<Lease> {
+    static GLOBAL: Mutex<State> = Mutex::new(State { source: None, started: false });
 
     let mut state = GLOBAL.lock().unwrap_or_else(PoisonError::into_inner);
-    let driver = match state.driver {
-        Some(driver) if driver.is_of_this_process() => driver,
+    let source = match &state.source {
+        Some(source) if source.system.is_of_this_process() => Arc::clone(source),
         // None yet, or that of the process we were forked from, whose thread is not here.
         _ => {
-            let new: &'static sys::Driver = Box::leak(Box::new(sys::Driver::new()?));
-            *state = State { driver: Some(new), started: false };
+            let new = Arc::new(Source::new()?);
+            let parents = state.source.replace(Arc::clone(&new));
+            state.started = false;
+            #[expect(
+                clippy::mem_forget,
+                reason = "closing its descriptors would be no help, and its locks may be held"
+            )]
+            std::mem::forget(parents);
             new
         }
     };
     if !state.started {
-        std::thread::Builder::new().name("anonpipe-driver".into()).spawn(move || run(driver))?;
+        let turned = Arc::clone(&source);
+        start(move || {
+            loop {
+                turned.turn_patiently();
+            }
+        })?;
         state.started = true;
     }
-    Ok(driver)
+    Ok(source.lease())
 }
 
 struct State {
-    driver: Option<&'static sys::Driver>,
+    source: Option<Arc<Source>>,
     started: bool,
 }
 
-fn run(driver: &dyn Turn) {
-    sys::prepare_driver_thread();
-    loop {
+fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let prepared = move || {
+        sys::prepare_driver_thread();
+        run();
+    };
+    std::thread::Builder::new().name("anonpipe-driver".into()).spawn(prepared).map(drop)
+}
+
+impl Source {
+    fn turn_patiently(&self) {
         // Out of memory, at worst. The notifications are not lost by that, so ask again, but do not spin.
-        if driver.turn(None).is_err() {
+        if self.system.turn(None).is_err() {
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// Nobody will turn it any more. If ends depend on it, a thread of ours does, until the last of them is gone.
+    fn abandon(self: &Arc<Self>) {
+        self.abandoned.store(true, Ordering::SeqCst);
+        if self.leases.load(Ordering::SeqCst) == 0 || !self.system.is_of_this_process() {
+            return;
+        }
+        let source = Arc::clone(self);
+        let turn = move || {
+            while source.leases.load(Ordering::SeqCst) > 0 {
+                source.turn_patiently();
+            }
+        };
+        // Without a thread to be had, what is in flight stays so; its memory stays as well.
+        let _ = start(turn);
     }
 }
 
@@ -58,5 +162,11 @@ pub(crate) fn undisturbed(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         #[expect(clippy::mem_forget, reason = "its drop may panic as well")]
         std::mem::forget(payload);
+    }
+}
+
+impl std::fmt::Debug for Lease {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lease").finish_non_exhaustive()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::end::{EndImpl, slice, slice_mut};
 use crate::error::{ConversionError, Failure};
-use crate::{Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer, Writer};
+use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer, Writer};
 
 /// An end of a duplex pair: it reads and writes.
 ///
@@ -74,6 +74,15 @@ impl<M: Mode> Duplex<M> {
 }
 
 impl Duplex<Overlapped> {
+    /// Has `driver` complete the operations and wake the tasks of this end; see [`Reader::attach`].
+    ///
+    /// # Errors
+    ///
+    /// See [`Reader::attach`].
+    pub fn attach(&self, driver: &Driver) -> io::Result<()> {
+        self.end.attach(driver)
+    }
+
     /// Starts to read into `buffer`, and returns at once; see [`Reader::submit_read`].
     pub fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
         self.end.submit_read(buffer)
@@ -122,7 +131,7 @@ impl Duplex<Overlapped> {
     /// # Errors
     ///
     /// If they are not two halves of the same end; both come back.
-    #[expect(clippy::type_complexity, reason = "a pair in, the same pair out")]
+    #[expect(clippy::type_complexity, clippy::result_large_err, reason = "a pair in, the same pair out")]
     pub fn unsplit(
         reader: Reader<Overlapped>,
         writer: Writer<Overlapped>,
@@ -167,7 +176,7 @@ impl<M: Mode> Write for Duplex<M> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.end.flush()
     }
 }
 

@@ -6,12 +6,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::driver::Driver;
 use crate::error::{ConversionError, Failure};
 use crate::info::{Direction, EndName, Info};
 use crate::mode::IoMode;
 use crate::op::{self, Flow, Op, Outcome};
+use crate::polled::{Reads, Writes};
 use crate::sys::{self, BorrowedPipe, Channel, OwnedPipe};
 use crate::{ReadBuffer, WriteBuffer};
+
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "futures-io")),
+    allow(dead_code, reason = "for the async traits, which are features")
+)]
+mod tasks;
+
+use tasks::closed;
 
 /// As much of `buffer` as goes at once: std's slices panic beyond 4 GiB on Windows.
 pub(crate) fn slice(buffer: &[u8]) -> IoSlice<'_> {
@@ -71,6 +81,8 @@ pub trait EndImpl: Sized {
     fn try_clone(&self) -> io::Result<Self>;
     fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
     fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
+    /// Waits for the completion of what was accepted by the async traits.
+    fn flush(&mut self) -> io::Result<()>;
     /// Half-closes, once what was accepted is written.
     fn shutdown_write(&self) -> io::Result<()>;
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result;
@@ -142,6 +154,10 @@ impl EndImpl for BlockingEnd {
         sys::write(self.pipe(), buffers).map_err(|failure| failure.into_io("write", self.meta.name))
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn shutdown_write(&self) -> io::Result<()> {
         sys::shutdown_write(self.pipe()).map_err(|failure| failure.into_io(SHUT_DOWN, self.meta.name))
     }
@@ -164,18 +180,29 @@ impl fmt::Debug for BlockingEnd {
 const SHUT_DOWN: &str = "shut down writing";
 
 /// How many handles to an end there are, for each direction: the last one cancels, whichever way they came to be.
-#[derive(Default)]
 struct Owners {
     all: AtomicUsize,
     readers: AtomicUsize,
 }
 
+impl Owners {
+    /// One handle.
+    fn of(access: Access) -> Self {
+        Self { all: AtomicUsize::new(1), readers: AtomicUsize::new(usize::from(access.reads())) }
+    }
+}
+
 /// An end of mode [`Overlapped`](crate::Overlapped): one of the handles to its channel.
 pub struct OverlappedEnd {
+    /// Once it was polled: most ends are not, or in one direction.
+    reads: Option<Box<Reads>>,
+    writes: Option<Box<Writes>>,
     channel: Arc<Channel>,
     owners: Arc<Owners>,
     meta: Meta,
     access: Access,
+    /// Writing was ended here, by [`poll_close`](Self::poll_close).
+    closed: bool,
 }
 
 impl OverlappedEnd {
@@ -184,7 +211,15 @@ impl OverlappedEnd {
         if access.reads() {
             self.owners.readers.fetch_add(1, Ordering::Relaxed);
         }
-        Self { channel: Arc::clone(&self.channel), owners: Arc::clone(&self.owners), meta: self.meta, access }
+        Self {
+            reads: None,
+            writes: None,
+            channel: Arc::clone(&self.channel),
+            owners: Arc::clone(&self.owners),
+            meta: self.meta,
+            access,
+            closed: self.closed,
+        }
     }
 
     #[cfg(all(test, windows))]
@@ -192,8 +227,11 @@ impl OverlappedEnd {
         &self.channel
     }
 
-    pub(crate) fn split(self) -> (Self, Self) {
-        (self.another(Access::Read), self.another(Access::Write))
+    pub(crate) fn split(mut self) -> (Self, Self) {
+        let (mut reading, mut writing) = (self.another(Access::Read), self.another(Access::Write));
+        reading.reads = self.reads.take();
+        writing.writes = self.writes.take();
+        (reading, writing)
     }
 
     /// Whether both are handles to the same end.
@@ -201,8 +239,17 @@ impl OverlappedEnd {
         Arc::ptr_eq(&self.channel, &other.channel)
     }
 
-    pub(crate) fn join(self, _other: Self) -> Self {
-        self.another(Access::Both)
+    pub(crate) fn join(mut self, mut writing: Self) -> Self {
+        let mut joined = self.another(Access::Both);
+        joined.reads = self.reads.take();
+        joined.writes = writing.writes.take();
+        joined.closed = writing.closed;
+        joined
+    }
+
+    pub(crate) fn attach(&self, driver: &Driver) -> io::Result<()> {
+        let attached = self.check_open().and_then(|()| self.channel.attach(driver.lease()));
+        attached.map_err(|failure| failure.into_io("attach a driver", self.meta.name))
     }
 
     pub(crate) fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
@@ -210,7 +257,10 @@ impl OverlappedEnd {
     }
 
     pub(crate) fn submit_write<B: WriteBuffer>(&self, buffer: B) -> Op<B> {
-        op::submit_write(&self.channel, self.meta.name, buffer)
+        match self.check_open() {
+            Ok(()) => op::submit_write(&self.channel, self.meta.name, buffer),
+            Err(failure) => op::refuse_write(&self.channel, self.meta.name, buffer, failure),
+        }
     }
 
     pub(crate) fn read_timeout(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
@@ -234,7 +284,7 @@ impl OverlappedEnd {
         if buffers.iter().all(|buffer| buffer.is_empty()) {
             return Ok(0);
         }
-        self.named(Flow::Write, self.channel.write(buffers, deadline))
+        self.named(Flow::Write, self.check_open().and_then(|()| self.channel.write(buffers, deadline)))
     }
 
     fn named(&self, flow: Flow, outcome: Outcome) -> io::Result<usize> {
@@ -252,15 +302,19 @@ impl OverlappedEnd {
     }
 
     /// Takes the system's handle out, unbound from any completion port.
-    pub(crate) fn into_pipe(self) -> Result<OwnedPipe, ConversionError<Self>> {
+    pub(crate) fn into_pipe(mut self) -> Result<OwnedPipe, ConversionError<Self>> {
         let refuse = |end: Self, failure: Failure| {
             let error = failure.into_io("convert", end.meta.name);
             Err(ConversionError::new(error, end))
         };
         let busy = |why: &str| Failure::refused(io::ErrorKind::ResourceBusy, why);
+        if self.closed && self.access == Access::Write {
+            return refuse(self, closed());
+        }
         if self.owners.all.load(Ordering::Acquire) > 1 {
             return refuse(self, busy("it has clones or halves, which would lose their handle: drop them first"));
         }
+        self.leave();
         if self.channel.in_flight(Flow::Read) + self.channel.in_flight(Flow::Write) > 0 {
             return refuse(self, busy("operations are in flight: wait for them or cancel them first"));
         }
@@ -292,6 +346,7 @@ impl OverlappedEnd {
 
 impl Drop for OverlappedEnd {
     fn drop(&mut self) {
+        self.leave();
         if self.access.reads() && self.owners.readers.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.channel.cancel_all(Flow::Read);
         }
@@ -301,8 +356,15 @@ impl Drop for OverlappedEnd {
 
 impl EndImpl for OverlappedEnd {
     fn new(pipe: OwnedPipe, meta: Meta, access: Access) -> Self {
-        let owners = Owners { all: AtomicUsize::new(1), readers: AtomicUsize::new(usize::from(access.reads())) };
-        Self { channel: Arc::new(Channel::new(pipe)), owners: Arc::new(owners), meta, access }
+        Self {
+            reads: None,
+            writes: None,
+            channel: Arc::new(Channel::new(pipe)),
+            owners: Arc::new(Owners::of(access)),
+            meta,
+            access,
+            closed: false,
+        }
     }
 
     fn pipe(&self) -> BorrowedPipe<'_> {
@@ -325,8 +387,13 @@ impl EndImpl for OverlappedEnd {
         self.write_until(buffers, None)
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.writes.as_mut().map_or(Ok(()), |writes| writes.flush())
+    }
+
     fn shutdown_write(&self) -> io::Result<()> {
-        self.channel.shutdown_write().map_err(|failure| failure.into_io(SHUT_DOWN, self.meta.name))
+        let shut = self.check_open().and_then(|()| self.channel.shutdown_write());
+        shut.map_err(|failure| failure.into_io(SHUT_DOWN, self.meta.name))
     }
 
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,6 +12,17 @@ mod info;
 mod mode;
 mod op;
 mod options;
+#[cfg(unix)]
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "futures-io")),
+    allow(dead_code, reason = "for the async traits, which are features")
+)]
+mod patience;
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "futures-io")),
+    allow(dead_code, reason = "for the async traits, which are features")
+)]
+mod polled;
 mod reader;
 mod sync;
 mod sys;
@@ -28,6 +39,7 @@ use std::io;
 
 pub use buffer::{ReadBuffer, WriteBuffer};
 pub use convert::Adopted;
+pub use driver::Driver;
 pub use duplex::Duplex;
 pub use error::{ConversionError, Error};
 pub use info::{Direction, Info, Role};

@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::buffer::sealed::Token;
+use crate::driver::Lease;
 use crate::error::Failure;
 use crate::info::EndName;
 use crate::sync::{Mutex, lock};
@@ -181,7 +182,7 @@ impl<B: Send + 'static> Op<B> {
     ///
     /// If [`wait_timeout`](Self::wait_timeout) or a poll has already handed out the outcome.
     pub fn wait(mut self) -> (io::Result<usize>, B) {
-        let outcome = self.cell().header.completion.wait(None).expect("without a deadline there is an outcome");
+        let outcome = self.wait_until(None).expect("without a deadline there is an outcome");
         self.finish(outcome)
     }
 
@@ -194,8 +195,25 @@ impl<B: Send + 'static> Op<B> {
     /// If an earlier call or a poll has already handed out the outcome.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Option<(io::Result<usize>, B)> {
         // A time beyond the clock's end is no limit.
-        let outcome = self.cell().header.completion.wait(Instant::now().checked_add(timeout))?;
+        let outcome = self.wait_until(Instant::now().checked_add(timeout))?;
         Some(self.finish(outcome))
+    }
+
+    fn wait_until(&self, deadline: Option<Instant>) -> Option<Outcome> {
+        let completion = &self.cell().header.completion;
+        // Where it is up to us to turn the driver, nobody else may.
+        match self.attached() {
+            Some(driver) => driver.run_until(|waker| completion.poll(waker), deadline),
+            None => completion.wait(deadline),
+        }
+    }
+
+    /// The driver that the caller has to turn for this operation, if it is in flight on such an end.
+    fn attached(&self) -> Option<Lease> {
+        if self.is_complete() {
+            return None;
+        }
+        self.channel.upgrade()?.attached().cloned()
     }
 
     /// Asks for the operation to end, and returns at once.
@@ -280,6 +298,21 @@ pub(crate) fn submit_write<B: WriteBuffer>(channel: &Arc<Channel>, end: EndName,
         let bytes = buffer.bytes(Token(()));
         (bytes.as_ptr().cast_mut(), bytes.len())
     })
+}
+
+/// A write that is complete before it began, because it was refused.
+pub(crate) fn refuse_write<B: WriteBuffer>(channel: &Arc<Channel>, end: EndName, buffer: B, failure: Failure) -> Op<B> {
+    let cell = OpCell::new(Flow::Write, buffer, |_| (std::ptr::null_mut(), 0));
+    cell.header.complete(Err(failure));
+    Op { cell: Some(cell), channel: Arc::downgrade(channel), end }
+}
+
+/// Puts a read of nothing on its way: it completes with 1 when there is something to read, and with 0 at the end of file.
+#[cfg(windows)]
+pub(crate) fn submit_readiness(channel: &Arc<Channel>, end: EndName) -> Op<()> {
+    let cell = OpCell::new(Flow::Read, (), |()| (std::ptr::NonNull::dangling().as_ptr(), 0));
+    channel.submit(Arc::clone(&cell) as Arc<dyn InFlight>);
+    Op { cell: Some(cell), channel: Arc::downgrade(channel), end }
 }
 
 fn submit<B: Send + 'static>(

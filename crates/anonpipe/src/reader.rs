@@ -5,7 +5,7 @@ use std::io::{self, IoSliceMut, Read};
 use std::time::Duration;
 
 use crate::end::{EndImpl, slice_mut};
-use crate::{Info, Mode, Op, Overlapped, ReadBuffer};
+use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer};
 
 /// An end that reads.
 ///
@@ -76,6 +76,22 @@ impl<M: Mode> Reader<M> {
 }
 
 impl Reader<Overlapped> {
+    /// Has `driver` complete the operations and wake the tasks of this end, its clones and halves, instead of this crate's own
+    /// thread. For good, and to be decided before the first operation is submitted or polled.
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if an operation had to wait for the system before, or if it is attached
+    /// already.
+    ///
+    /// # Platform notes
+    ///
+    /// On Unix an end that is attached waits for its driver under tokio, too. On Windows the operations of an adopted handle
+    /// that is bound to somebody else's port stay with the system's thread pool.
+    pub fn attach(&self, driver: &Driver) -> io::Result<()> {
+        self.end.attach(driver)
+    }
+
     /// Starts to read into `buffer`, and returns at once.
     ///
     /// Fills up to `buffer.len()` bytes, as soon as there are any; `Ok(0)` is the end of file (or an empty buffer). Any

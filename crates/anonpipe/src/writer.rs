@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, Write};
 use std::time::Duration;
 
 use crate::end::{EndImpl, slice};
-use crate::{Info, Mode, Op, Overlapped, WriteBuffer};
+use crate::{Driver, Info, Mode, Op, Overlapped, WriteBuffer};
 
 /// An end that writes.
 ///
@@ -64,6 +64,15 @@ impl<M: Mode> Writer<M> {
 }
 
 impl Writer<Overlapped> {
+    /// Has `driver` complete the operations and wake the tasks of this end; see [`Reader::attach`](crate::Reader::attach).
+    ///
+    /// # Errors
+    ///
+    /// See [`Reader::attach`](crate::Reader::attach).
+    pub fn attach(&self, driver: &Driver) -> io::Result<()> {
+        self.end.attach(driver)
+    }
+
     /// Starts to write the whole of `buffer`, and returns at once.
     ///
     /// Any number of operations may be in flight; they go out first in, first out, and never interleave. Completes with the
@@ -106,7 +115,7 @@ impl<M: Mode> Write for Writer<M> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.end.flush()
     }
 }
 

@@ -19,6 +19,7 @@ mod sealed {
         fn watch(&self, waker: &Waker) -> bool;
         fn unwatch(&self, waker: &Waker);
         fn is_complete(&self) -> bool;
+        fn attached(&self) -> Option<crate::driver::Lease>;
     }
 
     impl<B: Send + 'static> AnyOp for super::Op<B> {
@@ -35,6 +36,10 @@ mod sealed {
         fn is_complete(&self) -> bool {
             self.is_complete()
         }
+
+        fn attached(&self) -> Option<crate::driver::Lease> {
+            self.attached()
+        }
     }
 }
 
@@ -42,7 +47,8 @@ mod sealed {
 ///
 /// `None` means that `timeout` was up, or that `ops` is empty. Nothing is cancelled, and no outcome is taken: call
 /// [`Op::wait`] on the one that is complete, which returns at once. One whose outcome was already taken counts as complete:
-/// leave it out.
+/// leave it out. If some of the operations are on ends that are attached to a [`Driver`](crate::Driver), the driver of the
+/// first of these is turned meanwhile.
 ///
 /// # Examples
 ///
@@ -64,7 +70,10 @@ pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> 
     let waker = Waker::from(Arc::new(Ring(Arc::clone(&bell))));
     let mut first = ops.iter().position(|op| op.watch(&waker));
     if first.is_none() && !ops.is_empty() {
-        let _ = bell.wait(deadline);
+        let _ = match ops.iter().find_map(|op| op.attached()) {
+            Some(driver) => driver.run_until(|waker| bell.poll(waker), deadline),
+            None => bell.wait(deadline),
+        };
         first = ops.iter().position(|op| op.is_complete());
     }
     for op in ops {

@@ -12,6 +12,8 @@
 #![allow(unsafe_code, reason = "system calls are made here, and only here")]
 
 mod foreign_buffer;
+#[cfg(feature = "tokio")]
+mod read_buf;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -26,6 +28,8 @@ pub(crate) use windows::*;
 compile_error!("anonpipe knows Windows and Unix");
 
 pub use foreign_buffer::ForeignBuffer;
+#[cfg(feature = "tokio")]
+pub(crate) use read_buf::fill;
 
 use std::collections::VecDeque;
 
@@ -46,6 +50,9 @@ pub(crate) struct Probe {
     /// Why it cannot be adopted, although it is a pipe.
     pub(crate) unfit: Option<&'static str>,
 }
+
+const TOO_LATE_TO_ATTACH: &str = "operations were submitted on it: attach an end before its first operation";
+const ALREADY_ATTACHED: &str = "it is attached to a driver already, and stays so";
 
 /// Where in a queue the element is for which `is` holds; looks from both ends, because most are completed from the front and
 /// dropped in the order, or against the order, in which they came.

@@ -8,19 +8,29 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::io::Errno;
 
-use super::driver::{Registration, count_forks, generation};
+use super::driver::{count_forks, generation};
 use super::transfer::{Transport, try_read, try_write};
+use super::waiters::{Waiters, Woken};
 use super::wake::Sleeper;
-use crate::driver::{self, undisturbed};
+use crate::driver::{self, Lease, undisturbed};
 use crate::error::Failure;
 use crate::op::{Flow, Header, InFlight, Outcome};
-use crate::sys::place_in;
+use crate::sys::{ALREADY_ATTACHED, TOO_LATE_TO_ATTACH, place_in};
 
 mod blocking;
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "futures-io")),
+    allow(dead_code, reason = "for the async traits, which are features")
+)]
+mod polled;
+mod readiness;
+
+pub(crate) use polled::Task;
+use readiness::Readiness;
 
 /// How many system calls one operation gets at a stretch, so that a fast peer does not keep the driver from the other pipes.
 const TURNS_AT_A_STRETCH: usize = 16;
@@ -43,22 +53,20 @@ pub(crate) struct Channel {
     reads: Mutex<Queue>,
     writes: Mutex<Queue>,
     transport: Transport,
+    /// The driver that it was given to, if not the process's.
+    attached: OnceLock<Lease>,
+    #[cfg(feature = "tokio")]
+    watched: super::reactor::Shared,
     /// Of the process that made it.
     generation: u32,
     fd: OwnedFd,
 }
 
 #[derive(Default)]
-struct Readiness {
-    registration: Option<Registration>,
-    /// What the poller was asked for, and has not yet answered.
-    readable: bool,
-    writable: bool,
-}
-
-#[derive(Default)]
 struct Queue {
     entries: VecDeque<Entry>,
+    /// Tasks that have no place in the queue: they try again when it is empty and the descriptor is ready.
+    waiters: Waiters,
     /// Writes only: half-close when the queue is empty.
     shut: bool,
 }
@@ -100,13 +108,17 @@ impl Entry {
 /// Operations whose outcome is known, to be completed when no lock is held: completing wakes strangers, and drops the
 /// channel.
 #[derive(Default)]
-struct Finished(Vec<(Entry, Outcome)>);
+struct Finished {
+    outcomes: Vec<(Entry, Outcome)>,
+    /// Tasks that are to try again.
+    tasks: Woken,
+}
 
 impl Finished {
     fn cancel(&mut self, entry: Entry) {
         if let Entry::Operation(operation, _) = &entry {
             let transferred = Some(operation.header().slot.progress());
-            self.0.push((entry, Err(Failure::Cancelled { transferred })));
+            self.outcomes.push((entry, Err(Failure::Cancelled { transferred })));
         }
     }
 
@@ -114,13 +126,14 @@ impl Finished {
         // Whoever learns of the first completion may want to take the descriptor out, and must be the last owner then: let
         // go of the channel in all entries before.
         let outcomes: Vec<_> =
-            self.0.into_iter().filter_map(|(entry, outcome)| Some((entry.into_operation()?, outcome))).collect();
+            self.outcomes.into_iter().filter_map(|(entry, outcome)| Some((entry.into_operation()?, outcome))).collect();
         for (operation, outcome) in outcomes {
             undisturbed(|| {
                 operation.header().complete(outcome);
                 drop(operation);
             });
         }
+        self.tasks.wake();
     }
 }
 
@@ -129,6 +142,13 @@ enum Attempt {
     WouldBlock,
     /// There may be more to do at once, but it is another pipe's turn.
     Yield,
+}
+
+impl Attempt {
+    /// It ended before the descriptor had to be waited for.
+    fn is_early(&self) -> bool {
+        matches!(self, Self::Yield)
+    }
 }
 
 impl Channel {
@@ -140,6 +160,9 @@ impl Channel {
             reads: Mutex::default(),
             writes: Mutex::default(),
             transport: Transport::of(fd.as_fd()),
+            attached: OnceLock::new(),
+            #[cfg(feature = "tokio")]
+            watched: super::reactor::Shared::default(),
             generation: generation(),
             fd,
         }
@@ -147,6 +170,36 @@ impl Channel {
 
     pub(crate) fn pipe(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+
+    /// Has `lease` complete what is submitted here, from the first operation on.
+    pub(crate) fn attach(&self, lease: Lease) -> Result<(), Failure> {
+        let readiness = self.readiness();
+        if readiness.is_registered() {
+            return Err(Failure::refused(io::ErrorKind::ResourceBusy, TOO_LATE_TO_ATTACH));
+        }
+        self.attached.set(lease).map_err(|_| Failure::refused(io::ErrorKind::ResourceBusy, ALREADY_ATTACHED))
+    }
+
+    /// The driver that somebody has to turn for it.
+    pub(crate) fn attached(&self) -> Option<&Lease> {
+        self.attached.get().filter(|lease| lease.system().is_of_this_process())
+    }
+
+    /// What a reactor is asked about, for a task in one direction: the other direction of a socket may follow.
+    #[cfg(feature = "tokio")]
+    pub(super) fn interest(&self, flow: Flow) -> tokio::io::Interest {
+        use tokio::io::Interest;
+
+        match (self.transport, flow) {
+            (Transport::Socket, _) => Interest::READABLE | Interest::WRITABLE,
+            (_, Flow::Read) => Interest::READABLE,
+            (_, Flow::Write) => Interest::WRITABLE,
+        }
+    }
+
+    fn source(&self) -> io::Result<Lease> {
+        self.attached().map_or_else(driver::global, |lease| Ok(lease.clone()))
     }
 
     /// The descriptor needs no unbinding on Unix; the poller forgets it in [`into_pipe`](Self::into_pipe).
@@ -226,6 +279,7 @@ impl Channel {
                 }
             }
         }
+        finished.tasks.add(queue.waiters.cancel());
         self.advance(flow, &mut queue, &mut finished);
         drop(queue);
         finished.complete();
@@ -257,21 +311,21 @@ impl Channel {
                     if queue.shut {
                         let _ = super::shutdown_write(self.fd.as_fd());
                     }
-                    return;
+                    return finished.tasks.add(queue.waiters.take());
                 }
                 Some(Entry::Thread(sleeper)) => return sleeper.wake(),
                 Some(Entry::Operation(operation, _)) => self.attempt(operation.header()),
             };
             let outcome = match attempt {
                 Attempt::Done(outcome) => outcome,
-                Attempt::WouldBlock | Attempt::Yield => match self.arm(flow) {
+                attempt @ (Attempt::WouldBlock | Attempt::Yield) => match self.arm(flow, attempt.is_early()) {
                     Ok(()) => return,
                     // No descriptors for the driver, say. What went before is known.
                     Err(error) => Err(Failure::after(error, queue.progress_of_head())),
                 },
             };
             if let Some(entry) = queue.entries.pop_front() {
-                finished.0.push((entry, outcome));
+                finished.outcomes.push((entry, outcome));
             }
         }
     }
@@ -310,40 +364,6 @@ impl Channel {
             }
         }
         Attempt::Yield
-    }
-
-    /// Asks the driver to say when the descriptor is ready for `flow`.
-    fn arm(self: &Arc<Self>, flow: Flow) -> io::Result<()> {
-        let mut readiness = self.readiness.lock().unwrap_or_else(PoisonError::into_inner);
-        match flow {
-            Flow::Read => readiness.readable = true,
-            Flow::Write => readiness.writable = true,
-        }
-        if !readiness.registration.as_ref().is_some_and(Registration::is_of_this_process) {
-            readiness.registration = Some(driver::global()?.register(self, self.fd.as_fd())?);
-        }
-        match &readiness.registration {
-            Some(registration) => registration.arm(readiness.readable, readiness.writable),
-            None => Ok(()),
-        }
-    }
-
-    /// The driver's notification: the descriptor was ready for something, and no further notification is armed.
-    pub(super) fn on_ready(channel: Arc<Self>) {
-        {
-            let mut readiness = channel.readiness.lock().unwrap_or_else(PoisonError::into_inner);
-            (readiness.readable, readiness.writable) = (false, false);
-        }
-        let mut finished = Finished::default();
-        for flow in [Flow::Read, Flow::Write] {
-            let mut queue = channel.queue(flow);
-            // A thread at the head asks for itself.
-            if matches!(queue.entries.front(), Some(Entry::Operation(..))) {
-                channel.advance(flow, &mut queue, &mut finished);
-            }
-        }
-        drop(channel);
-        finished.complete();
     }
 
     /// Half-closes when what is in the queue has gone.

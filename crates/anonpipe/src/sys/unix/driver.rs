@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use polling::{Event, Events, Poller};
+use polling::{Event, Events, PollMode, Poller};
 
 use super::channel::Channel;
-use crate::driver::Turn;
+use crate::driver::{Lease, Turn};
 
 /// How many forks lie between the process that the program began as and this one.
 static FORKS: AtomicU32 = AtomicU32::new(0);
@@ -73,19 +73,25 @@ impl Driver {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the poller know a channel, with no interest yet.
-    pub(super) fn register(&'static self, channel: &Arc<Channel>, fd: BorrowedFd<'_>) -> io::Result<Registration> {
-        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
-        self.channels().insert(key, Arc::downgrade(channel));
-        // SAFETY: the source must be deleted from the poller before it is closed. The registration does so when it is
-        // dropped, and the channel drops its registration before its descriptor.
-        let added = unsafe { self.poller.add(fd.as_raw_fd(), Event::none(key)) };
-        if let Err(error) = added {
-            self.channels().remove(&key);
-            return Err(error);
-        }
-        Ok(Registration { driver: self, key, fd: fd.as_raw_fd() })
+    /// How the poller is asked: once, to hear of every change; where it cannot do that, each time anew.
+    fn mode(&self) -> PollMode {
+        if self.poller.supports_edge() { PollMode::Edge } else { PollMode::Oneshot }
     }
+}
+
+/// Makes the poller of `lease` know a channel, with no interest yet.
+pub(super) fn register(lease: Lease, channel: &Arc<Channel>, fd: BorrowedFd<'_>) -> io::Result<Registration> {
+    let driver = lease.system();
+    let key = driver.next_key.fetch_add(1, Ordering::Relaxed);
+    driver.channels().insert(key, Arc::downgrade(channel));
+    // SAFETY: the source must be deleted from the poller before it is closed. The registration does so when it is
+    // dropped, and the channel drops its registration before its descriptor.
+    let added = unsafe { driver.poller.add_with_mode(fd.as_raw_fd(), Event::none(key), driver.mode()) };
+    if let Err(error) = added {
+        driver.channels().remove(&key);
+        return Err(error);
+    }
+    Ok(Registration { lease, key, fd: fd.as_raw_fd() })
 }
 
 impl Turn for Driver {
@@ -97,30 +103,47 @@ impl Turn for Driver {
             // An end that is gone by now has nothing in flight.
             let channel = self.channels().get(&event.key).and_then(Weak::upgrade);
             if let Some(channel) = channel {
-                Channel::on_ready(channel);
+                Channel::on_ready(channel, event.readable, event.writable);
             }
         }
         Ok(())
+    }
+
+    fn notify(&self) {
+        // Fails if its eventfd or pipe is full: then it is notified.
+        let _ = self.poller.notify();
+    }
+}
+
+impl AsFd for Driver {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.poller.as_fd()
     }
 }
 
 /// A channel's place in the poller. Must not outlive the channel's descriptor.
 pub(super) struct Registration {
-    driver: &'static Driver,
+    lease: Lease,
     key: usize,
     fd: RawFd,
 }
 
 impl Registration {
     pub(super) fn is_of_this_process(&self) -> bool {
-        self.driver.is_of_this_process()
+        self.lease.system().is_of_this_process()
     }
 
-    /// Asks for one notification: about being readable, writable, or either.
+    /// Whether the poller speaks of every change, and not only once when it was asked.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.lease.system().mode() == PollMode::Edge
+    }
+
+    /// Asks to be notified of becoming readable, writable, or either; at once, if it is.
     pub(super) fn arm(&self, readable: bool, writable: bool) -> io::Result<()> {
         // SAFETY: `register` asks that the registration be dropped before the descriptor is closed, so it is open.
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
-        self.driver.poller.modify(fd, Event::new(self.key, readable, writable))
+        let driver = self.lease.system();
+        driver.poller.modify_with_mode(fd, Event::new(self.key, readable, writable), driver.mode())
     }
 }
 
@@ -133,8 +156,9 @@ impl Drop for Registration {
         // SAFETY: as in `arm`.
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
         // It was added; should the system have forgotten it, so much the better.
-        let _ = self.driver.poller.delete(fd);
-        self.driver.channels().remove(&self.key);
+        let driver = self.lease.system();
+        let _ = driver.poller.delete(fd);
+        driver.channels().remove(&self.key);
     }
 }
 

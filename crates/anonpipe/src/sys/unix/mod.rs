@@ -4,8 +4,11 @@ mod channel;
 mod create;
 mod driver;
 mod probe;
+#[cfg(feature = "tokio")]
+mod reactor;
 mod sigpipe;
 mod transfer;
+mod waiters;
 mod wake;
 
 use std::io;
@@ -16,7 +19,7 @@ use rustix::net::Shutdown;
 
 use crate::error::Failure;
 
-pub(crate) use channel::{Channel, Slot};
+pub(crate) use channel::{Channel, Slot, Task};
 pub(crate) use create::create;
 pub(crate) use driver::{Driver, prepare_driver_thread};
 pub(crate) use probe::probe;

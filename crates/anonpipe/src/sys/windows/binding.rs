@@ -14,8 +14,8 @@ use windows_sys::Win32::System::WindowsProgramming::{
 };
 
 use super::channel::Channel;
-use super::driver::Registration;
-use crate::driver;
+use super::driver::{Registration, bind};
+use crate::driver::Lease;
 use crate::error::Failure;
 
 /// How the completions of submitted operations arrive.
@@ -43,10 +43,19 @@ pub(super) enum Route {
 }
 
 impl Binding {
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
     /// The route of an operation; binds the handle if nothing was submitted on it before.
-    pub(super) fn route(&mut self, channel: &Arc<Channel>, handle: BorrowedHandle<'_>) -> io::Result<Route> {
+    pub(super) fn route(
+        &mut self,
+        source: impl FnOnce() -> io::Result<Lease>,
+        channel: &Arc<Channel>,
+        handle: BorrowedHandle<'_>,
+    ) -> io::Result<Route> {
         if let Self::None = self {
-            *self = Self::bind(channel, handle)?;
+            *self = Self::bind(source()?, channel, handle)?;
         }
         Ok(match self {
             Self::Ours { skips, .. } => Route::Port { skips: *skips },
@@ -54,8 +63,8 @@ impl Binding {
         })
     }
 
-    fn bind(channel: &Arc<Channel>, handle: BorrowedHandle<'_>) -> io::Result<Self> {
-        let registration = match driver::global()?.bind(channel, handle) {
+    fn bind(lease: Lease, channel: &Arc<Channel>, handle: BorrowedHandle<'_>) -> io::Result<Self> {
+        let registration = match bind(lease, channel, handle) {
             Ok(registration) => registration,
             // The answer for a file object that has a port already.
             Err(error) if error.raw_os_error() == Some(ERROR_INVALID_PARAMETER.cast_signed()) => {

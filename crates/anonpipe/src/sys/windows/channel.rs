@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::ptr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, GetLastError, NTSTATUS, STATUS_PENDING};
@@ -19,10 +19,10 @@ use super::binding::{Binding, Route};
 use super::event::Event;
 use super::foreign::Wait;
 use super::transfer::{clamp, first, first_mut, outcome};
-use crate::driver::undisturbed;
+use crate::driver::{self, Lease, undisturbed};
 use crate::error::Failure;
 use crate::op::{Flow, Header, InFlight, Outcome};
-use crate::sys::place_in;
+use crate::sys::{ALREADY_ATTACHED, TOO_LATE_TO_ATTACH, place_in};
 
 #[cfg(test)]
 mod strangers;
@@ -47,6 +47,8 @@ pub(crate) struct Channel {
     binding: Mutex<Binding>,
     reads: Mutex<VecDeque<Entry>>,
     writes: Mutex<VecDeque<Entry>>,
+    /// The driver that it was given to, if not the process's.
+    attached: OnceLock<Lease>,
     handle: OwnedHandle,
 }
 
@@ -78,7 +80,31 @@ enum Issued {
 
 impl Channel {
     pub(crate) fn new(handle: OwnedHandle) -> Self {
-        Self { binding: Mutex::default(), reads: Mutex::default(), writes: Mutex::default(), handle }
+        Self {
+            binding: Mutex::default(),
+            reads: Mutex::default(),
+            writes: Mutex::default(),
+            attached: OnceLock::new(),
+            handle,
+        }
+    }
+
+    /// Has `lease` complete what is submitted here, from the first operation on.
+    pub(crate) fn attach(&self, lease: Lease) -> Result<(), Failure> {
+        let binding = self.binding();
+        if !binding.is_none() {
+            return Err(Failure::refused(io::ErrorKind::ResourceBusy, TOO_LATE_TO_ATTACH));
+        }
+        self.attached.set(lease).map_err(|_| Failure::refused(io::ErrorKind::ResourceBusy, ALREADY_ATTACHED))
+    }
+
+    /// The driver that somebody has to turn for it.
+    pub(crate) fn attached(&self) -> Option<&Lease> {
+        self.attached.get()
+    }
+
+    fn source(&self) -> io::Result<Lease> {
+        self.attached.get().map_or_else(driver::global, |lease| Ok(lease.clone()))
     }
 
     pub(crate) fn pipe(&self) -> BorrowedHandle<'_> {
@@ -123,7 +149,7 @@ impl Channel {
     fn start(self: &Arc<Self>, operation: &Arc<dyn InFlight>) -> Result<Option<Outcome>, Failure> {
         let header = operation.header();
         let length = checked_length(header)?;
-        let route = self.binding().route(self, self.handle.as_handle())?;
+        let route = self.binding().route(|| self.source(), self, self.handle.as_handle())?;
         let event = match route {
             Route::Port { .. } => None,
             Route::Event => Some(Event::new()?),
@@ -205,7 +231,7 @@ impl Channel {
             }
             // SAFETY: it is complete, so the kernel is done with it.
             let (status, count) = unsafe { result_of(overlapped) };
-            if let Some(outcome) = outcome(flow, status, count) {
+            if let Some(outcome) = outcome(flow, status, count, length as usize) {
                 return Issued::Done(outcome);
             }
         }
@@ -243,7 +269,8 @@ impl Channel {
                 return None;
             }
             if let Some(Entry::Operation(operation, owner)) = queue.remove(place) {
-                return Some((operation, owner, outcome(flow, status, count)));
+                let length = operation.header().length();
+                return Some((operation, owner, outcome(flow, status, count, length)));
             }
         }
         None
@@ -285,6 +312,18 @@ impl Channel {
         self.block_on(Flow::Read, buffer.as_mut_ptr(), clamp(buffer.len()), deadline)
     }
 
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "futures-io")),
+        allow(dead_code, reason = "for the async traits, which are features")
+    )]
+    /// Reads what there is. `None`: nothing, or nothing any more. The read that found this out is over.
+    pub(crate) fn read_at_once(&self, buffers: &mut [IoSliceMut<'_>]) -> Option<Outcome> {
+        match self.read(buffers, Some(Instant::now())) {
+            Err(Failure::TimedOut { .. }) => None,
+            outcome => Some(outcome),
+        }
+    }
+
     /// Writes, blocking the caller until `deadline`.
     pub(crate) fn write(&self, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> Outcome {
         let buffer = first(buffers);
@@ -312,7 +351,7 @@ impl Channel {
             self.queue(flow).retain(|entry| !entry.is(overlapped));
             // SAFETY: complete, says the event, so the kernel is done with it.
             let (status, count) = unsafe { result_of(overlapped) };
-            match outcome(flow, status, count) {
+            match outcome(flow, status, count, length as usize) {
                 Some(Err(Failure::Cancelled { transferred })) if timed_out => {
                     return Err(Failure::TimedOut { transferred });
                 }

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{INVALID_HANDLE_VALUE, WAIT_TIMEOUT};
-use windows_sys::Win32::System::IO::{CreateIoCompletionPort, GetQueuedCompletionStatus};
+use windows_sys::Win32::System::IO::{CreateIoCompletionPort, GetQueuedCompletionStatus, PostQueuedCompletionStatus};
 
 use super::channel::Channel;
 use super::event::milliseconds_until;
-use crate::driver::Turn;
+use crate::driver::{Lease, Turn};
 
 /// A completion port, and the channels that are bound to it.
 ///
@@ -47,16 +47,18 @@ impl Driver {
     fn channels(&self) -> MutexGuard<'_, HashMap<usize, Weak<Channel>>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Binds a handle to the port: its packets lead to `channel` until the registration is dropped.
-    pub(super) fn bind(&'static self, channel: &Arc<Channel>, handle: BorrowedHandle<'_>) -> io::Result<Registration> {
-        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
-        self.channels().insert(key, Arc::downgrade(channel));
-        let registration = Registration { driver: self, key };
-        // SAFETY: two open handles.
-        let port = unsafe { CreateIoCompletionPort(handle.as_raw_handle(), self.port.as_raw_handle(), key, 0) };
-        if port.is_null() { Err(io::Error::last_os_error()) } else { Ok(registration) }
-    }
+/// Binds a handle to the port of `lease`: its packets lead to `channel` until the registration is dropped.
+pub(super) fn bind(lease: Lease, channel: &Arc<Channel>, handle: BorrowedHandle<'_>) -> io::Result<Registration> {
+    let driver = lease.system();
+    let key = driver.next_key.fetch_add(1, Ordering::Relaxed);
+    driver.channels().insert(key, Arc::downgrade(channel));
+    let port = driver.port.as_raw_handle();
+    let registration = Registration { lease, key };
+    // SAFETY: two open handles.
+    let port = unsafe { CreateIoCompletionPort(handle.as_raw_handle(), port, key, 0) };
+    if port.is_null() { Err(io::Error::last_os_error()) } else { Ok(registration) }
 }
 
 impl Turn for Driver {
@@ -84,17 +86,23 @@ impl Turn for Driver {
         }
         Ok(())
     }
+
+    fn notify(&self) {
+        // No channel has this key. Out of memory, at worst; then others are in greater trouble.
+        // SAFETY: a packet is three numbers; the port is open.
+        unsafe { PostQueuedCompletionStatus(self.port.as_raw_handle(), 0, 0, ptr::null()) };
+    }
 }
 
 /// A channel's place in the driver's table.
 pub(super) struct Registration {
-    driver: &'static Driver,
+    lease: Lease,
     key: usize,
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.driver.channels().remove(&self.key);
+        self.lease.system().channels().remove(&self.key);
     }
 }
 

@@ -71,9 +71,13 @@ pub(crate) fn write(handle: BorrowedHandle<'_>, buffers: &[IoSlice<'_>]) -> Outc
     Ok(count as usize)
 }
 
-/// What the system's answer to an overlapped operation means. `None`: it read an empty message, so it has to go on.
-pub(super) fn outcome(flow: Flow, status: NTSTATUS, count: usize) -> Option<Outcome> {
+/// What the system's answer to an overlapped operation on `length` bytes means. `None`: it read an empty message, so it has
+/// to go on.
+pub(super) fn outcome(flow: Flow, status: NTSTATUS, count: usize, length: usize) -> Option<Outcome> {
     Some(match (flow, status) {
+        // A read of nothing asks whether there is something. On a pipe for messages it may have taken an empty one; then
+        // whoever asked finds nothing, and asks again.
+        (Flow::Read, STATUS_SUCCESS | STATUS_BUFFER_OVERFLOW) if length == 0 => Ok(1),
         (Flow::Read, STATUS_SUCCESS) if count == 0 => return None,
         // A message longer than the buffer: the rest comes with the next read.
         (_, STATUS_SUCCESS) | (Flow::Read, STATUS_BUFFER_OVERFLOW) => Ok(count),

@@ -14,7 +14,7 @@ use crate::{Overlapped, Reader, driver, pipe};
 fn post(key: usize, overlapped: *mut OVERLAPPED) {
     let driver = driver::global().unwrap();
     // SAFETY: a packet is three numbers; the port is open.
-    assert_ne!(unsafe { PostQueuedCompletionStatus(driver.port.as_raw_handle(), 3, key, overlapped) }, 0);
+    assert_ne!(unsafe { PostQueuedCompletionStatus(driver.system().port.as_raw_handle(), 3, key, overlapped) }, 0);
 }
 
 /// The `OVERLAPPED` of the first read in flight.

@@ -1,0 +1,125 @@
+//! Threads that turn one source take turns, and run futures in between.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use super::{Source, Turn};
+
+/// How often a future is polled at a stretch before the source gets its turn: one that always wakes itself keeps nobody else
+/// from being completed.
+const POLLS_AT_A_STRETCH: usize = 64;
+
+/// Which thread's turn it is.
+#[derive(Default)]
+pub(super) struct Turns {
+    state: Mutex<State>,
+    free: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// A thread is turning the source.
+    taken: bool,
+    /// How often somebody was notified.
+    notices: u64,
+}
+
+impl Turns {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source {
+    /// Ends the turns of all threads, or else the next one.
+    pub(super) fn notify(&self) {
+        self.turns.state().notices += 1;
+        self.turns.free.notify_all();
+        self.system.notify();
+    }
+
+    pub(super) fn notices(&self) -> u64 {
+        self.turns.state().notices
+    }
+
+    /// Turns once; returns at once if somebody was notified after there had been `notices`.
+    pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>) -> io::Result<()> {
+        let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let mut state = self.turns.state();
+        while state.taken && state.notices == notices {
+            state = match left() {
+                None => self.turns.free.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Ok(()),
+                Some(left) => self.turns.free.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+        if state.notices != notices {
+            return Ok(());
+        }
+        state.taken = true;
+        drop(state);
+        let result = self.system.turn(left());
+        self.turns.state().taken = false;
+        self.turns.free.notify_one();
+        result
+    }
+
+    /// Runs a future on this thread, and turns the source while it waits. `None`: `deadline` came first.
+    pub(super) fn run_until<F: Future>(
+        self: &Arc<Self>,
+        mut future: Pin<&mut F>,
+        deadline: Option<Instant>,
+    ) -> Option<F::Output> {
+        let thread = std::thread::current().id();
+        let alarm = Arc::new(Alarm { rung: AtomicBool::new(true), thread, source: Arc::clone(self) });
+        let waker = Waker::from(Arc::clone(&alarm));
+        let mut context = Context::from_waker(&waker);
+        loop {
+            let notices = self.notices();
+            let mut polls = 0;
+            while alarm.rung.swap(false, Ordering::AcqRel) {
+                if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                    return Some(output);
+                }
+                polls += 1;
+                if polls == POLLS_AT_A_STRETCH {
+                    break;
+                }
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return None;
+            }
+            let until = if polls == POLLS_AT_A_STRETCH { Some(Instant::now()) } else { deadline };
+            if self.turn(notices, until).is_err() {
+                // Out of memory, at worst: see `turn_patiently`.
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+}
+
+/// Wakes a future that [`Source::run_until`] runs.
+struct Alarm {
+    rung: AtomicBool,
+    thread: ThreadId,
+    source: Arc<Source>,
+}
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let rung = self.rung.swap(true, Ordering::AcqRel);
+        // The thread itself looks before it waits.
+        if !rung && std::thread::current().id() != self.thread {
+            self.source.notify();
+        }
+    }
+}
