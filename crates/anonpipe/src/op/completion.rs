@@ -62,6 +62,11 @@ impl Completion {
             state.completed = true;
             state.outcome = Some(Ok(0));
             self.done.notify_all();
+            let waker = state.waker.take();
+            drop(state);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
         }
     }
 

@@ -26,9 +26,17 @@ mod creation;
 mod drops;
 mod eof;
 mod errors;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod executors;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod moves;
 mod operations;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod own_loop;
 mod queue;
 mod resources;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod tasks;
 mod types;
 mod wakers;
 
@@ -195,6 +203,49 @@ run_everywhere! {
         texts_name_the_action_and_the_end,
         a_write_after_an_own_shutdown_says_so,
         empty_writes_do_nothing_whoever_is_gone,
+    }
+    #[cfg(all(feature = "tokio", feature = "futures-io"))]
+    tasks shared {
+        random_chunks_on_every_executor,
+        a_ping_pong_on_every_executor,
+        the_peer_is_a_thread_that_blocks,
+        nothing_is_read_ahead,
+        a_dropped_read_consumed_nothing,
+        what_was_submitted_before_goes_first,
+        writes_wait_their_turn,
+        several_tasks_read_clones,
+        two_halves_flood_both_ways,
+        a_busy_half_does_not_wake_the_other,
+        what_is_accepted_is_bounded,
+        vectored_writes_go_together,
+        empty_buffers_do_nothing,
+        late_writes_are_broken_pipes,
+        closing_a_writer_is_the_end_of_file,
+        closing_a_duplex_end_as_the_system_can,
+        cancel_all_ends_a_tasks_read,
+        reads_racing_with_data_and_clones_lose_nothing,
+        halves_keep_what_was_accepted,
+    }
+    #[cfg(all(feature = "tokio", feature = "futures-io"))]
+    moves shared {
+        an_end_moves_between_executors,
+        a_read_moves_between_executors,
+        a_runtime_shuts_down_with_a_read_waiting,
+        operations_outlive_a_runtime,
+        ends_are_dropped_outside_their_runtime,
+        a_runtime_without_its_reactor,
+        losing_a_race_loses_nothing,
+        an_operation_moves_between_executors,
+    }
+    #[cfg(all(feature = "tokio", feature = "futures-io"))]
+    own_loop alone {
+        no_thread_of_ours,
+        a_turn_ends_when_its_time_is_up_or_somebody_says_so,
+        waiting_for_an_operation_turns,
+        an_end_is_attached_once_and_in_time,
+        a_dropped_driver_leaves_its_ends_in_good_hands,
+        two_threads_turn_one_driver,
+        a_busy_future_starves_nobody,
     }
     resources alone {
         ten_thousand_pairs_leave_nothing,

@@ -1,0 +1,228 @@
+//! Ends and operations that change their executor, and executors that end.
+
+use std::future::Future;
+use std::io::Write;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anonpipe::{Overlapped, Reader, Writer};
+
+use crate::Backend;
+use crate::executors::{Executor, Family, current_thread, multi_thread};
+use crate::harness::MOMENT;
+use crate::ways::is_cancelled;
+
+/// Polls a read in an executor until it waits for the system, and leaves it.
+fn begin_to_read(executor: Executor, family: Family, reader: &mut Reader<Overlapped>) {
+    let mut buffer = [0; 8];
+    let mut read = pin!(family.read(reader, &mut buffer));
+    executor.run(std::future::poll_fn(|context| {
+        for _ in 0..3 {
+            assert!(read.as_mut().poll(context).is_pending(), "there is nothing to read");
+        }
+        Poll::Ready(())
+    }));
+}
+
+fn read_after_a_moment(
+    executor: Executor,
+    family: Family,
+    reader: &mut Reader<Overlapped>,
+    writer: &Writer<Overlapped>,
+) {
+    let mut buffer = [0; 8];
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(MOMENT / 4);
+            let mut writer = writer;
+            writer.write_all(b"moved").unwrap();
+        });
+        assert_eq!(executor.run(family.read(reader, &mut buffer)).unwrap(), 5, "{executor:?}, {family:?}");
+    });
+    assert_eq!(&buffer[..5], b"moved");
+}
+
+pub(crate) fn an_end_moves_between_executors(backend: Backend) {
+    for from in Executor::ALL {
+        for to in Executor::ALL {
+            let (mut reader, writer) = backend.pipe();
+            begin_to_read(from, Family::Tokio, &mut reader);
+            read_after_a_moment(to, Family::Futures, &mut reader, &writer);
+            read_after_a_moment(from, Family::Tokio, &mut reader, &writer);
+        }
+    }
+}
+
+/// The same future, not only the same end.
+pub(crate) fn a_read_moves_between_executors(backend: Backend) {
+    for to in Executor::ALL {
+        let (mut reader, writer) = backend.pipe();
+        let mut buffer = [0; 8];
+        // It lives on while it is not run: what waits in its reactor would wait for ever.
+        let stopped = current_thread();
+        {
+            let mut read = pin!(Family::Tokio.read(&mut reader, &mut buffer));
+            stopped.block_on(std::future::poll_fn(|context| {
+                for _ in 0..3 {
+                    assert!(read.as_mut().poll(context).is_pending());
+                }
+                Poll::Ready(())
+            }));
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    thread::sleep(MOMENT / 4);
+                    (&writer).write_all(b"moved").unwrap();
+                });
+                assert_eq!(to.run(read).unwrap(), 5, "{to:?}");
+            });
+        }
+        assert_eq!(&buffer[..5], b"moved");
+    }
+}
+
+pub(crate) fn a_runtime_shuts_down_with_a_read_waiting(backend: Backend) {
+    for new in [current_thread, multi_thread] {
+        let (mut reader, writer) = backend.pipe();
+        let (ended, task) = std::sync::mpsc::channel();
+        let runtime = new();
+        runtime.block_on(async {
+            tokio::spawn(async move {
+                let mut end = GiveBack(Some(reader), ended);
+                let reader = end.0.as_mut().expect("the end");
+                let _ = Family::Tokio.read(reader, &mut [0; 8]).await;
+            });
+            tokio::time::sleep(MOMENT / 4).await;
+        });
+        let start = Instant::now();
+        drop(runtime);
+        assert!(start.elapsed() < Duration::from_secs(5), "the shutdown waits for the peer");
+        reader = task.recv().expect("the end, when the task was dropped");
+        // It works on in the next runtime, and on no runtime.
+        for executor in Executor::ALL {
+            read_after_a_moment(executor, Family::Tokio, &mut reader, &writer);
+        }
+        drop((reader, writer));
+    }
+}
+
+/// Sends an end away when it is dropped: a task that is shut down gives its end back.
+struct GiveBack(Option<Reader<Overlapped>>, std::sync::mpsc::Sender<Reader<Overlapped>>);
+
+impl Drop for GiveBack {
+    fn drop(&mut self) {
+        if let Some(reader) = self.0.take() {
+            let _ = self.1.send(reader);
+        }
+    }
+}
+
+pub(crate) fn operations_outlive_a_runtime(backend: Backend) {
+    for new in [current_thread, multi_thread] {
+        let (reader, writer) = backend.pipe();
+        let runtime = new();
+        let mut read = reader.submit_read(vec![0; 8]);
+        runtime.block_on(async {
+            let _ = tokio::time::timeout(MOMENT / 4, &mut read).await.unwrap_err();
+        });
+        runtime.shutdown_background();
+        writer.submit_write("after").wait().0.unwrap();
+        let (count, buffer) = pollster::block_on(&mut read);
+        assert_eq!(&buffer[..count.unwrap()], b"after");
+    }
+}
+
+pub(crate) fn ends_are_dropped_outside_their_runtime(backend: Backend) {
+    for new in [current_thread, multi_thread] {
+        let (mut reader, mut writer) = backend.small_pipe();
+        let runtime = new();
+        runtime.block_on(async {
+            let _ = tokio::time::timeout(MOMENT / 4, Family::Tokio.read(&mut reader, &mut [0; 8])).await.unwrap_err();
+            let all = Family::Tokio.write_all(&mut writer, &[7; 1_000_000]);
+            let _ = tokio::time::timeout(MOMENT / 4, all).await.unwrap_err();
+        });
+        drop(writer);
+        drop(runtime);
+        drop(reader);
+    }
+}
+
+/// A runtime without a reactor still runs our tasks.
+pub(crate) fn a_runtime_without_its_reactor(backend: Backend) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (mut reader, writer) = backend.pipe();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..3 {
+                thread::sleep(MOMENT / 4);
+                (&writer).write_all(b"driven").unwrap();
+            }
+        });
+        runtime.block_on(async {
+            for _ in 0..3 {
+                assert_eq!(Family::Tokio.read(&mut reader, &mut [0; 6]).await.unwrap(), 6);
+            }
+        });
+    });
+}
+
+pub(crate) fn losing_a_race_loses_nothing(backend: Backend) {
+    for executor in Executor::ALL {
+        let (reader, mut writer) = backend.pipe();
+        let (mut tasks_reader, mut tasks_writer) = backend.pipe();
+        let count = 200_u32;
+        let write = async move {
+            for number in 0..count {
+                Family::Futures.write_all(&mut writer, &number.to_le_bytes()).await.unwrap();
+                Family::Futures.write_all(&mut tasks_writer, &number.to_le_bytes()).await.unwrap();
+            }
+            (writer, tasks_writer)
+        };
+        let read = async move {
+            let (mut from_ops, mut from_tasks) = (0, 0);
+            let mut op = reader.submit_read(vec![0; 4]);
+            while from_ops < count || from_tasks < count {
+                let mut buffer = [0; 4];
+                let first = {
+                    let read = pin!(Family::Tokio.read(&mut tasks_reader, &mut buffer));
+                    match futures::future::select(&mut op, read).await {
+                        futures::future::Either::Left((outcome, _)) => Ok(outcome),
+                        // The operation that lost is still in flight, with its buffer.
+                        futures::future::Either::Right((result, _)) => Err(result),
+                    }
+                };
+                match first {
+                    Ok((result, bytes)) => {
+                        assert_eq!(result.unwrap(), 4);
+                        assert_eq!(bytes, from_ops.to_le_bytes());
+                        from_ops += 1;
+                        op = reader.submit_read(bytes);
+                    }
+                    Err(result) => {
+                        assert_eq!(result.unwrap(), 4);
+                        assert_eq!(buffer, from_tasks.to_le_bytes());
+                        from_tasks += 1;
+                    }
+                }
+            }
+            op.cancel();
+            assert!(is_cancelled(&op.await.0));
+        };
+        executor.run_both(read, write);
+    }
+}
+
+pub(crate) fn an_operation_moves_between_executors(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let mut op = reader.submit_read(vec![0; 8]);
+    for executor in Executor::ALL {
+        executor.run(std::future::poll_fn(|context| {
+            assert!(Pin::new(&mut op).poll(context).is_pending());
+            Poll::Ready(())
+        }));
+    }
+    assert!(Pin::new(&mut op).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    writer.submit_write("at last").wait().0.unwrap();
+    assert_eq!(Executor::Smol.run(op).0.unwrap(), 7);
+}

@@ -1,0 +1,209 @@
+//! Drivers that the caller turns: no thread of ours. Each rule has a process of its own.
+
+use std::io::{ErrorKind, Read, Write};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anonpipe::{Driver, wait_any};
+
+use crate::Backend;
+use crate::executors::{Executor, Family};
+use crate::harness::{MOMENT, soon};
+use crate::system::threads;
+use crate::ways::kind;
+
+/// Operations and tasks of ends that are attached need nobody but the thread that turns.
+pub(crate) fn no_thread_of_ours(backend: Backend) {
+    let before = threads();
+    let driver = Driver::new().unwrap();
+    let pairs: Vec<_> = (0..20).map(|_| backend.pipe()).collect();
+    for (reader, writer) in &pairs {
+        reader.attach(&driver).unwrap();
+        writer.attach(&driver).unwrap();
+    }
+    let reads: Vec<_> = pairs.iter().map(|(reader, _)| reader.submit_read(vec![0; 8])).collect();
+    driver.turn(Some(Duration::ZERO)).unwrap();
+    assert!(reads.iter().all(|read| !read.is_complete()));
+    for (number, (_, writer)) in pairs.iter().enumerate() {
+        (&*writer).write_all(&[number as u8]).unwrap();
+    }
+    let start = Instant::now();
+    while reads.iter().any(|read| !read.is_complete()) {
+        driver.turn(Some(Duration::from_secs(5))).unwrap();
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+    for (number, read) in reads.into_iter().enumerate() {
+        let (count, buffer) = read.wait();
+        assert_eq!((count.unwrap(), buffer[0]), (1, number as u8));
+    }
+    let (mut reader, mut writer) = pairs.into_iter().next().unwrap();
+    driver.block_on(async {
+        let answer = async {
+            let mut buffer = [0; 1];
+            for round in 0..100_u8 {
+                assert_eq!(Family::Futures.read(&mut reader, &mut buffer).await.unwrap(), 1);
+                assert_eq!(buffer[0], round);
+            }
+        };
+        let ask = async {
+            for round in 0..100_u8 {
+                Family::Tokio.write_all(&mut writer, &[round]).await.unwrap();
+                yield_now().await;
+                yield_now().await;
+            }
+        };
+        futures::join!(answer, ask);
+    });
+    assert_eq!(threads(), before, "a thread of ours");
+}
+
+/// Lets the others of a `join` run.
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+pub(crate) fn a_turn_ends_when_its_time_is_up_or_somebody_says_so(_: Backend) {
+    let driver = Driver::new().unwrap();
+    let start = Instant::now();
+    driver.turn(Some(Duration::ZERO)).unwrap();
+    assert!(start.elapsed() < MOMENT);
+    driver.turn(Some(MOMENT)).unwrap();
+    assert!(start.elapsed() >= MOMENT);
+    // Before the turn, and during it.
+    driver.notify();
+    driver.turn(None).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| driver.turn(None).unwrap());
+        scope.spawn(|| driver.turn(None).unwrap());
+        thread::sleep(MOMENT);
+        driver.notify();
+    });
+}
+
+/// `wait` and its like do not wait for a turn that nobody else makes.
+pub(crate) fn waiting_for_an_operation_turns(backend: Backend) {
+    let driver = Driver::new().unwrap();
+    let (reader, writer) = backend.pipe();
+    reader.attach(&driver).unwrap();
+    let mut read = reader.submit_read(vec![0; 4]);
+    let start = Instant::now();
+    assert!(read.wait_timeout(MOMENT).is_none());
+    assert!(start.elapsed() >= MOMENT);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..3 {
+                thread::sleep(MOMENT / 2);
+                (&writer).write_all(b"once").unwrap();
+            }
+        });
+        assert_eq!(read.wait().0.unwrap(), 4);
+        let read = reader.submit_read(vec![0; 4]);
+        assert_eq!(wait_any(&[&read], Some(Duration::from_secs(20))), Some(0));
+        drop(read);
+        assert_eq!(reader.submit_read(vec![0; 4]).wait().0.unwrap(), 4);
+    });
+    // Blocking calls need no driver.
+    assert_eq!(kind(reader.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
+    let pending = reader.submit_read(vec![0; 4]);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(MOMENT / 2);
+            pending.cancel();
+        });
+        assert_eq!(wait_any(&[&pending], Some(Duration::from_secs(20))), Some(0));
+    });
+    assert!(start.elapsed() < Duration::from_secs(10), "woken by the time, not by the completion");
+}
+
+pub(crate) fn an_end_is_attached_once_and_in_time(backend: Backend) {
+    let (one, other) = (Driver::new().unwrap(), Driver::new().unwrap());
+    let (ours, theirs) = backend.duplex();
+    ours.attach(&one).unwrap();
+    assert_eq!(kind(ours.attach(&other)), ErrorKind::ResourceBusy);
+    let pending = theirs.submit_read(vec![0; 4]);
+    let late = theirs.attach(&one).unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::ResourceBusy);
+    assert!(late.to_string().contains("before its first operation"), "{late}");
+    // The halves are the same end.
+    let (reader, writer) = ours.split();
+    assert_eq!(kind(reader.attach(&other)), ErrorKind::ResourceBusy);
+    writer.submit_write("four").wait().0.unwrap();
+    assert_eq!(pending.wait().0.unwrap(), 4);
+}
+
+/// Nobody turns it any more, and still nothing hangs.
+pub(crate) fn a_dropped_driver_leaves_its_ends_in_good_hands(backend: Backend) {
+    let before = threads();
+    let driver = Driver::new().unwrap();
+    let (mut reader, writer) = backend.pipe();
+    reader.attach(&driver).unwrap();
+    let read = reader.submit_read(vec![0; 4]);
+    drop(driver);
+    (&writer).write_all(b"kept").unwrap();
+    assert_eq!(pollster::block_on(read).1, b"kept");
+    (&writer).write_all(b"on").unwrap();
+    assert_eq!(Executor::Futures.run(Family::Futures.read(&mut reader, &mut [0; 8])).unwrap(), 2);
+    assert_eq!(threads(), before + 1);
+    drop(reader);
+    soon("the thread ends with the last end", || threads() == before);
+    // Without ends there is no thread at all.
+    drop(Driver::new().unwrap());
+    assert_eq!(threads(), before);
+}
+
+/// Two threads run futures on one driver: what one of them completes for the other wakes it.
+pub(crate) fn two_threads_turn_one_driver(backend: Backend) {
+    let driver = Driver::new().unwrap();
+    let (mut ours, mut theirs) = backend.duplex();
+    ours.attach(&driver).unwrap();
+    theirs.attach(&driver).unwrap();
+    thread::scope(|scope| {
+        let driver = &driver;
+        scope.spawn(move || {
+            driver.block_on(async {
+                for round in 0..500_u32 {
+                    Family::Futures.write_all(&mut ours, &round.to_le_bytes()).await.unwrap();
+                    let (count, answer) = ours.submit_read(vec![0; 4]).await;
+                    assert_eq!((count.unwrap(), answer), (4, round.to_le_bytes().to_vec()));
+                }
+            });
+        });
+        scope.spawn(move || {
+            driver.block_on(async {
+                for _ in 0..500 {
+                    let mut bytes = [0; 4];
+                    assert_eq!(Family::Futures.read(&mut theirs, &mut bytes).await.unwrap(), 4);
+                    theirs.submit_write(bytes.to_vec()).await.0.unwrap();
+                }
+            });
+        });
+    });
+}
+
+/// A blocked peer on a thread of its own, and a future that always wakes itself: the driver gets its turns.
+pub(crate) fn a_busy_future_starves_nobody(backend: Backend) {
+    let driver = Driver::new().unwrap();
+    let (reader, writer) = backend.pipe();
+    reader.attach(&driver).unwrap();
+    let sender = thread::spawn(move || {
+        thread::sleep(MOMENT);
+        (&writer).write_all(b"through").unwrap();
+    });
+    driver.block_on(async {
+        let mut read = reader.submit_read(vec![0; 8]);
+        while futures::poll!(&mut read).is_pending() {
+            yield_now().await;
+        }
+    });
+    sender.join().unwrap();
+    let mut rest = Vec::new();
+    (&reader).read_to_end(&mut rest).unwrap();
+}
