@@ -44,6 +44,8 @@ mod wakers;
 mod unix_children;
 #[cfg(unix)]
 mod unix_only;
+#[cfg(all(unix, feature = "tokio", feature = "futures-io"))]
+mod unix_tasks;
 
 #[cfg(windows)]
 mod decided_by_windows;
@@ -265,6 +267,10 @@ run_everywhere! {
         a_socket_without_a_peer_is_refused,
         a_fork_leaves_the_parents_operations_alone,
         a_fork_amid_operations_can_close_its_ends,
+    }
+    #[cfg(all(unix, feature = "tokio", feature = "futures-io"))]
+    unix_tasks alone {
+        a_fork_leaves_the_parents_tasks_alone,
     }
     children alone {
         a_child_copies_megabytes,

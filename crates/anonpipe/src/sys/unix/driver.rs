@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -43,7 +43,8 @@ pub(super) fn count_forks() -> io::Result<()> {
 
 /// A poller, and the ends it knows.
 pub(crate) struct Driver {
-    poller: Poller,
+    /// Dropped in its own process only: a fork has the parent's poller, and would take out what that listens to.
+    poller: ManuallyDrop<Poller>,
     channels: Mutex<HashMap<usize, Weak<Channel>>>,
     next_key: AtomicUsize,
     /// [`FORKS`] when it was made.
@@ -56,7 +57,7 @@ impl Driver {
     pub(crate) fn new() -> io::Result<Self> {
         count_forks()?;
         Ok(Self {
-            poller: Poller::new()?,
+            poller: ManuallyDrop::new(Poller::new()?),
             channels: Mutex::default(),
             next_key: AtomicUsize::new(0),
             generation: generation(),
@@ -92,6 +93,15 @@ pub(super) fn register(lease: Lease, channel: &Arc<Channel>, fd: BorrowedFd<'_>)
         return Err(error);
     }
     Ok(Registration { lease, key, fd: fd.as_raw_fd() })
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.is_of_this_process() {
+            // SAFETY: this is its only drop, and nobody uses it afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.poller) };
+        }
+    }
 }
 
 impl Turn for Driver {

@@ -1,6 +1,7 @@
 //! Readiness from the reactor of the tokio runtime at hand.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,15 +12,20 @@ use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::{Handle, Id};
 
 use super::channel::Channel;
+use super::driver::generation;
 use crate::op::Flow;
 
 /// The registration that the tasks of a channel have in common: a reactor takes a descriptor once.
 #[derive(Default)]
 pub(super) struct Shared(Mutex<Weak<Watched>>);
 
-/// A channel's descriptor in a runtime's reactor, which forgets it when this is dropped.
+/// A channel's descriptor in a runtime's reactor, which forgets it when this is dropped: before the descriptor is closed, because
+/// whoever has a share of this has one of the channel, and drops that later.
 pub(super) struct Watched {
-    fd: AsyncFd<Descriptor>,
+    /// Dropped in its own process only: in a fork the reactor is the parent's.
+    fd: ManuallyDrop<AsyncFd<RawFd>>,
+    /// Of the process that made it.
+    generation: u32,
     interest: Interest,
     runtime: Id,
     /// They pass on what the reactor says: it remembers one waker a direction, and there may be several tasks.
@@ -27,12 +33,12 @@ pub(super) struct Watched {
     writer: Waker,
 }
 
-/// Keeps the descriptor open while the reactor knows it.
-pub(super) struct Descriptor(Arc<Channel>);
-
-impl AsRawFd for Descriptor {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.pipe().as_raw_fd()
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.generation == generation() {
+            // SAFETY: this is its only drop, and nobody uses it afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.fd) };
+        }
     }
 }
 
@@ -40,7 +46,7 @@ impl Watched {
     /// `None`: there is no runtime here, or it has no reactor that takes the descriptor.
     fn new(channel: &Arc<Channel>, interest: Interest) -> Option<Self> {
         let runtime = Handle::try_current().ok()?.id();
-        let fd = Descriptor(Arc::clone(channel));
+        let fd = channel.pipe().as_raw_fd();
         #[allow(
             deprecated,
             reason = "the descriptor stays open as long as its channel, and the successor needs tokio 1.54"
@@ -49,7 +55,14 @@ impl Watched {
         // tokio panics in a runtime that was built without its reactor, and has no way to ask.
         let fd = catch_unwind(register).ok()?.ok()?;
         let waker = |flow| Waker::from(Arc::new(Bell { channel: Arc::downgrade(channel), flow }));
-        Some(Self { fd, interest, runtime, reader: waker(Flow::Read), writer: waker(Flow::Write) })
+        Some(Self {
+            fd: ManuallyDrop::new(fd),
+            generation: generation(),
+            interest,
+            runtime,
+            reader: waker(Flow::Read),
+            writer: waker(Flow::Write),
+        })
     }
 
     pub(super) fn is_of_this_runtime(&self) -> bool {
@@ -57,7 +70,7 @@ impl Watched {
     }
 
     /// Whether the descriptor may be ready for `flow`; if not, the channel's tasks are woken when it is.
-    pub(super) fn poll_ready(&self, flow: Flow) -> Poll<io::Result<AsyncFdReadyGuard<'_, Descriptor>>> {
+    pub(super) fn poll_ready(&self, flow: Flow) -> Poll<io::Result<AsyncFdReadyGuard<'_, RawFd>>> {
         match flow {
             Flow::Read => self.fd.poll_read_ready(&mut Context::from_waker(&self.reader)),
             Flow::Write => self.fd.poll_write_ready(&mut Context::from_waker(&self.writer)),

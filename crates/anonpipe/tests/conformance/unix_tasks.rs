@@ -1,0 +1,58 @@
+//! Tasks in a process that forks.
+
+use std::task::Poll;
+use std::thread;
+
+use crate::Backend;
+use crate::executors::{Executor, Family, current_thread};
+use crate::system::{exit, fork};
+
+/// The child has copies of ends for which the parent's runtime and the parent's own driver wait, and drops them.
+pub(crate) fn a_fork_leaves_the_parents_tasks_alone(backend: Backend) {
+    let runtime = current_thread();
+    let driver = anonpipe::Driver::new().unwrap();
+    let (mut reader, writer) = backend.pipe();
+    let (mut attached, attached_writer) = backend.pipe();
+    attached.attach(&driver).unwrap();
+    let wait = async |reader: &mut anonpipe::Reader<anonpipe::Overlapped>| {
+        let mut buffer = [0; 8];
+        let mut read = std::pin::pin!(Family::Tokio.read(reader, &mut buffer));
+        std::future::poll_fn(|context| {
+            for _ in 0..3 {
+                assert!(read.as_mut().poll(context).is_pending());
+            }
+            Poll::Ready(())
+        })
+        .await;
+    };
+    runtime.block_on(wait(&mut reader));
+    driver.block_on(wait(&mut attached));
+    let (mut reader, mut attached, driver) = match fork() {
+        None => {
+            drop((reader, attached, driver));
+            let (mut reader, writer) = backend.pipe();
+            writer.submit_write("child").wait().0.unwrap();
+            let mut buffer = [0; 5];
+            let count = Executor::Pollster.run(Family::Futures.read(&mut reader, &mut buffer));
+            exit(count.is_ok_and(|count| count == 5));
+        }
+        Some(child) => {
+            assert!(child.succeeded(), "the child's own pair does not work");
+            (reader, attached, driver)
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for writer in [&writer, &attached_writer] {
+                thread::sleep(crate::harness::MOMENT);
+                writer.submit_write("parent").wait().0.unwrap();
+            }
+            thread::sleep(crate::harness::MOMENT);
+            driver.notify();
+        });
+        assert_eq!(runtime.block_on(Family::Tokio.read(&mut reader, &mut [0; 8])).unwrap(), 6);
+        assert_eq!(driver.block_on(Family::Futures.read(&mut attached, &mut [0; 8])).unwrap(), 6);
+        // Nothing but `notify` ends this one.
+        driver.turn(None).unwrap();
+    });
+}
