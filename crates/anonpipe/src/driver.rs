@@ -31,8 +31,8 @@ pub(crate) trait Turn: Send + Sync {
 }
 
 /// A source, and who is concerned with it.
-pub(crate) struct Source {
-    system: sys::Driver,
+pub(crate) struct Source<S = sys::Driver> {
+    system: S,
     turns: Turns,
     /// How many [`Lease`]s there are.
     leases: AtomicUsize,
@@ -40,16 +40,13 @@ pub(crate) struct Source {
     abandoned: AtomicBool,
 }
 
-impl Source {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            system: sys::Driver::new()?,
-            turns: Turns::default(),
-            leases: AtomicUsize::new(0),
-            abandoned: AtomicBool::new(false),
-        })
+impl<S: Turn> Source<S> {
+    fn new(system: S) -> Self {
+        Self { system, turns: Turns::new(), leases: AtomicUsize::new(0), abandoned: AtomicBool::new(false) }
     }
+}
 
+impl Source {
     fn lease(self: &Arc<Self>) -> Lease {
         self.leases.fetch_add(1, Ordering::Relaxed);
         Lease(Arc::clone(self))
@@ -81,7 +78,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // Ordered against `abandon`: one of the two sees what the other did.
         if self.0.leases.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.abandoned.load(Ordering::SeqCst) {
-            self.0.system.notify();
+            self.0.notify();
         }
     }
 }
@@ -95,7 +92,7 @@ pub(crate) fn global() -> io::Result<Lease> {
         Some(source) if source.system.is_of_this_process() => Arc::clone(source),
         // None yet, or that of the process we were forked from, whose thread is not here.
         _ => {
-            let new = Arc::new(Source::new()?);
+            let new = Arc::new(Source::new(sys::Driver::new()?));
             let parents = state.source.replace(Arc::clone(&new));
             state.started = false;
             #[expect(
@@ -110,7 +107,7 @@ pub(crate) fn global() -> io::Result<Lease> {
         let turned = Arc::clone(&source);
         start(move || {
             loop {
-                turned.turn_patiently();
+                turned.turn_patiently(turned.notices());
             }
         })?;
         state.started = true;
@@ -132,9 +129,9 @@ fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 impl Source {
-    fn turn_patiently(&self) {
+    fn turn_patiently(&self, notices: u64) {
         // Out of memory, at worst. The notifications are not lost by that, so ask again, but do not spin.
-        if self.system.turn(None).is_err() {
+        if self.turn(notices, None).is_err() {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -147,8 +144,12 @@ impl Source {
         }
         let source = Arc::clone(self);
         let turn = move || {
-            while source.leases.load(Ordering::SeqCst) > 0 {
-                source.turn_patiently();
+            loop {
+                let notices = source.notices();
+                if source.leases.load(Ordering::SeqCst) == 0 {
+                    break;
+                }
+                source.turn_patiently(notices);
             }
         };
         // Without a thread to be had, what is in flight stays so; its memory stays as well.

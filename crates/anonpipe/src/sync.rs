@@ -1,9 +1,17 @@
 //! The locks of the state machine, exchanged for loom's when it explores interleavings.
 
 #[cfg(loom)]
-pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use loom::{
+    sync::atomic::{AtomicBool, Ordering},
+    sync::{Condvar, Mutex, MutexGuard},
+    thread::ThreadId,
+};
 #[cfg(not(loom))]
-pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    sync::{Condvar, Mutex, MutexGuard},
+    thread::ThreadId,
+};
 
 use std::sync::PoisonError;
 
@@ -11,4 +19,12 @@ use std::sync::PoisonError;
 /// waker, say) is no reason to give up the operation as well.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The calling thread.
+pub(crate) fn current_thread() -> ThreadId {
+    #[cfg(loom)]
+    return loom::thread::current().id();
+    #[cfg(not(loom))]
+    return std::thread::current().id();
 }

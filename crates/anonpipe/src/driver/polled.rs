@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Lease, Source};
+use crate::sys;
 
 /// Completes operations on the caller's own thread, for programs with an event loop of their own.
 ///
@@ -57,7 +58,7 @@ impl Driver {
     ///
     /// What the system said, such as too many open files.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { source: Arc::new(Source::new()?) })
+        Ok(Self { source: Arc::new(Source::new(sys::Driver::new()?)) })
     }
 
     /// Waits for something to complete, but not longer than `timeout` (`None`: without a limit), and completes it.

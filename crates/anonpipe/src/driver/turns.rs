@@ -2,20 +2,21 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use super::{Source, Turn};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, ThreadId, current_thread, lock};
+
+#[cfg(all(test, loom))]
+mod interleavings;
 
 /// How often a future is polled at a stretch before the source gets its turn: one that always wakes itself keeps nobody else
 /// from being completed.
 const POLLS_AT_A_STRETCH: usize = 64;
 
 /// Which thread's turn it is.
-#[derive(Default)]
 pub(super) struct Turns {
     state: Mutex<State>,
     free: Condvar,
@@ -30,12 +31,16 @@ struct State {
 }
 
 impl Turns {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn new() -> Self {
+        Self { state: Mutex::new(State::default()), free: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 }
 
-impl Source {
+impl<S: Turn> Source<S> {
     /// Ends the turns of all threads, or else the next one.
     pub(super) fn notify(&self) {
         self.turns.state().notices += 1;
@@ -74,8 +79,11 @@ impl Source {
         self: &Arc<Self>,
         mut future: Pin<&mut F>,
         deadline: Option<Instant>,
-    ) -> Option<F::Output> {
-        let thread = std::thread::current().id();
+    ) -> Option<F::Output>
+    where
+        S: 'static,
+    {
+        let thread = current_thread();
         let alarm = Arc::new(Alarm { rung: AtomicBool::new(true), thread, source: Arc::clone(self) });
         let waker = Waker::from(Arc::clone(&alarm));
         let mut context = Context::from_waker(&waker);
@@ -104,13 +112,13 @@ impl Source {
 }
 
 /// Wakes a future that [`Source::run_until`] runs.
-struct Alarm {
+struct Alarm<S> {
     rung: AtomicBool,
     thread: ThreadId,
-    source: Arc<Source>,
+    source: Arc<Source<S>>,
 }
 
-impl Wake for Alarm {
+impl<S: Turn + 'static> Wake for Alarm<S> {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -118,7 +126,7 @@ impl Wake for Alarm {
     fn wake_by_ref(self: &Arc<Self>) {
         let rung = self.rung.swap(true, Ordering::AcqRel);
         // The thread itself looks before it waits.
-        if !rung && std::thread::current().id() != self.thread {
+        if !rung && current_thread() != self.thread {
             self.source.notify();
         }
     }
