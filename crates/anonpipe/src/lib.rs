@@ -12,7 +12,6 @@ mod info;
 mod mode;
 mod op;
 mod options;
-#[cfg(unix)]
 #[cfg_attr(
     not(any(feature = "tokio", feature = "futures-io")),
     allow(dead_code, reason = "for the async traits, which are features")

@@ -24,10 +24,9 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// There was nothing. Whether the task should be polled once more before anybody else is asked.
-    pub(crate) fn nothing(&mut self) -> bool {
-        if std::mem::take(&mut self.yielded) {
-            self.credit = self.credit.saturating_sub(1);
+    /// Whether the task should be polled once more before it does anything else.
+    pub(crate) fn yields(&mut self) -> bool {
+        if self.yielded {
             return false;
         }
         if self.credit == 0 {
@@ -41,11 +40,11 @@ impl Patience {
         true
     }
 
-    /// What there was nothing of is looked for a second time in one poll: that is no reason to yield.
-    #[cfg(all(unix, feature = "tokio"))]
-    pub(crate) fn asked(&mut self) {
-        self.yielded = true;
-        self.credit = MAX_CREDIT.min(self.credit + 1);
+    /// There was nothing.
+    pub(crate) fn nothing(&mut self) {
+        if std::mem::take(&mut self.yielded) {
+            self.credit = self.credit.saturating_sub(1);
+        }
     }
 
     /// There was something.
@@ -66,10 +65,11 @@ mod tests {
         let mut yields = 0;
         for _ in 0..10 * usize::from(PAUSE) {
             // A wait: nothing, perhaps nothing once more, then something after the system said so.
-            if patience.nothing() {
+            if patience.yields() {
                 yields += 1;
-                assert!(!patience.nothing(), "it yields twice in one wait");
+                assert!(!patience.yields(), "it yields twice in one wait");
             }
+            patience.nothing();
             patience.something();
         }
         assert!((5..=12).contains(&yields), "{yields} polls in vain in {} waits", 10 * usize::from(PAUSE));
@@ -79,14 +79,14 @@ mod tests {
     fn it_goes_on_where_it_pays() {
         let mut patience = Patience::default();
         for _ in 0..1000 {
-            assert!(patience.nothing());
+            assert!(patience.yields());
             patience.something();
         }
         // A few times in vain do not end it.
         for _ in 0..3 {
-            assert!(patience.nothing());
-            assert!(!patience.nothing());
+            assert!(patience.yields());
+            patience.nothing();
         }
-        assert!(patience.nothing());
+        assert!(patience.yields());
     }
 }

@@ -1,18 +1,21 @@
 //! Tasks on a system that says when an operation is complete.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use crate::info::EndName;
 use crate::op::{self, Flow, Op};
+use crate::patience::Patience;
 use crate::sys::Channel;
 
-/// How many bytes one write takes at most: what an end may keep that the peer has not read.
-///
-/// Larger than the usual capacity, so that a bulk transfer does not stop for each capacity's worth.
-const MAX_ACCEPTED: usize = 256 * 1024;
+/// How many bytes one write takes at most. Larger than the usual capacity, so that a bulk transfer is few operations.
+const MAX_WRITE: usize = 1024 * 1024;
+
+/// How many writes may be in flight: the next is with the system while the completion of one is on its way to us.
+const MAX_WRITES: usize = 2;
 
 /// How large a buffer is kept for the next write. Most ends write little, and there may be many.
 const MAX_SPARE: usize = 64 * 1024;
@@ -25,6 +28,7 @@ const MAX_SPARE: usize = 64 * 1024;
 pub(crate) struct Reads {
     /// The read of nothing, while it is in flight. Dropping it cancels it.
     readable: Option<Op<()>>,
+    patience: Patience,
 }
 
 impl Reads {
@@ -35,10 +39,22 @@ impl Reads {
         context: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
+        // Asking costs as much as reading, so the others run first where that pays.
+        if self.readable.is_none() && self.patience.yields() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
+            let asked = self.readable.is_some();
             let readable = self.readable.get_or_insert_with(|| op::submit_readiness(channel, end));
-            let (outcome, ()) = ready!(Pin::new(readable).poll(context));
+            let Poll::Ready((outcome, ())) = Pin::new(readable).poll(context) else {
+                self.patience.nothing();
+                return Poll::Pending;
+            };
             self.readable = None;
+            if !asked {
+                self.patience.something();
+            }
             if outcome? == 0 {
                 return Poll::Ready(Ok(0));
             }
@@ -61,8 +77,8 @@ impl Reads {
 /// copied, and the copy is written whole.
 #[derive(Default)]
 pub(crate) struct Writes {
-    /// The write that was accepted last, until its outcome was seen.
-    accepted: Option<Op<Vec<u8>>>,
+    /// The writes that were accepted, until their outcome was seen; the oldest first.
+    accepted: VecDeque<Op<Vec<u8>>>,
     spare: Vec<u8>,
 }
 
@@ -74,37 +90,56 @@ impl Writes {
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_flush(context))?;
+        while !self.accepted.is_empty() {
+            match self.poll_oldest(context) {
+                Poll::Ready(outcome) => outcome?,
+                Poll::Pending if self.accepted.len() < MAX_WRITES => break,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
         let mut copy = std::mem::take(&mut self.spare);
         copy.clear();
         for buffer in buffers {
-            let room = MAX_ACCEPTED - copy.len();
+            let room = MAX_WRITE - copy.len();
             copy.extend_from_slice(&buffer[..buffer.len().min(room)]);
         }
         let count = copy.len();
-        self.accepted = Some(op::submit_write(channel, end, copy));
+        let mut write = op::submit_write(channel, end, copy);
         // One that failed at once was not accepted.
-        match self.poll_flush(&mut Context::from_waker(std::task::Waker::noop())) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(count)),
+        match Pin::new(&mut write).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => self.accepted.push_back(write),
+            Poll::Ready((outcome, copy)) => {
+                self.keep(copy);
+                outcome?;
+            }
         }
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_oldest(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(oldest) = self.accepted.front_mut() else { return Poll::Ready(Ok(())) };
+        let (outcome, copy) = ready!(Pin::new(oldest).poll(context));
+        self.accepted.pop_front();
+        self.keep(copy);
+        Poll::Ready(outcome.map(drop))
     }
 
     /// Waits for the completion of what was accepted.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(accepted) = &mut self.accepted else { return Poll::Ready(Ok(())) };
-        let (outcome, buffer) = ready!(Pin::new(accepted).poll(context));
-        self.accepted = None;
-        self.keep(buffer);
-        Poll::Ready(outcome.map(drop))
+        while !self.accepted.is_empty() {
+            ready!(self.poll_oldest(context))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// As [`poll_flush`](Self::poll_flush), blocking.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        let Some(accepted) = self.accepted.take() else { return Ok(()) };
-        let (outcome, buffer) = accepted.wait();
-        self.keep(buffer);
-        outcome.map(drop)
+        while let Some(oldest) = self.accepted.pop_front() {
+            let (outcome, copy) = oldest.wait();
+            self.keep(copy);
+            outcome?;
+        }
+        Ok(())
     }
 
     fn keep(&mut self, buffer: Vec<u8>) {
@@ -115,7 +150,7 @@ impl Writes {
 
     /// Lets go of what was accepted: it is written all the same. See [`Reads::leave`].
     pub(crate) fn leave(&mut self, _: &Channel) {
-        if let Some(accepted) = self.accepted.take() {
+        for accepted in self.accepted.drain(..) {
             accepted.detach();
         }
     }

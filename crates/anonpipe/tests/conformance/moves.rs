@@ -139,7 +139,7 @@ pub(crate) fn ends_are_dropped_outside_their_runtime(backend: Backend) {
         let runtime = new();
         runtime.block_on(async {
             let _ = tokio::time::timeout(MOMENT / 4, Family::Tokio.read(&mut reader, &mut [0; 8])).await.unwrap_err();
-            let all = Family::Tokio.write_all(&mut writer, &[7; 1_000_000]);
+            let all = Family::Tokio.write_all(&mut writer, &[7; 5_000_000]);
             let _ = tokio::time::timeout(MOMENT / 4, all).await.unwrap_err();
         });
         drop(writer);

@@ -42,7 +42,6 @@ impl Task {
     #[cfg(feature = "tokio")]
     fn does_without_reactor<T>(&mut self) -> Option<T> {
         self.without_reactor = tokio::runtime::Handle::try_current().ok().map(|handle| handle.id());
-        self.patience.asked();
         None
     }
 
@@ -157,13 +156,14 @@ impl Channel {
                 drop(unneeded);
                 return Poll::Ready(outcome);
             }
-            Tried::WouldBlock if task.patience.nothing() => {
+            Tried::WouldBlock if task.patience.yields() => {
                 drop(queue);
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
             // Still under the lock under which there was nothing, so that nothing is missed.
             Tried::WouldBlock => {
+                task.patience.nothing();
                 if let Err(error) = self.arm(flow, false) {
                     return Poll::Ready(Err(Failure::after(error, 0)));
                 }
@@ -219,19 +219,21 @@ impl Channel {
             drop(unneeded);
             match tried {
                 Tried::Done(outcome) => return Some(Poll::Ready(outcome)),
-                Tried::WouldBlock if task.patience.nothing() => {
+                Tried::WouldBlock if task.patience.yields() => {
                     context.waker().wake_by_ref();
                     return Some(Poll::Pending);
                 }
-                Tried::WouldBlock => match ready {
-                    Some(mut guard) => guard.clear_ready(),
-                    None => {
-                        task.watched = self.watched.get(self, flow);
-                        if task.watched.is_none() {
-                            return task.does_without_reactor();
-                        }
+                Tried::WouldBlock => {
+                    task.patience.nothing();
+                    if let Some(mut guard) = ready {
+                        guard.clear_ready();
+                        continue;
                     }
-                },
+                    task.watched = self.watched.get(self, flow);
+                    if task.watched.is_none() {
+                        return task.does_without_reactor();
+                    }
+                }
                 // Woken when the queue is empty: then, and only then, is it worth a try.
                 Tried::Behind => {
                     let id = task.id();
