@@ -13,7 +13,7 @@ const PAUSE: u8 = 64;
 pub(crate) struct Patience {
     credit: u8,
     pause: u8,
-    /// The task was asked to come back, and has not yet.
+    /// The task was asked to come back, and there was nothing and nobody since.
     yielded: bool,
 }
 
@@ -24,20 +24,22 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// Whether the task should be polled once more before it does anything else.
-    pub(crate) fn yields(&mut self) -> bool {
-        if self.yielded {
-            return false;
+    /// Whether there is hope, so that it is worth while to look before the system is asked to say when there is something.
+    pub(crate) fn hopes(&mut self) -> bool {
+        if self.yielded || self.credit > 0 {
+            return true;
         }
-        if self.credit == 0 {
-            self.pause += 1;
-            if self.pause < PAUSE {
-                return false;
-            }
+        self.pause += 1;
+        let now_and_then = self.pause == PAUSE;
+        if now_and_then {
             self.pause = 0;
         }
-        self.yielded = true;
-        true
+        now_and_then
+    }
+
+    /// Whether the task should come back once, now that it hoped and found nothing.
+    pub(crate) fn yields(&mut self) -> bool {
+        !std::mem::replace(&mut self.yielded, true)
     }
 
     /// There was nothing.
@@ -65,9 +67,9 @@ mod tests {
         let mut yields = 0;
         for _ in 0..10 * usize::from(PAUSE) {
             // A wait: nothing, perhaps nothing once more, then something after the system said so.
-            if patience.yields() {
+            if patience.hopes() && patience.yields() {
                 yields += 1;
-                assert!(!patience.yields(), "it yields twice in one wait");
+                assert!(patience.hopes() && !patience.yields(), "it yields twice in one wait");
             }
             patience.nothing();
             patience.something();
@@ -79,14 +81,14 @@ mod tests {
     fn it_goes_on_where_it_pays() {
         let mut patience = Patience::default();
         for _ in 0..1000 {
-            assert!(patience.yields());
+            assert!(patience.hopes() && patience.yields());
             patience.something();
         }
         // A few times in vain do not end it.
         for _ in 0..3 {
-            assert!(patience.yields());
+            assert!(patience.hopes() && patience.yields());
             patience.nothing();
         }
-        assert!(patience.yields());
+        assert!(patience.hopes() && patience.yields());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use crate::info::EndName;
-use crate::op::{self, Flow, Op};
+use crate::op::{self, Flow, Op, Outcome};
 use crate::patience::Patience;
 use crate::sys::Channel;
 
@@ -17,7 +17,7 @@ const MAX_WRITE: usize = 1024 * 1024;
 /// How many writes may be in flight: the next is with the system while the completion of one is on its way to us.
 const MAX_WRITES: usize = 2;
 
-/// How large a buffer is kept for the next write. Most ends write little, and there may be many.
+/// How large a buffer is kept for the next write after a flush. Most ends write little, and there may be many.
 const MAX_SPARE: usize = 64 * 1024;
 
 /// The reads of one end.
@@ -39,27 +39,27 @@ impl Reads {
         context: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        // Asking costs as much as reading, so the others run first where that pays.
-        if self.readable.is_none() && self.patience.yields() {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
+        if self.readable.is_none() && self.patience.hopes() {
+            if channel.has_bytes() {
+                if let Some(outcome) = channel.read_at_once(buffers) {
+                    self.patience.something();
+                    return Poll::Ready(named(outcome, end));
+                }
+            } else if self.patience.yields() {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.patience.nothing();
         }
         loop {
-            let asked = self.readable.is_some();
             let readable = self.readable.get_or_insert_with(|| op::submit_readiness(channel, end));
-            let Poll::Ready((outcome, ())) = Pin::new(readable).poll(context) else {
-                self.patience.nothing();
-                return Poll::Pending;
-            };
+            let (outcome, ()) = ready!(Pin::new(readable).poll(context));
             self.readable = None;
-            if !asked {
-                self.patience.something();
-            }
             if outcome? == 0 {
                 return Poll::Ready(Ok(0));
             }
             if let Some(outcome) = channel.read_at_once(buffers) {
-                return Poll::Ready(outcome.map_err(|failure| failure.into_io(Flow::Read.action(), end)));
+                return Poll::Ready(named(outcome, end));
             }
         }
     }
@@ -71,6 +71,10 @@ impl Reads {
     }
 }
 
+fn named(outcome: Outcome, end: EndName) -> io::Result<usize> {
+    outcome.map_err(|failure| failure.into_io(Flow::Read.action(), end))
+}
+
 /// The writes of one end.
 ///
 /// The system uses a write's bytes until it is complete, and a cancelled write would not say how many have gone. So the bytes are
@@ -79,7 +83,8 @@ impl Reads {
 pub(crate) struct Writes {
     /// The writes that were accepted, until their outcome was seen; the oldest first.
     accepted: VecDeque<Op<Vec<u8>>>,
-    spare: Vec<u8>,
+    /// Buffers for the next writes, of those that are complete.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Writes {
@@ -97,7 +102,7 @@ impl Writes {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        let mut copy = std::mem::take(&mut self.spare);
+        let mut copy = self.spare.pop().unwrap_or_default();
         copy.clear();
         for buffer in buffers {
             let room = MAX_WRITE - copy.len();
@@ -129,6 +134,7 @@ impl Writes {
         while !self.accepted.is_empty() {
             ready!(self.poll_oldest(context))?;
         }
+        self.shrink();
         Poll::Ready(Ok(()))
     }
 
@@ -139,13 +145,20 @@ impl Writes {
             self.keep(copy);
             outcome?;
         }
+        self.shrink();
         Ok(())
     }
 
-    fn keep(&mut self, buffer: Vec<u8>) {
-        if buffer.capacity() <= MAX_SPARE {
-            self.spare = buffer;
+    fn keep(&mut self, copy: Vec<u8>) {
+        if self.spare.len() < MAX_WRITES {
+            self.spare.push(copy);
         }
+    }
+
+    /// Nothing is in flight, and perhaps nothing will be for long.
+    fn shrink(&mut self) {
+        self.spare.truncate(1);
+        self.spare.retain(|copy| copy.capacity() <= MAX_SPARE);
     }
 
     /// Lets go of what was accepted: it is written all the same. See [`Reads::leave`].

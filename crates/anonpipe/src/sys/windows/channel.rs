@@ -316,6 +316,15 @@ impl Channel {
         not(any(feature = "tokio", feature = "futures-io")),
         allow(dead_code, reason = "for the async traits, which are features")
     )]
+    /// Whether there is something to read. If it is not known, no.
+    pub(crate) fn has_bytes(&self) -> bool {
+        super::probe::has_bytes(self.handle.as_handle())
+    }
+
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "futures-io")),
+        allow(dead_code, reason = "for the async traits, which are features")
+    )]
     /// Reads what there is. `None`: nothing, or nothing any more. The read that found this out is over.
     pub(crate) fn read_at_once(&self, buffers: &mut [IoSliceMut<'_>]) -> Option<Outcome> {
         match self.read(buffers, Some(Instant::now())) {

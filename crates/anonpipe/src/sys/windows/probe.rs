@@ -29,6 +29,13 @@ const LISTENING: u32 = 2;
 const MESSAGE_MODE: u32 = 1;
 const COMPLETE_OPERATION: u32 = 1;
 
+/// Whether there is something to read. If it is not known, no.
+pub(super) fn has_bytes(handle: BorrowedHandle<'_>) -> bool {
+    // SAFETY: the struct of this class, integers only.
+    let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) };
+    local.is_ok_and(|local| local.ReadDataAvailable > 0)
+}
+
 pub(crate) fn probe(handle: BorrowedHandle<'_>) -> io::Result<Probe> {
     let no_pipe = |why| Probe {
         mode: IoMode::Blocking,

@@ -156,7 +156,7 @@ impl Channel {
                 drop(unneeded);
                 return Poll::Ready(outcome);
             }
-            Tried::WouldBlock if task.patience.yields() => {
+            Tried::WouldBlock if task.patience.hopes() && task.patience.yields() => {
                 drop(queue);
                 context.waker().wake_by_ref();
                 return Poll::Pending;
@@ -219,7 +219,7 @@ impl Channel {
             drop(unneeded);
             match tried {
                 Tried::Done(outcome) => return Some(Poll::Ready(outcome)),
-                Tried::WouldBlock if task.patience.yields() => {
+                Tried::WouldBlock if task.patience.hopes() && task.patience.yields() => {
                     context.waker().wake_by_ref();
                     return Some(Poll::Pending);
                 }
