@@ -12,7 +12,7 @@ use crate::patience::Patience;
 use crate::sys::Channel;
 
 /// How many bytes one write takes at most. Larger than the usual capacity, so that a bulk transfer is few operations.
-const MAX_WRITE: usize = 1024 * 1024;
+const MAX_WRITE: usize = 256 * 1024;
 
 /// How many writes may be in flight: the next is with the system while the completion of one is on its way to us.
 const MAX_WRITES: usize = 2;
