@@ -76,10 +76,13 @@ impl Completion {
         if let Some(outcome) = state.outcome.take() {
             return Poll::Ready(outcome);
         }
-        match &mut state.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        let old = match &mut state.waker {
+            Some(known) if known.will_wake(waker) => None,
+            known => known.replace(waker.clone()),
+        };
+        // With it may go a task, and an end that cancels this very operation.
+        drop(state);
+        drop(old);
         Poll::Pending
     }
 

@@ -31,11 +31,12 @@ impl Waiters {
         self.first.is_none() && self.others.is_empty()
     }
 
-    /// Has `waker` called once.
-    pub(super) fn put(&mut self, id: u64, waker: &Waker) {
+    /// Has `waker` called once. The caller drops what it gets, the waker that was known before, when no lock is held.
+    #[must_use = "its drop may need the lock"]
+    pub(super) fn put(&mut self, id: u64, waker: &Waker) -> Option<Waker> {
         if let Some(known) = self.first.iter_mut().chain(&mut self.others).find(|waiter| waiter.id == id) {
-            known.waker.clone_from(waker);
-            return;
+            let is_new = !known.waker.will_wake(waker);
+            return is_new.then(|| std::mem::replace(&mut known.waker, waker.clone()));
         }
         let waiter = Waiter { id, waker: waker.clone() };
         if self.first.is_none() {
@@ -43,6 +44,7 @@ impl Waiters {
         } else {
             self.others.push(waiter);
         }
+        None
     }
 
     /// Takes one back. The caller drops what it gets when no lock is held.

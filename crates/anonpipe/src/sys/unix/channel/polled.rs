@@ -170,7 +170,9 @@ impl Channel {
             }
             Tried::Behind => {}
         }
-        queue.waiters.put(task.id(), context.waker());
+        let old = queue.waiters.put(task.id(), context.waker());
+        drop(queue);
+        drop(old);
         Poll::Pending
     }
 
@@ -192,7 +194,8 @@ impl Channel {
                 if waits {
                     // Before the reactor is asked, so that its answer finds the task.
                     let id = task.id();
-                    self.queue(flow).waiters.put(id, context.waker());
+                    let old = self.queue(flow).waiters.put(id, context.waker());
+                    drop(old);
                 }
                 match watched.poll_ready(flow) {
                     Poll::Ready(Ok(guard)) => ready = Some(guard),
@@ -239,7 +242,9 @@ impl Channel {
                     let id = task.id();
                     let mut queue = self.queue(flow);
                     if !queue.entries.is_empty() {
-                        queue.waiters.put(id, context.waker());
+                        let old = queue.waiters.put(id, context.waker());
+                        drop(queue);
+                        drop(old);
                         return Some(Poll::Pending);
                     }
                 }
