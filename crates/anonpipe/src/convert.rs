@@ -86,8 +86,8 @@ macro_rules! conversions {
         ///
         /// # Errors
         ///
-        /// [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) while operations are in flight or clones are alive; the end comes
-        /// back.
+        /// [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) while operations are in flight or clones are alive, and what became
+        /// of a task's write that was accepted and has failed since; the end comes back.
         impl TryFrom<$end<Overlapped>> for OwnedPipe {
             type Error = ConversionError<$end<Overlapped>>;
 

@@ -314,12 +314,19 @@ impl OverlappedEnd {
         if self.owners.all.load(Ordering::Acquire) > 1 {
             return refuse(self, busy("it has clones or halves, which would lose their handle: drop them first"));
         }
-        self.leave();
+        // A driver that was just looking at this channel, for an operation that is complete by now, is done in a moment.
+        let patience = Instant::now() + Duration::from_secs(1);
+        if let Some(mut reads) = self.reads.take() {
+            reads.take_back(&self.channel, patience);
+        }
         if self.channel.in_flight(Flow::Read) + self.channel.in_flight(Flow::Write) > 0 {
             return refuse(self, busy("operations are in flight: wait for them or cancel them first"));
         }
-        // A driver that was just looking at this channel, for an operation that is complete by now, is done in a moment.
-        let patience = Instant::now() + Duration::from_secs(1);
+        // Whoever has the handle afterwards would not know.
+        if let Some(error) = self.writes.as_mut().and_then(|writes| writes.failure()) {
+            return Err(ConversionError::new(error, self));
+        }
+        self.leave();
         while Arc::strong_count(&self.channel) > 1 {
             if Instant::now() > patience {
                 // It waits for us: this is called from a waker, or from the drop of a buffer.

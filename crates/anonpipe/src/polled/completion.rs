@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
 
 use crate::info::EndName;
 use crate::op::{self, Flow, Op, Outcome};
@@ -65,9 +66,18 @@ impl Reads {
     }
 
     /// Takes back what is in flight; the channel lets go of it when the system has. To be called before the end lets go of
-    /// the channel. Returns whether there was something.
+    /// the channel.
     pub(crate) fn leave(&mut self, _: &Channel) {
         self.readable = None;
+    }
+
+    /// As [`leave`](Self::leave), and waits until the system has let go, which takes no peer; at most until `deadline`, should
+    /// it be up to this very thread to see it.
+    pub(crate) fn take_back(&mut self, _: &Channel, deadline: Instant) {
+        if let Some(mut readable) = self.readable.take() {
+            readable.cancel();
+            let _ = readable.wait_timeout(deadline.saturating_duration_since(Instant::now()));
+        }
     }
 }
 
@@ -147,6 +157,14 @@ impl Writes {
         }
         self.shrink();
         Ok(())
+    }
+
+    /// How what was accepted has failed, if it has and nobody was told.
+    pub(crate) fn failure(&mut self) -> Option<io::Error> {
+        match self.poll_flush(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Err(error)) => Some(error),
+            Poll::Ready(Ok(())) | Poll::Pending => None,
+        }
     }
 
     fn keep(&mut self, copy: Vec<u8>) {

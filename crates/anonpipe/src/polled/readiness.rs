@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use crate::info::EndName;
 use crate::op::Flow;
@@ -27,6 +28,11 @@ impl Reads {
     /// Forgets the task that polled last. To be called before the end lets go of the channel.
     pub(crate) fn leave(&mut self, channel: &Channel) {
         channel.forget_task(Flow::Read, &mut self.0);
+    }
+
+    /// As [`leave`](Self::leave): nothing is in flight for a task.
+    pub(crate) fn take_back(&mut self, channel: &Channel, _: Instant) {
+        self.leave(channel);
     }
 }
 
@@ -54,6 +60,11 @@ impl Writes {
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "other systems have something to wait for")]
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+
+    #[expect(clippy::unused_self, reason = "other systems have something that can fail")]
+    pub(crate) fn failure(&mut self) -> Option<io::Error> {
+        None
     }
 
     /// See [`Reads::leave`].
