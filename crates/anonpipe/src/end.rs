@@ -23,26 +23,15 @@ mod tasks;
 
 use tasks::closed;
 
-/// As much of `buffer` as goes at once: std's slices panic beyond 4 GiB on Windows.
+/// As much of `buffer` as goes at once.
 pub(crate) fn slice(buffer: &[u8]) -> IoSlice<'_> {
-    #[cfg(windows)]
-    let buffer = &buffer[..at_once(buffer.len())];
-    IoSlice::new(buffer)
+    IoSlice::new(&buffer[..buffer.len().min(sys::MOST_AT_ONCE)])
 }
 
-/// As much of `buffer` as goes at once: std's slices panic beyond 4 GiB on Windows.
+/// As much of `buffer` as goes at once.
 pub(crate) fn slice_mut(buffer: &mut [u8]) -> IoSliceMut<'_> {
-    #[cfg(windows)]
-    let buffer = {
-        let length = at_once(buffer.len());
-        &mut buffer[..length]
-    };
-    IoSliceMut::new(buffer)
-}
-
-#[cfg(windows)]
-fn at_once(length: usize) -> usize {
-    length.min(u32::MAX as usize)
+    let length = buffer.len().min(sys::MOST_AT_ONCE);
+    IoSliceMut::new(&mut buffer[..length])
 }
 
 /// What an end knows of itself.

@@ -2,6 +2,7 @@
 //!
 //! - `OwnedPipe`, `BorrowedPipe`, `borrow`: the system's handle to an end;
 //! - `PlatformOptions`: what only this system lets one choose about a pair;
+//! - `MOST_AT_ONCE`: how many bytes one call is given at most;
 //! - `create(&Spec)`: a new pair, the server end first;
 //! - `probe`: what a handle is; `bytes_available`, `shutdown_write`, `is_broken_pipe`;
 //! - `read`, `write`: blocking I/O on a handle of mode `Blocking`;

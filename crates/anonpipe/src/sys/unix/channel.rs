@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::io::Errno;
 
+use super::MOST_AT_ONCE;
 use super::driver::{count_forks, generation};
 use super::transfer::{Transport, try_read, try_write};
 use super::waiters::{Waiters, Woken};
@@ -341,7 +342,7 @@ impl Channel {
     fn attempt_read(&self, header: &Header) -> Attempt {
         // SAFETY: the buffer belongs to the operation and is not looked at before its completion, which only the head of the
         // queue gets, under the queue's lock; `header` is part of the same allocation.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(header.data(), header.length()) };
+        let bytes = unsafe { std::slice::from_raw_parts_mut(header.data(), header.length().min(MOST_AT_ONCE)) };
         match try_read(self.fd.as_fd(), self.transport, &mut [IoSliceMut::new(bytes)]) {
             Ok(count) => Attempt::Done(Ok(count)),
             Err(Errno::AGAIN) => Attempt::WouldBlock,
@@ -354,7 +355,9 @@ impl Channel {
         let bytes = unsafe { std::slice::from_raw_parts(header.data(), header.length()) };
         for _ in 0..TURNS_AT_A_STRETCH {
             let progress = header.slot.progress();
-            match try_write(self.fd.as_fd(), self.transport, &[IoSlice::new(&bytes[progress..])]) {
+            let rest = &bytes[progress..];
+            let rest = &rest[..rest.len().min(MOST_AT_ONCE)];
+            match try_write(self.fd.as_fd(), self.transport, &[IoSlice::new(rest)]) {
                 Ok(count) => header.slot.progress.store(progress + count, Ordering::Relaxed),
                 Err(Errno::AGAIN) => return Attempt::WouldBlock,
                 Err(error) => return Attempt::Done(Err(Failure::after(error.into(), progress))),

@@ -28,6 +28,9 @@ pub(crate) use transfer::{guard_against_sigpipe, read, write};
 pub(crate) type OwnedPipe = OwnedFd;
 pub(crate) type BorrowedPipe<'a> = BorrowedFd<'a>;
 
+/// What one call transfers at most: macOS refuses more, and Linux takes less (both *documented*, read(2)).
+pub(crate) const MOST_AT_ONCE: usize = i32::MAX as usize;
+
 /// There is one way to make a pair on Unix.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PlatformOptions {}

@@ -32,6 +32,9 @@ pub(crate) use transfer::{read, write};
 pub(crate) type OwnedPipe = OwnedHandle;
 pub(crate) type BorrowedPipe<'a> = BorrowedHandle<'a>;
 
+/// What one call transfers at most: lengths have 32 bits, and std's slices panic beyond.
+pub(crate) const MOST_AT_ONCE: usize = u32::MAX as usize;
+
 /// What only Windows lets one choose about a pair.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PlatformOptions {

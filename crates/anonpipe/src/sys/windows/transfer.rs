@@ -90,3 +90,15 @@ pub(super) fn outcome(flow: Flow, status: NTSTATUS, count: usize, length: usize)
         }
     })
 }
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::clamp;
+
+    #[test]
+    fn a_length_beyond_4_gib_is_the_most_there_is() {
+        let most = u32::MAX as usize;
+        assert_eq!([0, 5, most].map(clamp), [0, 5, u32::MAX]);
+        assert_eq!([most + 1, most + 4, usize::MAX].map(clamp), [u32::MAX; 3]);
+    }
+}
