@@ -50,6 +50,28 @@ static int probe(void) {
   return 0;
 }
 
+/* Whether calls on a handle wait: it is not overlapped, and does not have PIPE_NOWAIT. */
+static const char *waits(HANDLE handle) {
+  typedef LONG(NTAPI * query_file)(HANDLE, void *, void *, ULONG, int);
+  const ULONG synchronous = 0x10 | 0x20; /* FILE_SYNCHRONOUS_IO_ALERT, _NONALERT */
+  query_file query = (query_file)(void *)GetProcAddress(GetModuleHandleA("ntdll.dll"), "NtQueryInformationFile");
+  void *block[2];
+  ULONG mode = 0;
+  DWORD state = PIPE_NOWAIT;
+  if (!query || query(handle, block, &mode, sizeof mode, 16 /* FileModeInformation */) < 0) return "cannot be asked";
+  if (!GetNamedPipeHandleStateA(handle, &state, NULL, NULL, NULL, NULL, 0)) return "is no pipe";
+  return (mode & synchronous) && !(state & PIPE_NOWAIT) ? "waits" : "does not wait";
+}
+
+/* Waits for a line, and says of its standard input and output whether they wait. */
+static int modes(void) {
+  char line[200];
+  if (!fgets(line, sizeof line, stdin)) return 1;
+  printf("stdin %s\n", waits(GetStdHandle(STD_INPUT_HANDLE)));
+  printf("stdout %s\n", waits(GetStdHandle(STD_OUTPUT_HANDLE)));
+  return fflush(stdout);
+}
+
 /* Writes a word to a handle that it was told the number of. */
 static int report(const char *number, const char *word) {
   HANDLE handle = (HANDLE)(UINT_PTR)strtoull(number, NULL, 10);
@@ -63,7 +85,8 @@ int main(int argc, char **argv) {
   if (!strcmp(task, "copy")) return copy();
   if (!strcmp(task, "converse")) return converse();
   if (!strcmp(task, "probe")) return probe();
+  if (!strcmp(task, "modes")) return modes();
   if (!strcmp(task, "report") && argc == 4) return report(argv[2], argv[3]);
-  fprintf(stderr, "usage: crt_child sum|copy|converse|probe|report HANDLE WORD\n");
+  fprintf(stderr, "usage: crt_child sum|copy|converse|probe|modes|report HANDLE WORD\n");
   return 99;
 }

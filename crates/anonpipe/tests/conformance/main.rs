@@ -19,10 +19,14 @@ mod ways;
 mod buffers;
 mod bytes;
 mod cancel;
+mod child_defects;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod child_task_defects;
 mod children;
 mod comparison;
 mod conversion;
 mod creation;
+mod defects;
 mod drops;
 mod eof;
 mod errors;
@@ -33,8 +37,14 @@ mod moves;
 mod operations;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod own_loop;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod polls;
 mod queue;
 mod resources;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod shutdown;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod task_defects;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod tasks;
 mod types;
@@ -249,6 +259,35 @@ run_everywhere! {
         two_threads_turn_one_driver,
         a_busy_future_starves_nobody,
     }
+    defects shared {
+        an_abort_is_no_timeout,
+        our_own_close_is_no_end_of_file,
+        a_pipe_that_nobody_reads_does_not_delay_the_end_of_another,
+        a_conversion_frees_nothing_that_the_system_uses,
+        nothing_writes_to_a_dropped_reads_memory_after_a_conversion,
+        a_length_beyond_4_gib_is_not_cut_short,
+    }
+    #[cfg(all(feature = "tokio", feature = "futures-io"))]
+    task_defects shared {
+        an_accepted_writes_failure_is_reported,
+        an_accepted_writes_failure_follows_the_end,
+        a_flush_neither_waits_for_the_peer_nor_fails_without_it,
+        a_tasks_abort_is_no_timeout,
+        our_own_close_does_not_end_a_tasks_read,
+        quiet_pipes_do_not_delay_the_end_of_another,
+        an_end_that_is_handed_on_loses_no_bytes,
+        an_end_that_is_handed_on_loses_no_writes,
+        tasks_that_share_an_end_lose_no_bytes,
+        a_task_that_waits_to_read_keeps_no_end_from_being_converted,
+        a_tasks_length_beyond_4_gib_is_not_cut_short,
+        the_waker_of_whoever_had_it_before_may_own_a_handle,
+    }
+    #[cfg(all(feature = "tokio", feature = "futures-io"))]
+    shutdown alone {
+        a_runtime_ends_though_its_pipes_are_quiet,
+        an_end_outlives_its_runtimes,
+        a_task_outlives_the_runtime_whose_reactor_it_waits_in,
+    }
     resources alone {
         ten_thousand_pairs_leave_nothing,
         what_was_in_flight_leaves_nothing,
@@ -282,6 +321,15 @@ run_everywhere! {
         an_inheritable_end_reaches_a_child_by_number,
         a_private_end_does_not_reach_a_child,
         an_end_in_use_by_a_child_ends_with_it,
+    }
+    child_defects alone {
+        an_unrelated_spawn_does_not_delay_the_end,
+        a_childs_handles_wait_whatever_ours_do,
+    }
+    #[cfg(all(feature = "tokio", feature = "futures-io"))]
+    child_task_defects alone {
+        a_childs_handles_wait_while_tasks_use_ours,
+        a_child_gets_what_tasks_have_left,
     }
     #[cfg(unix)]
     unix_children alone {

@@ -23,6 +23,18 @@ pub(crate) fn reporter(handle: usize, word: &str) -> Option<Command> {
     Some(python("import os, sys; os.write(int(sys.argv[1]), sys.argv[2].encode())", &[&handle, word]))
 }
 
+/// Waits for a line, and says of its standard input and output whether they wait, or else do not.
+#[cfg(unix)]
+pub(crate) fn mode_reporter() -> Option<Command> {
+    let program = "
+import fcntl, os, sys
+sys.stdin.readline()
+for fd, name in ((0, 'stdin'), (1, 'stdout')):
+    print(name, 'does not wait' if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK else 'waits')
+";
+    Some(python(program, &[]))
+}
+
 /// Ends at once, and leaves its standard input unread.
 #[cfg(unix)]
 pub(crate) fn quitter() -> Command {
@@ -57,6 +69,11 @@ pub(crate) fn converser() -> Option<Command> {
 #[cfg(windows)]
 pub(crate) fn reporter(handle: usize, word: &str) -> Option<Command> {
     tool("crt_child.exe", &["report", &handle.to_string(), word])
+}
+
+#[cfg(windows)]
+pub(crate) fn mode_reporter() -> Option<Command> {
+    tool("crt_child.exe", &["modes"])
 }
 
 #[cfg(windows)]

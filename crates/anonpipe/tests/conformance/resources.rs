@@ -14,7 +14,7 @@ use crate::system::{handles, threads};
 use crate::ways::{Way, kind};
 
 /// Makes whatever a first use makes for good (the driver, the event or bell of this thread), and counts the handles.
-fn warm_up(backend: Backend) -> usize {
+pub(crate) fn warm_up(backend: Backend) -> usize {
     let (reader, writer) = backend.pipe();
     let op = reader.submit_read(vec![0; 4]);
     assert_eq!(kind(reader.read_timeout(&mut [0; 4], Duration::from_millis(1))), ErrorKind::TimedOut);
@@ -39,7 +39,7 @@ fn warm_up(backend: Backend) -> usize {
 }
 
 #[track_caller]
-fn none_left(before: usize) {
+pub(crate) fn none_left(before: usize) {
     soon("as many handles as before", || handles() <= before);
 }
 

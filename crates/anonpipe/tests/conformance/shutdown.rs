@@ -1,0 +1,194 @@
+//! Defects that others had, kept from being had here: runtimes that shut down. Each rule has a process of its own.
+//!
+//! Each rule names the public reports that it goes back to, as `owner/repository#number`.
+
+use std::io::{Read, Write};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anonpipe::{Duplex, Overlapped};
+use tokio::runtime::Runtime;
+
+use crate::Backend;
+use crate::executors::{Executor, Family, current_thread, multi_thread};
+use crate::harness::{MOMENT, soon};
+use crate::pattern;
+use crate::polls::Bell;
+use crate::resources::{none_left, warm_up};
+use crate::system::threads;
+use crate::ways::{LONG, is_cancelled};
+
+/// The ways to end a runtime. None has anything to wait for.
+const ENDINGS: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime| runtime.shutdown_timeout(LONG)];
+
+#[track_caller]
+fn ends_at_once(end: fn(Runtime), runtime: Runtime) {
+    let start = Instant::now();
+    end(runtime);
+    assert!(start.elapsed() < Duration::from_secs(2), "it waited for the peer: {:?}", start.elapsed());
+}
+
+/// Has tasks wait for a peer that says and reads nothing, in every way; returns the peer's ends. `token` is held by each task.
+fn wait_for_a_silent_peer(runtime: &Runtime, backend: Backend, token: &Arc<()>) -> Vec<Duplex<Overlapped>> {
+    let mut peers = Vec::new();
+    let mut pair = || {
+        let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
+        peers.push(theirs);
+        (ours, Arc::clone(token))
+    };
+    for family in Family::BOTH {
+        let (mut ours, token) = pair();
+        runtime.spawn(async move {
+            let _token = token;
+            family.read(&mut ours, &mut [0; 8]).await
+        });
+        let (mut ours, token) = pair();
+        runtime.spawn(async move {
+            let _token = token;
+            family.write_all(&mut ours, &[7; 3_000_000]).await
+        });
+        let (mut ours, token) = pair();
+        runtime.spawn(async move {
+            let _token = token;
+            let accepted = family.write(&mut ours, &[7; 100_000]).await.unwrap();
+            assert!(accepted > 0);
+            family.flush(&mut ours).await.unwrap();
+            family.read(&mut ours, &mut [0; 8]).await
+        });
+        let (ours, token) = pair();
+        runtime.spawn(async move {
+            let _token = token;
+            let (mut reader, mut writer) = ours.split();
+            let mut buffer = [0; 8];
+            let read = family.read(&mut reader, &mut buffer);
+            futures::join!(read, family.write_all(&mut writer, &[7; 3_000_000]))
+        });
+    }
+    let (ours, token) = pair();
+    runtime.spawn(async move {
+        let _token = token;
+        let (read, write) = (ours.submit_read(vec![0; 8]), ours.submit_write(vec![7; 3_000_000]));
+        ours.submit_write(vec![7; 300_000]).detach();
+        futures::join!(read, write)
+    });
+    // Until they all wait.
+    runtime.block_on(async { tokio::time::sleep(MOMENT).await });
+    peers
+}
+
+/// A program must come to its end although a pipe is quiet (tokio-rs/tokio#589, tokio-rs/tokio#2318), and a runtime that ends
+/// amid operations leaves no handle behind (tokio-rs/mio#1944).
+pub(crate) fn a_runtime_ends_though_its_pipes_are_quiet(backend: Backend) {
+    // Makes what a first runtime makes for good.
+    let token = Arc::new(());
+    for new in [current_thread, multi_thread] {
+        let runtime = new();
+        drop((wait_for_a_silent_peer(&runtime, backend, &token), runtime));
+    }
+    soon("the tasks are gone", || Arc::strong_count(&token) == 1);
+    let before = warm_up(backend);
+    let threads_before = threads();
+    for new in [current_thread, multi_thread] {
+        for end in ENDINGS {
+            let runtime = new();
+            let peers = wait_for_a_silent_peer(&runtime, backend, &token);
+            assert!(Arc::strong_count(&token) > 1, "the tasks must be waiting for this to mean something");
+            ends_at_once(end, runtime);
+            soon("the tasks are gone", || Arc::strong_count(&token) == 1);
+            soon("their threads are gone", || threads() <= threads_before);
+            // What was accepted is the peer's to read; with the peer goes the rest.
+            drop(peers);
+            none_left(before);
+        }
+    }
+}
+
+/// The end of one runtime is not the end of the pipe: what was accepted goes out, what comes meanwhile is kept, and the next
+/// runtime goes on (tokio-rs/tokio#7056 is about what else there can be to see).
+pub(crate) fn an_end_outlives_its_runtimes(backend: Backend) {
+    let (mut ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
+    let (mut sent, mut received) = (0, 0);
+    for round in 0..2 {
+        for new in [current_thread, multi_thread] {
+            for end in ENDINGS {
+                let family = Family::BOTH[round];
+                let runtime = new();
+                let op = ours.submit_read(vec![0; 8]);
+                let accepted = runtime.block_on(async {
+                    // Waits behind the operation, and is left.
+                    let waits = tokio::time::timeout(MOMENT / 8, family.read(&mut ours, &mut [0; 8])).await;
+                    assert!(waits.is_err(), "there is nothing to read");
+                    let accepted = family.write(&mut ours, &pattern::bytes(sent, 10_000)).await.unwrap();
+                    sent += accepted;
+                    accepted
+                });
+                ends_at_once(end, runtime);
+                assert!(!op.is_complete());
+                op.cancel();
+                assert!(is_cancelled(&op.wait().0));
+                let mut found = vec![0; accepted];
+                (&theirs).read_exact(&mut found).unwrap();
+                pattern::check(received, &found);
+                received += accepted;
+                (&theirs).write_all(b"meanwhile").unwrap();
+                for executor in Executor::ALL {
+                    let mut buffer = [0; 9];
+                    if executor != Executor::ALL[0] {
+                        (&theirs).write_all(b"meanwhile").unwrap();
+                    }
+                    assert_eq!(executor.run(family.read(&mut ours, &mut buffer)).unwrap(), 9);
+                    assert_eq!(&buffer, b"meanwhile");
+                    executor.run(family.flush(&mut ours)).unwrap();
+                }
+            }
+        }
+    }
+    drop(ours);
+    assert_eq!((&theirs).read(&mut [0; 8]).unwrap(), 0);
+}
+
+/// A thread waits with the runtime's reactor, and the runtime goes: it is to wait on with something else.
+pub(crate) fn a_task_outlives_the_runtime_whose_reactor_it_waits_in(backend: Backend) {
+    for family in Family::BOTH {
+        for end in ENDINGS {
+            let (mut reader, mut writer) = backend.small_pipe();
+            let (mut silent, _peer) = backend.duplex();
+            let runtime = multi_thread();
+            let handle = runtime.handle().clone();
+            let reading = thread::spawn(move || {
+                // Polled here, but with the runtime at hand.
+                let _entered = handle.enter();
+                pollster::block_on(async {
+                    let (mut buffer, mut never) = ([0; 16], [0; 16]);
+                    let count = {
+                        let silent = pin!(family.read(&mut silent, &mut never));
+                        let read = pin!(family.read(&mut reader, &mut buffer));
+                        futures::future::select(read, silent).await.factor_first().0
+                    };
+                    assert_eq!(&buffer[..count.unwrap()], b"at last");
+                });
+                reader
+            });
+            thread::sleep(MOMENT);
+            ends_at_once(end, runtime);
+            thread::sleep(MOMENT);
+            assert!(!reading.is_finished(), "nothing was written yet");
+            pollster::block_on(family.write_all(&mut writer, b"at last")).unwrap();
+            let mut reader = reading.join().expect("a read that goes on without its runtime");
+            // And a task that nobody wakes any more does no harm.
+            let bell = Bell::new();
+            bell.pend(|context| family.poll_read(&mut reader, context, &mut [0; 4]));
+            let mut polled = family.poll_read(&mut reader, &mut Context::from_waker(Waker::noop()), &mut [0; 4]);
+            (&writer).write_all(b"more").unwrap();
+            soon("bytes", || {
+                if polled.is_pending() {
+                    polled = family.poll_read(&mut reader, &mut Context::from_waker(Waker::noop()), &mut [0; 4]);
+                }
+                matches!(polled, Poll::Ready(Ok(4)))
+            });
+        }
+    }
+}
