@@ -125,6 +125,9 @@ impl Writes {
             Poll::Pending => self.accepted.push_back(write),
             Poll::Ready((outcome, copy)) => {
                 self.keep(copy);
+                if outcome.is_err() {
+                    self.detach();
+                }
                 outcome?;
             }
         }
@@ -136,7 +139,18 @@ impl Writes {
         let (outcome, copy) = ready!(Pin::new(oldest).poll(context));
         self.accepted.pop_front();
         self.keep(copy);
+        if outcome.is_err() {
+            self.detach();
+        }
         Poll::Ready(outcome.map(drop))
+    }
+
+    /// Lets go of what was accepted: it is written all the same. Nobody is told any more what became of it; after a failure,
+    /// which stands for all that was accepted by then, that would be the same once more.
+    fn detach(&mut self) {
+        for accepted in self.accepted.drain(..) {
+            accepted.detach();
+        }
     }
 
     /// Waits for the completion of what was accepted.
@@ -153,6 +167,9 @@ impl Writes {
         while let Some(oldest) = self.accepted.pop_front() {
             let (outcome, copy) = oldest.wait();
             self.keep(copy);
+            if outcome.is_err() {
+                self.detach();
+            }
             outcome?;
         }
         self.shrink();
@@ -179,10 +196,8 @@ impl Writes {
         self.spare.retain(|copy| copy.capacity() <= MAX_SPARE);
     }
 
-    /// Lets go of what was accepted: it is written all the same. See [`Reads::leave`].
+    /// See [`Reads::leave`]. What was accepted is written all the same.
     pub(crate) fn leave(&mut self, _: &Channel) {
-        for accepted in self.accepted.drain(..) {
-            accepted.detach();
-        }
+        self.detach();
     }
 }

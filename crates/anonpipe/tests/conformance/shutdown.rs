@@ -55,7 +55,7 @@ fn wait_for_a_silent_peer(runtime: &Runtime, backend: Backend, token: &Arc<()>) 
             let _token = token;
             let accepted = family.write(&mut ours, &[7; 100_000]).await.unwrap();
             assert!(accepted > 0);
-            family.flush(&mut ours).await.unwrap();
+            family.flush(&mut ours).await?;
             family.read(&mut ours, &mut [0; 8]).await
         });
         let (ours, token) = pair();
