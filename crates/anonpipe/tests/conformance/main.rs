@@ -310,6 +310,7 @@ run_everywhere! {
     #[cfg(all(unix, feature = "tokio", feature = "futures-io"))]
     unix_tasks alone {
         a_fork_leaves_the_parents_tasks_alone,
+        an_own_shutdown_ends_a_tasks_write,
     }
     children alone {
         a_child_copies_megabytes,

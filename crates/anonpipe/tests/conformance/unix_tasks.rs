@@ -1,11 +1,14 @@
-//! Tasks in a process that forks.
+//! Tasks in a process that forks, and at a half-close.
 
+use std::io::ErrorKind;
 use std::task::Poll;
 use std::thread;
 
 use crate::Backend;
 use crate::executors::{Executor, Family, current_thread};
+use crate::harness::MOMENT;
 use crate::system::{exit, fork};
+use crate::ways::kind;
 
 /// The child has copies of ends for which the parent's runtime and the parent's own driver wait, and drops them.
 pub(crate) fn a_fork_leaves_the_parents_tasks_alone(backend: Backend) {
@@ -44,10 +47,10 @@ pub(crate) fn a_fork_leaves_the_parents_tasks_alone(backend: Backend) {
     thread::scope(|scope| {
         scope.spawn(|| {
             for writer in [&writer, &attached_writer] {
-                thread::sleep(crate::harness::MOMENT);
+                thread::sleep(MOMENT);
                 writer.submit_write("parent").wait().0.unwrap();
             }
-            thread::sleep(crate::harness::MOMENT);
+            thread::sleep(MOMENT);
             driver.notify();
         });
         assert_eq!(runtime.block_on(Family::Tokio.read(&mut reader, &mut [0; 8])).unwrap(), 6);
@@ -55,4 +58,21 @@ pub(crate) fn a_fork_leaves_the_parents_tasks_alone(backend: Backend) {
         // Nothing but `notify` ends this one.
         driver.turn(None).unwrap();
     });
+}
+
+/// A half-close ends the writes that wait, too, whoever waits for them.
+pub(crate) fn an_own_shutdown_ends_a_tasks_write(backend: Backend) {
+    for executor in Executor::ALL {
+        let (ours, theirs) = backend.duplex();
+        let mut clone = ours.try_clone().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(MOMENT / 2);
+                ours.shutdown_write().unwrap();
+            });
+            let result = executor.run(Family::Futures.write_all(&mut clone, &[7; 5_000_000]));
+            assert_eq!(kind(result), ErrorKind::BrokenPipe, "{executor:?}");
+        });
+        drop(theirs);
+    }
 }

@@ -376,6 +376,10 @@ impl Channel {
             super::shutdown_write(self.fd.as_fd())?;
         }
         queue.shut = true;
+        // They have nothing to wait for any more, and the system may not say so.
+        let woken = queue.waiters.take();
+        drop(queue);
+        woken.wake();
         Ok(())
     }
 }

@@ -110,17 +110,22 @@ impl Channel {
         }
     }
 
+    /// Why there is nothing to wait for.
+    fn refusal(queue: &mut Queue, task: &Task) -> Option<Failure> {
+        if task.id != 0 && queue.waiters.was_cancelled(task.id) {
+            return Some(Failure::Cancelled { transferred: Some(0) });
+        }
+        queue.shut.then(shut_down)
+    }
+
     /// Tries, if it is the task's turn. The waker that is not needed any more is for the caller to drop, unlocked.
     fn try_for_task(
         queue: &mut Queue,
         task: &mut Task,
         attempt: impl FnOnce() -> Result<usize, Errno>,
     ) -> (Tried, Option<Waker>) {
-        if task.id != 0 && queue.waiters.was_cancelled(task.id) {
-            return (Tried::Done(Err(Failure::Cancelled { transferred: Some(0) })), None);
-        }
-        if queue.shut {
-            return (Tried::Done(Err(shut_down())), None);
+        if let Some(failure) = Self::refusal(queue, task) {
+            return (Tried::Done(Err(failure)), None);
         }
         if !queue.entries.is_empty() {
             return (Tried::Behind, None);
@@ -194,7 +199,12 @@ impl Channel {
                 if waits {
                     // Before the reactor is asked, so that its answer finds the task.
                     let id = task.id();
-                    let old = self.queue(flow).waiters.put(id, context.waker());
+                    let mut queue = self.queue(flow);
+                    if let Some(failure) = Self::refusal(&mut queue, task) {
+                        return Some(Poll::Ready(Err(failure)));
+                    }
+                    let old = queue.waiters.put(id, context.waker());
+                    drop(queue);
                     drop(old);
                 }
                 match watched.poll_ready(flow) {
@@ -230,6 +240,7 @@ impl Channel {
                     task.patience.nothing();
                     if let Some(mut guard) = ready {
                         guard.clear_ready();
+                        waits = true;
                         continue;
                     }
                     task.watched = self.watched.get(self, flow);
