@@ -8,19 +8,23 @@ use std::time::{Duration, Instant};
 
 use crate::driver::Driver;
 use crate::error::{ConversionError, Failure};
-use crate::info::{Direction, EndName, Info};
+use crate::info::{EndName, Info};
 use crate::mode::IoMode;
 use crate::op::{self, Flow, Op, Outcome};
 use crate::polled::{Reads, Writes};
 use crate::sys::{self, BorrowedPipe, Channel, OwnedPipe};
 use crate::{ReadBuffer, WriteBuffer};
 
+mod adopt;
+mod blocking;
 #[cfg_attr(
     not(any(feature = "tokio", feature = "futures-io")),
     allow(dead_code, reason = "for the async traits, which are features")
 )]
 mod tasks;
 
+pub(crate) use adopt::adopt;
+pub(crate) use blocking::BlockingEnd;
 use tasks::closed;
 
 /// As much of `buffer` as goes at once.
@@ -96,73 +100,6 @@ pub trait EndImpl: Sized {
 
     fn failed(&self, action: &'static str, error: io::Error) -> io::Error {
         Failure::from(error).into_io(action, self.meta().name)
-    }
-}
-
-/// An end of mode [`Blocking`](crate::Blocking): the system's handle, and nothing else.
-pub struct BlockingEnd {
-    pipe: OwnedPipe,
-    meta: Meta,
-}
-
-impl BlockingEnd {
-    pub(crate) fn into_pipe(self) -> OwnedPipe {
-        self.pipe
-    }
-}
-
-impl EndImpl for BlockingEnd {
-    fn new(pipe: OwnedPipe, meta: Meta, _: Access) -> Self {
-        Self { pipe, meta }
-    }
-
-    fn pipe(&self) -> BorrowedPipe<'_> {
-        sys::borrow(&self.pipe)
-    }
-
-    fn meta(&self) -> &Meta {
-        &self.meta
-    }
-
-    fn try_clone(&self) -> io::Result<Self> {
-        let pipe = self.pipe.try_clone().map_err(|error| self.failed("clone", error))?;
-        Ok(Self { pipe, meta: self.meta })
-    }
-
-    fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        if buffers.iter().all(|buffer| buffer.is_empty()) {
-            return Ok(0);
-        }
-        sys::read(self.pipe(), buffers).map_err(|failure| failure.into_io("read", self.meta.name))
-    }
-
-    fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        if buffers.iter().all(|buffer| buffer.is_empty()) {
-            return Ok(0);
-        }
-        sys::write(self.pipe(), buffers).map_err(|failure| failure.into_io("write", self.meta.name))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn shutdown_write(&self) -> io::Result<()> {
-        sys::shutdown_write(self.pipe()).map_err(|failure| failure.into_io(SHUT_DOWN, self.meta.name))
-    }
-
-    fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct(name)
-            .field("mode", &IoMode::Blocking)
-            .field("end", &format_args!("{}", self.meta.name))
-            .field("pipe", &self.pipe)
-            .finish()
-    }
-}
-
-impl fmt::Debug for BlockingEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        EndImpl::fmt(self, "BlockingEnd", f)
     }
 }
 
@@ -412,35 +349,6 @@ impl fmt::Debug for OverlappedEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         EndImpl::fmt(self, "OverlappedEnd", f)
     }
-}
-
-/// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be.
-pub(crate) fn adopt<T>(
-    pipe: OwnedPipe,
-    access: Access,
-    wrap: impl FnOnce(OwnedPipe, Meta, IoMode) -> T,
-) -> Result<T, ConversionError<OwnedPipe>> {
-    let refuse = |pipe, failure: Failure| Err(ConversionError::new(failure.into_io("adopt a handle", None), pipe));
-    let probe = match sys::probe(sys::borrow(&pipe)) {
-        Ok(probe) => probe,
-        Err(error) => return refuse(pipe, error.into()),
-    };
-    let invalid = |why: &str| Failure::refused(io::ErrorKind::InvalidInput, why);
-    if let Some(why) = probe.unfit {
-        return refuse(pipe, invalid(why));
-    }
-    if access.reads() && !probe.readable {
-        return refuse(pipe, invalid("it cannot be read: it was opened for writing only"));
-    }
-    if access.writes() && !probe.writable {
-        return refuse(pipe, invalid("it cannot be written: it was opened for reading only"));
-    }
-    let duplex = probe.direction == Some(Direction::Duplex);
-    if access == Access::Both && !duplex {
-        return refuse(pipe, invalid("it is an end of a one-way pipe"));
-    }
-    let name = EndName { role: probe.role, direction: probe.direction };
-    Ok(wrap(pipe, Meta { name, requested_capacity: None }, probe.mode))
 }
 
 #[cfg(all(test, windows, target_pointer_width = "64"))]

@@ -5,11 +5,10 @@
 
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
 
 use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, GetLastError, NTSTATUS, STATUS_PENDING};
 use windows_sys::Win32::Storage::FileSystem::{ReadFile, WriteFile};
@@ -18,12 +17,13 @@ use windows_sys::Win32::System::IO::{CancelIoEx, OVERLAPPED};
 use super::binding::{Binding, Route};
 use super::event::Event;
 use super::foreign::Wait;
-use super::transfer::{clamp, first, first_mut, outcome};
+use super::transfer::outcome;
 use crate::driver::{self, Lease, undisturbed};
 use crate::error::Failure;
 use crate::op::{Flow, Header, InFlight, Outcome};
 use crate::sys::{ALREADY_ATTACHED, TOO_LATE_TO_ATTACH, place_in};
 
+mod blocking;
 #[cfg(test)]
 mod strangers;
 
@@ -305,91 +305,6 @@ impl Channel {
         // SAFETY: the kernel only compares the pointer with those of the operations in flight.
         unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
     }
-
-    /// Reads, blocking the caller until `deadline`.
-    pub(crate) fn read(&self, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> Outcome {
-        let buffer = first_mut(buffers);
-        self.block_on(Flow::Read, buffer.as_mut_ptr(), clamp(buffer.len()), deadline)
-    }
-
-    #[cfg_attr(
-        not(any(feature = "tokio", feature = "futures-io")),
-        allow(dead_code, reason = "for the async traits, which are features")
-    )]
-    /// Whether there is something to read. If it is not known, no.
-    pub(crate) fn has_bytes(&self) -> bool {
-        super::probe::has_bytes(self.handle.as_handle())
-    }
-
-    #[cfg_attr(
-        not(any(feature = "tokio", feature = "futures-io")),
-        allow(dead_code, reason = "for the async traits, which are features")
-    )]
-    /// Reads what there is. `None`: nothing, or nothing any more. The read that found this out is over.
-    pub(crate) fn read_at_once(&self, buffers: &mut [IoSliceMut<'_>]) -> Option<Outcome> {
-        match self.read(buffers, Some(Instant::now())) {
-            Err(Failure::TimedOut { .. }) => None,
-            outcome => Some(outcome),
-        }
-    }
-
-    /// Writes, blocking the caller until `deadline`.
-    pub(crate) fn write(&self, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> Outcome {
-        let buffer = first(buffers);
-        self.block_on(Flow::Write, buffer.as_ptr().cast_mut(), clamp(buffer.len()), deadline)
-    }
-
-    /// Issues an operation with an event of this thread, and waits for it here: no port, no other thread.
-    ///
-    /// `data` is the caller's borrowed buffer; this returns when the kernel is done with it.
-    fn block_on(&self, flow: Flow, data: *mut u8, length: u32, deadline: Option<Instant>) -> Outcome {
-        let event = Event::of_this_thread()?;
-        let slot = Slot::default();
-        let overlapped = slot.overlapped();
-        loop {
-            let mut queue = self.queue(flow);
-            // SAFETY: the buffer is borrowed by the caller for the time of this call, and `slot` lives as long; the call ends
-            // only after the completion (see `wait_for`).
-            let issued = unsafe { self.issue(flow, overlapped, event.without_packet(), data, length, false) };
-            if let Issued::Done(outcome) = issued {
-                return outcome;
-            }
-            queue.push_back(Entry::Thread(overlapped.expose_provenance()));
-            drop(queue);
-            let timed_out = self.wait_for(&event, overlapped, deadline);
-            self.queue(flow).retain(|entry| !entry.is(overlapped));
-            // SAFETY: complete, says the event, so the kernel is done with it.
-            let (status, count) = unsafe { result_of(overlapped) };
-            match outcome(flow, status, count, length as usize) {
-                Some(Err(Failure::Cancelled { transferred })) if timed_out => {
-                    return Err(Failure::TimedOut { transferred });
-                }
-                Some(outcome) => return outcome,
-                None => {}
-            }
-        }
-    }
-
-    /// Waits for the completion; cancels when the time is up, and waits for what became of that. Returns whether it was.
-    fn wait_for(&self, event: &Event, overlapped: *mut OVERLAPPED, deadline: Option<Instant>) -> bool {
-        match event.wait(deadline) {
-            Ok(true) => return false,
-            Ok(false) => {}
-            Err(error) => unwaitable(&error),
-        }
-        self.cancel_raw(overlapped);
-        if let Err(error) = event.wait(None) {
-            unwaitable(&error);
-        }
-        true
-    }
-}
-
-/// The kernel writes to this thread's stack until the event is set, and there is no way to wait for it: going on would be
-/// worse than ending. Seen only when somebody closes a handle that is not his.
-fn unwaitable(error: &io::Error) -> ! {
-    eprintln!("anonpipe: cannot wait for an operation in flight: {error}");
-    std::process::abort()
 }
 
 /// The status and the byte count.

@@ -1,0 +1,38 @@
+//! Handles that were made elsewhere.
+
+use std::io;
+
+use super::{Access, Meta};
+use crate::error::{ConversionError, Failure};
+use crate::info::{Direction, EndName};
+use crate::mode::IoMode;
+use crate::sys::{self, OwnedPipe};
+
+/// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be.
+pub(crate) fn adopt<T>(
+    pipe: OwnedPipe,
+    access: Access,
+    wrap: impl FnOnce(OwnedPipe, Meta, IoMode) -> T,
+) -> Result<T, ConversionError<OwnedPipe>> {
+    let refuse = |pipe, failure: Failure| Err(ConversionError::new(failure.into_io("adopt a handle", None), pipe));
+    let probe = match sys::probe(sys::borrow(&pipe)) {
+        Ok(probe) => probe,
+        Err(error) => return refuse(pipe, error.into()),
+    };
+    let invalid = |why: &str| Failure::refused(io::ErrorKind::InvalidInput, why);
+    if let Some(why) = probe.unfit {
+        return refuse(pipe, invalid(why));
+    }
+    if access.reads() && !probe.readable {
+        return refuse(pipe, invalid("it cannot be read: it was opened for writing only"));
+    }
+    if access.writes() && !probe.writable {
+        return refuse(pipe, invalid("it cannot be written: it was opened for reading only"));
+    }
+    let duplex = probe.direction == Some(Direction::Duplex);
+    if access == Access::Both && !duplex {
+        return refuse(pipe, invalid("it is an end of a one-way pipe"));
+    }
+    let name = EndName { role: probe.role, direction: probe.direction };
+    Ok(wrap(pipe, Meta { name, requested_capacity: None }, probe.mode))
+}
