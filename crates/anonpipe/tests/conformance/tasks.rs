@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
@@ -465,12 +465,17 @@ pub(crate) fn cancel_all_ends_a_tasks_read(backend: Backend) {
             let (mut reader, writer) = backend.pipe();
             let other = reader.try_clone().unwrap();
             let mut buffer = [0; 8];
+            let done = AtomicBool::new(false);
             thread::scope(|scope| {
                 scope.spawn(|| {
-                    thread::sleep(MOMENT / 2);
-                    other.cancel_all();
+                    // More than once, in case it has not begun by then.
+                    while !done.load(Ordering::Acquire) {
+                        thread::sleep(MOMENT / 4);
+                        other.cancel_all();
+                    }
                 });
                 let result = executor.run(family.read(&mut reader, &mut buffer));
+                done.store(true, Ordering::Release);
                 assert!(is_cancelled(&result), "{executor:?}, {family:?}: {result:?}");
             });
             // That was one read. The next one reads.
