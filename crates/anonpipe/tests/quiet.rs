@@ -20,7 +20,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 use std::{env, thread};
 
-use child::{Library, Started, last_words};
+use child::{Library, Started, last_words, persistently};
 use listen::Listened;
 use tokio::time::{sleep, timeout};
 
@@ -110,9 +110,12 @@ async fn add(all: &mut Vec<Listened>, count: u32, start: Start) {
     let reads = Arc::new(AtomicU32::new(0));
     for _ in 0..count {
         let number = u32::try_from(all.len()).unwrap();
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args([NAME, "--exact", "--nocapture", "--quiet"]).env(CHILD, number.to_string());
-        all.push(Listened::new(start(command).unwrap(), number, &reads));
+        let started = persistently(|| {
+            let mut command = Command::new(env::current_exe()?);
+            command.args([NAME, "--exact", "--nocapture", "--quiet"]).env(CHILD, number.to_string());
+            start(command)
+        });
+        all.push(Listened::new(started.unwrap(), number, &reads));
     }
     let begun = async {
         while reads.load(Ordering::Relaxed) < count {

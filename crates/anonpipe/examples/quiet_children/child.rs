@@ -51,6 +51,19 @@ impl Library {
     }
 }
 
+/// Starts a child, again if Wine lost it before its program ran: observed with Wine 8.0 under load, `ERROR_INTERNAL_ERROR` in five
+/// of 11,700 starts by `std::process` and its own pipes.
+pub(crate) fn persistently(start: impl Fn() -> io::Result<Started>) -> io::Result<Started> {
+    const ERROR_INTERNAL_ERROR: i32 = 1359;
+    for _ in 0..2 {
+        match start() {
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(ERROR_INTERNAL_ERROR) => {}
+            done => return done,
+        }
+    }
+    start()
+}
+
 /// Starts a child over anonpipe's ends, of which those that read become what `stream` makes of them.
 pub(crate) fn over_anonpipe(mut command: Command, stream: fn(Reader<Overlapped>) -> Stream) -> io::Result<Started> {
     let (stdin, childs_stdin) = PipeOptions::new().client(End::blocking()).outbound()?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 use crate::CHILD;
-use crate::child::{Library, last_words};
+use crate::child::{Library, last_words, persistently};
 use crate::listen::Listened;
 use crate::resources;
 
@@ -74,10 +74,12 @@ pub(crate) async fn measure(library: Library, children: u32) -> io::Result<Measu
     let reads = Arc::new(AtomicU32::new(0));
     let mut all = Vec::new();
     for number in 0..children {
-        let mut command = Command::new(env::current_exe()?);
-        command.args([CHILD, &number.to_string()]);
-        let started =
-            library.start(command).map_err(|error| io::Error::other(format!("starting child {number}: {error}")))?;
+        let started = persistently(|| {
+            let mut command = Command::new(env::current_exe()?);
+            command.args([CHILD, &number.to_string()]);
+            library.start(command)
+        });
+        let started = started.map_err(|error| io::Error::other(format!("starting child {number}: {error}")))?;
         all.push(Listened::new(started, number, &reads));
     }
     let begin = async {
