@@ -39,14 +39,18 @@ pub(crate) fn a_childs_handles_wait_while_tasks_use_ours(backend: Backend) {
 
 /// A child that takes a pipe over gets all that nobody has read yet: nothing of it was read ahead (nodejs/node#9413).
 pub(crate) fn a_child_gets_what_tasks_have_left(backend: Backend) {
-    for (step, family) in [(0, Family::Tokio), (1, Family::Futures)] {
+    for (step, waits) in [false, true, false, true].into_iter().enumerate() {
+        let family = Family::BOTH[step / 2];
         let (mut reader, writer) = backend.pipe();
-        (&writer).write_all(b"ours\n").unwrap();
+        (&writer).write_all(if waits { b"ours\n" } else { b"ours\nthe child's" }).unwrap();
         let mut line = [0; 5];
         assert_eq!(Executor::ALL[step].run(family.read(&mut reader, &mut line)).unwrap(), 5);
-        // A task waits for more, and gives up.
-        Bell::new().pend(|context| family.poll_read(&mut reader, context, &mut line));
-        (&writer).write_all(b"the child's, to the end").unwrap();
+        if waits {
+            // A task waits for more, and gives up.
+            Bell::new().pend(|context| family.poll_read(&mut reader, context, &mut line));
+            (&writer).write_all(b"the child's").unwrap();
+        }
+        (&writer).write_all(b", to the end").unwrap();
         drop(writer);
         let handle = match Handle::try_from(reader) {
             Ok(handle) => handle,

@@ -86,7 +86,9 @@ pub(crate) fn a_runtime_ends_though_its_pipes_are_quiet(backend: Backend) {
     let token = Arc::new(());
     for new in [current_thread, multi_thread] {
         let runtime = new();
-        drop((wait_for_a_silent_peer(&runtime, backend, &token), runtime));
+        let peers = wait_for_a_silent_peer(&runtime, backend, &token);
+        drop(runtime);
+        drop(peers);
     }
     soon("the tasks are gone", || Arc::strong_count(&token) == 1);
     let before = warm_up(backend);
@@ -106,43 +108,50 @@ pub(crate) fn a_runtime_ends_though_its_pipes_are_quiet(backend: Backend) {
     }
 }
 
-/// The end of one runtime is not the end of the pipe: what was accepted goes out, what comes meanwhile is kept, and the next
-/// runtime goes on (tokio-rs/tokio#7056 is about what else there can be to see).
+/// The end of one runtime is not the end of the pipe: what was accepted goes out, what comes meanwhile is kept, and whoever has the
+/// end then goes on, whether the runtime has ended or only stands still (tokio-rs/tokio#7056 is about what else there can be to
+/// see).
 pub(crate) fn an_end_outlives_its_runtimes(backend: Backend) {
     let (mut ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
     let (mut sent, mut received) = (0, 0);
-    for round in 0..2 {
-        for new in [current_thread, multi_thread] {
-            for end in ENDINGS {
-                let family = Family::BOTH[round];
-                let runtime = new();
+    let mut stopped = Vec::new();
+    for (round, new) in [current_thread, multi_thread, current_thread].into_iter().enumerate() {
+        for end in ENDINGS.into_iter().map(Some).chain([None]) {
+            let family = Family::BOTH[round % 2];
+            let runtime = new();
+            let (op, accepted) = runtime.block_on(async {
+                let waits = tokio::time::timeout(MOMENT / 8, family.read(&mut ours, &mut [0; 8])).await;
+                assert!(waits.is_err(), "there is nothing to read");
                 let op = ours.submit_read(vec![0; 8]);
-                let accepted = runtime.block_on(async {
-                    // Waits behind the operation, and is left.
-                    let waits = tokio::time::timeout(MOMENT / 8, family.read(&mut ours, &mut [0; 8])).await;
-                    assert!(waits.is_err(), "there is nothing to read");
-                    let accepted = family.write(&mut ours, &pattern::bytes(sent, 10_000)).await.unwrap();
-                    sent += accepted;
-                    accepted
-                });
-                ends_at_once(end, runtime);
-                assert!(!op.is_complete());
-                op.cancel();
-                assert!(is_cancelled(&op.wait().0));
-                let mut found = vec![0; accepted];
-                (&theirs).read_exact(&mut found).unwrap();
-                pattern::check(received, &found);
-                received += accepted;
-                (&theirs).write_all(b"meanwhile").unwrap();
-                for executor in Executor::ALL {
-                    let mut buffer = [0; 9];
-                    if executor != Executor::ALL[0] {
+                // Waits behind the operation.
+                let waits = tokio::time::timeout(MOMENT / 8, family.read(&mut ours, &mut [0; 8])).await;
+                assert!(waits.is_err(), "there is nothing to read");
+                (op, family.write(&mut ours, &pattern::bytes(sent, 10_000)).await.unwrap())
+            });
+            match end {
+                Some(end) => ends_at_once(end, runtime),
+                None => stopped.push(runtime),
+            }
+            assert!(!op.is_complete());
+            op.cancel();
+            assert!(is_cancelled(&op.wait().0));
+            sent += accepted;
+            let mut found = vec![0; accepted];
+            (&theirs).read_exact(&mut found).unwrap();
+            pattern::check(received, &found);
+            received += accepted;
+            for executor in Executor::ALL {
+                let mut buffer = [0; 9];
+                let read = thread::scope(|scope| {
+                    scope.spawn(|| {
+                        // Half of the time it is there before anybody asks.
+                        thread::sleep(if round == 0 { Duration::ZERO } else { MOMENT / 8 });
                         (&theirs).write_all(b"meanwhile").unwrap();
-                    }
-                    assert_eq!(executor.run(family.read(&mut ours, &mut buffer)).unwrap(), 9);
-                    assert_eq!(&buffer, b"meanwhile");
-                    executor.run(family.flush(&mut ours)).unwrap();
-                }
+                    });
+                    executor.run(family.read(&mut ours, &mut buffer))
+                });
+                assert_eq!((read.unwrap(), &buffer), (9, b"meanwhile"));
+                executor.run(family.flush(&mut ours)).unwrap();
             }
         }
     }

@@ -425,18 +425,24 @@ fn write_as_another(
 /// What was accepted goes out, in order, whoever has the end by then, and also if that is nobody
 /// (swiftlang/swift-subprocess#296).
 pub(crate) fn an_end_that_is_handed_on_loses_no_writes(backend: Backend) {
-    const TOTAL: usize = 400_000;
+    const TOTAL: usize = 300_000;
     for family in Family::BOTH {
         let (mut ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
         let reader = thread::spawn(move || {
-            let mut all = Vec::new();
-            (&theirs).read_to_end(&mut all).unwrap();
-            all
+            // So slow that there is always something on its way.
+            let (mut all, mut buffer) = (Vec::new(), [0; 2000]);
+            loop {
+                match (&theirs).read(&mut buffer).unwrap() {
+                    0 => return all,
+                    count => all.extend_from_slice(&buffer[..count]),
+                }
+                thread::sleep(Duration::from_micros(200));
+            }
         });
         let (mut random, elsewhere) = (Random::new(93), Elsewhere::new());
         let mut position = 0;
         while position < TOTAL {
-            let chunk = random.chunk().min(20_000).min(TOTAL - position);
+            let chunk = random.chunk().min(8000).min(TOTAL - position);
             ours = write_as_another(ours, family, &mut random, &elsewhere, pattern::bytes(position, chunk));
             position += chunk;
         }
@@ -563,23 +569,23 @@ fn waker_that_holds<T: Send + 'static>(thing: T) -> Waker {
 /// (tokio-rs/tokio#5429).
 pub(crate) fn the_waker_of_whoever_had_it_before_may_own_a_handle(backend: Backend) {
     for family in Family::BOTH {
-        let (mut reader, mut writer) = backend.small_pipe();
-        let (mut clones, mut buffer) = ((reader.try_clone().unwrap(), writer.try_clone().unwrap()), [0; 4]);
-        let bell = Bell::new();
-        bell.pend(|context| family.poll_read(&mut clones.0, context, &mut buffer));
-        while at_once_or_pending(|context| family.poll_write(&mut clones.1, context, &[7; MUCH])) {}
-        let first = (waker_that_holds(clones.0), waker_that_holds(clones.1));
-        // Some polls come back at once: those wait for nobody.
-        for _ in 0..4 {
-            let polled = family.poll_read(&mut reader, &mut Context::from_waker(&first.0), &mut buffer);
-            assert!(polled.is_ready() || polled.is_pending());
-            let _ = family.poll_write(&mut writer, &mut Context::from_waker(&first.1), &[7; MUCH]);
-        }
+        let ((mut reader, _writer), (_reader, mut writer)) = (backend.pipe(), backend.small_pipe());
+        let (mut others, mut buffer) = ((reader.try_clone().unwrap(), writer.try_clone().unwrap()), [0; 4]);
+        while at_once_or_pending(|context| family.poll_write(&mut others.1, context, &[7; MUCH])) {}
+        while at_once_or_pending(|context| family.poll_write(&mut writer, context, &[7; MUCH])) {}
+        let mut wait = |ends: (&mut Reader<Overlapped>, &mut Writer<Overlapped>), wakers: [&Waker; 2]| {
+            // The first polls may ask to be repeated at once, and wait for nobody.
+            for _ in 0..4 {
+                let read = family.poll_read(ends.0, &mut Context::from_waker(wakers[0]), &mut buffer);
+                let write = family.poll_write(ends.1, &mut Context::from_waker(wakers[1]), &[7; MUCH]);
+                assert!(read.is_pending() && write.is_pending());
+            }
+        };
+        wait((&mut others.0, &mut others.1), [Waker::noop(); 2]);
+        let first = (waker_that_holds(others.0), waker_that_holds(others.1));
+        wait((&mut reader, &mut writer), [&first.0, &first.1]);
         drop(first);
-        for _ in 0..4 {
-            let _ = family.poll_read(&mut reader, &mut Context::from_waker(Waker::noop()), &mut buffer);
-            let _ = family.poll_write(&mut writer, &mut Context::from_waker(Waker::noop()), &[7; MUCH]);
-        }
+        wait((&mut reader, &mut writer), [Waker::noop(); 2]);
     }
     // An operation's.
     let (reader, _writer) = backend.pipe();
