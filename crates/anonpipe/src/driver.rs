@@ -4,6 +4,7 @@
 //! by the first operation that has to wait for the system; programs that only block or only make pairs have neither. Programs
 //! with a loop of their own make a [`Driver`], turn it themselves, and attach ends to it.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +29,37 @@ pub(crate) trait Turn: Send + Sync {
 
     /// Ends a turn that waits, or else the next one, from whatever thread.
     fn notify(&self);
+
+    /// A fork has the source, which is still the parent's, but not the thread that turns it.
+    fn is_of_this_process(&self) -> bool {
+        true
+    }
+}
+
+thread_local! {
+    /// This thread polls a future, and turns a source of ours between the polls.
+    static HERE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the task that is being polled runs on a loop of ours. Whatever runtime there may be around it does not turn.
+#[cfg_attr(
+    not(all(unix, feature = "tokio")),
+    allow(dead_code, reason = "for tasks that may wait in a runtime's reactor")
+)]
+pub(crate) fn runs_here() -> bool {
+    HERE.get()
+}
+
+/// Calls `f` with [`runs_here`] true.
+fn here<T>(f: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            HERE.set(self.0);
+        }
+    }
+    let _restore = Restore(HERE.replace(true));
+    f()
 }
 
 /// A source, and who is concerned with it.

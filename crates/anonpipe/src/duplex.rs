@@ -118,9 +118,10 @@ impl Duplex<Overlapped> {
 
     /// Splits the end into its two directions, for two threads or tasks.
     ///
-    /// The peer sees the end of file when both halves are dropped: a half alone cannot close its direction, because a pipe of
-    /// Windows has one handle for both. Where the system can half-close, [`shutdown_write`](Self::shutdown_write) does it
-    /// before the split. [`unsplit`](Self::unsplit) joins the halves again.
+    /// The peer sees the end of file when both halves are dropped: dropping one alone does not close its direction, because a
+    /// pipe of Windows has one handle for both. Where the system can half-close, [`shutdown_write`](Self::shutdown_write) does it
+    /// before the split, and the async traits' close of the writing half after it: for the whole end, so that clones write no
+    /// more either. [`unsplit`](Self::unsplit) joins the halves again.
     pub fn split(self) -> (Reader<Overlapped>, Writer<Overlapped>) {
         let (reading, writing) = self.end.split();
         (Reader::new(reading), Writer::new(writing))
@@ -139,7 +140,11 @@ impl Duplex<Overlapped> {
         if reader.end.is_same(&writer.end) {
             Ok(Self::new(reader.end.join(writer.end)))
         } else {
-            let why = "they are not the two halves of one duplex end";
+            let why = if writer.end.is_closed() {
+                "the writer was closed, and has let go of the end: go on with the reader"
+            } else {
+                "they are not the two halves of one duplex end"
+            };
             let error = Failure::refused(io::ErrorKind::InvalidInput, why).into_io("join a reader and a writer", None);
             Err(ConversionError::new(error, (reader, writer)))
         }

@@ -249,7 +249,7 @@ impl OverlappedEnd {
             return refuse(self, busy("operations are in flight: wait for them or cancel them first"));
         }
         // Whoever has the handle afterwards would not know.
-        if let Some(error) = self.writes.as_mut().and_then(|writes| writes.failure()) {
+        if let Some(error) = self.writes.as_mut().and_then(|writes| writes.failure(patience)) {
             return Err(ConversionError::new(error, self));
         }
         self.leave();

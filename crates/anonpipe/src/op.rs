@@ -10,13 +10,14 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use crate::buffer::sealed::Token;
 use crate::driver::Lease;
 use crate::error::Failure;
 use crate::info::EndName;
+use crate::polled::within_budget;
 use crate::sync::{Mutex, lock};
 use crate::sys::{Channel, Slot};
 use crate::{ReadBuffer, WriteBuffer};
@@ -253,10 +254,9 @@ impl<B: Send + 'static> Future for Op<B> {
     ///
     /// If the outcome was already taken, by an earlier poll or by [`wait_timeout`](Op::wait_timeout).
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.cell().header.completion.poll(context.waker()) {
-            Poll::Ready(outcome) => Poll::Ready(self.finish(outcome)),
-            Poll::Pending => Poll::Pending,
-        }
+        let completion = &self.cell().header.completion;
+        let outcome = ready!(within_budget(context, |context| completion.poll(context.waker())));
+        Poll::Ready(self.finish(outcome))
     }
 }
 

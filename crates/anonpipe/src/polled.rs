@@ -5,6 +5,7 @@
 
 #[cfg(windows)]
 mod completion;
+mod coop;
 #[cfg(feature = "futures-io")]
 mod futures_io;
 #[cfg(unix)]
@@ -14,5 +15,6 @@ mod tokio;
 
 #[cfg(windows)]
 pub(crate) use completion::{Reads, Writes};
+pub(crate) use coop::within_budget;
 #[cfg(unix)]
 pub(crate) use readiness::{Reads, Writes};

@@ -6,7 +6,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Lease, Source};
+use super::{Lease, Source, Turn};
+use crate::error::Failure;
 use crate::sys;
 
 /// Completes operations on the caller's own thread, for programs with an event loop of their own.
@@ -69,8 +70,13 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// What the system said; out of memory, at worst. Nothing is lost by that.
+    /// What the system said; out of memory, at worst. Nothing is lost by that. [`Unsupported`](io::ErrorKind::Unsupported) in a
+    /// process that was forked from the one that made the driver.
     pub fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
+        if !self.source.system.is_of_this_process() {
+            let why = "it was made by the process that this one was forked from: make another one here";
+            return Err(Failure::refused(io::ErrorKind::Unsupported, why).into_io("turn a driver", None));
+        }
         // A time beyond the clock's end is no limit.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         self.source.turn(self.source.notices(), deadline)

@@ -56,7 +56,9 @@ impl<S: Turn> Source<S> {
     pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>) -> io::Result<()> {
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let mut state = self.turns.state();
-        while state.taken && state.notices == notices {
+        // In a fork the system's part is the parent's, and so are its notifications.
+        let foreign = !self.system.is_of_this_process();
+        while (state.taken || foreign) && state.notices == notices {
             state = match left() {
                 None => self.turns.free.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => return Ok(()),
@@ -91,7 +93,8 @@ impl<S: Turn> Source<S> {
             let notices = self.notices();
             let mut polls = 0;
             while alarm.rung.swap(false, Ordering::AcqRel) {
-                if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                let polled = super::here(|| future.as_mut().poll(&mut context));
+                if let Poll::Ready(output) = polled {
                     return Some(output);
                 }
                 polls += 1;

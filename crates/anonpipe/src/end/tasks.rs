@@ -8,6 +8,7 @@ use super::{Access, OverlappedEnd, Owners};
 use crate::error::Failure;
 use crate::info::Direction;
 use crate::op::Flow;
+use crate::polled::within_budget;
 use crate::sys::Channel;
 
 /// The answer to a use of an end that was closed here.
@@ -16,6 +17,10 @@ pub(super) fn closed() -> Failure {
 }
 
 impl OverlappedEnd {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     pub(super) fn check_open(&self) -> Result<(), Failure> {
         if self.closed { Err(closed()) } else { Ok(()) }
     }
@@ -38,7 +43,8 @@ impl OverlappedEnd {
         if buffers.iter().all(|buffer| buffer.is_empty()) {
             return Poll::Ready(Ok(0));
         }
-        self.reads.get_or_insert_default().poll(&self.channel, self.meta.name, context, buffers)
+        let reads = self.reads.get_or_insert_default();
+        within_budget(context, |context| reads.poll(&self.channel, self.meta.name, context, buffers))
     }
 
     pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
@@ -48,7 +54,8 @@ impl OverlappedEnd {
         if let Err(failure) = self.check_open() {
             return Poll::Ready(Err(failure.into_io(Flow::Write.action(), self.meta.name)));
         }
-        self.writes.get_or_insert_default().poll(&self.channel, self.meta.name, context, buffers)
+        let writes = self.writes.get_or_insert_default();
+        within_budget(context, |context| writes.poll(&self.channel, self.meta.name, context, buffers))
     }
 
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

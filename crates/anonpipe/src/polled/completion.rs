@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
+use crate::error::Failure;
 use crate::info::EndName;
 use crate::op::{self, Flow, Op, Outcome};
 use crate::patience::Patience;
@@ -29,6 +30,8 @@ const MAX_SPARE: usize = 64 * 1024;
 pub(crate) struct Reads {
     /// The read of nothing, while it is in flight. Dropping it cancels it.
     readable: Option<Op<()>>,
+    /// What the channel's `read_cancels` was when the wait began.
+    waits_since: Option<u64>,
     patience: Patience,
 }
 
@@ -40,8 +43,28 @@ impl Reads {
         context: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
+        let cancels = channel.read_cancels();
+        let poll = if *self.waits_since.get_or_insert(cancels) == cancels {
+            self.poll_waiting(channel, end, context, buffers)
+        } else {
+            self.readable = None;
+            Poll::Ready(named(Err(Failure::Cancelled { transferred: Some(0) }), end))
+        };
+        if poll.is_ready() {
+            self.waits_since = None;
+        }
+        poll
+    }
+
+    fn poll_waiting(
+        &mut self,
+        channel: &Arc<Channel>,
+        end: EndName,
+        context: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
         if self.readable.is_none() && self.patience.hopes() {
-            if channel.has_bytes() {
+            if channel.is_readable() {
                 if let Some(outcome) = channel.read_at_once(buffers) {
                     self.patience.something();
                     return Poll::Ready(named(outcome, end));
@@ -176,12 +199,19 @@ impl Writes {
         Ok(())
     }
 
-    /// How what was accepted has failed, if it has and nobody was told.
-    pub(crate) fn failure(&mut self) -> Option<io::Error> {
-        match self.poll_flush(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Err(error)) => Some(error),
-            Poll::Ready(Ok(())) | Poll::Pending => None,
+    /// How what was accepted has failed, if it has and nobody was told. The system is done with all of it, but whoever observed that
+    /// may not yet have said so, which takes a moment.
+    pub(crate) fn failure(&mut self, deadline: Instant) -> Option<io::Error> {
+        while let Some(oldest) = self.accepted.front_mut() {
+            let (outcome, copy) = oldest.wait_timeout(deadline.saturating_duration_since(Instant::now()))?;
+            self.accepted.pop_front();
+            self.keep(copy);
+            if let Err(error) = outcome {
+                self.detach();
+                return Some(error);
+            }
         }
+        None
     }
 
     fn keep(&mut self, copy: Vec<u8>) {

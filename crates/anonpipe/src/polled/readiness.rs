@@ -63,7 +63,7 @@ impl Writes {
     }
 
     #[expect(clippy::unused_self, reason = "other systems have something that can fail")]
-    pub(crate) fn failure(&mut self) -> Option<io::Error> {
+    pub(crate) fn failure(&mut self, _: Instant) -> Option<io::Error> {
         None
     }
 

@@ -237,6 +237,11 @@ run_everywhere! {
         cancel_all_ends_a_tasks_read,
         reads_racing_with_data_and_clones_lose_nothing,
         halves_keep_what_was_accepted,
+        a_cancel_between_two_polls_is_not_lost,
+        the_first_poll_sees_the_end_of_file,
+        many_empty_slices_do_not_look_like_the_end,
+        a_busy_task_lets_the_runtime_go_on,
+        a_conversion_racing_with_a_failure_loses_nothing,
     }
     #[cfg(all(feature = "tokio", feature = "futures-io"))]
     moves shared {
@@ -248,6 +253,8 @@ run_everywhere! {
         a_runtime_without_its_reactor,
         losing_a_race_loses_nothing,
         an_operation_moves_between_executors,
+        a_loop_of_ours_inside_a_runtime,
+        an_end_that_waited_is_not_attached,
     }
     #[cfg(all(feature = "tokio", feature = "futures-io"))]
     own_loop alone {

@@ -226,3 +226,29 @@ pub(crate) fn an_operation_moves_between_executors(backend: Backend) {
     writer.submit_write("at last").wait().0.unwrap();
     assert_eq!(Executor::Smol.run(op).0.unwrap(), 7);
 }
+
+/// What is around a loop of ours does not turn meanwhile, so nothing waits in its reactor.
+pub(crate) fn a_loop_of_ours_inside_a_runtime(backend: Backend) {
+    let (mut reader, writer) = backend.pipe();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(MOMENT);
+            (&writer).write_all(b"inside").unwrap();
+        });
+        current_thread().block_on(async {
+            let driver = anonpipe::Driver::new().unwrap();
+            assert_eq!(driver.block_on(Family::Tokio.read(&mut reader, &mut [0; 8])).unwrap(), 6);
+        });
+    });
+}
+
+/// A driver is for ends that nobody has waited for yet, whoever would have told them.
+pub(crate) fn an_end_that_waited_is_not_attached(backend: Backend) {
+    for executor in [Executor::TokioCurrentThread, Executor::Smol] {
+        let driver = anonpipe::Driver::new().unwrap();
+        let (mut reader, _writer) = backend.pipe();
+        begin_to_read(executor, Family::Tokio, &mut reader);
+        let refused = reader.attach(&driver).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ResourceBusy, "{executor:?}");
+    }
+}

@@ -430,6 +430,8 @@ pub(crate) fn closing_a_duplex_end_as_the_system_can(backend: Backend) {
                 Family::Futures.close(&mut writer).await.unwrap();
                 assert_eq!(kind(Family::Futures.write(&mut writer, b"x").await), ErrorKind::BrokenPipe);
             });
+            let (refused, (reader, _)) = anonpipe::Duplex::unsplit(reader, writer).unwrap_err().into_parts();
+            assert!(refused.to_string().contains("the writer was closed"), "{refused}");
             (Some(reader), None)
         } else {
             let mut ours = ours;
@@ -560,4 +562,111 @@ pub(crate) fn halves_keep_what_was_accepted(backend: Backend) {
     let all = drain.join().unwrap();
     assert_eq!(all.len(), accepted);
     pattern::check(0, &all);
+}
+
+/// However early it comes: a read that was polled once waits, whatever it does between its polls.
+pub(crate) fn a_cancel_between_two_polls_is_not_lost(backend: Backend) {
+    for polls in 1..4 {
+        let (mut reader, _writer) = backend.pipe();
+        let other = reader.try_clone().unwrap();
+        let mut buffer = [0; 8];
+        let mut read = pin!(Family::Futures.read(&mut reader, &mut buffer));
+        for _ in 0..polls {
+            assert!(read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        other.cancel_all();
+        let result = pollster::block_on(read);
+        assert!(is_cancelled(&result), "after {polls} polls: {result:?}");
+    }
+}
+
+/// The first poll sees what is there, and the end of file is something.
+pub(crate) fn the_first_poll_sees_the_end_of_file(backend: Backend) {
+    for family in Family::BOTH {
+        let (mut reader, writer) = backend.pipe();
+        drop(writer);
+        let mut buffer = [0; 8];
+        let mut read = pin!(family.read(&mut reader, &mut buffer));
+        match read.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => assert_eq!(result.unwrap(), 0),
+            Poll::Pending => panic!("it waits for the end of file, which is there"),
+        }
+    }
+}
+
+/// Transferring nothing would look like the end of file.
+pub(crate) fn many_empty_slices_do_not_look_like_the_end(backend: Backend) {
+    let (reader, mut writer) = backend.pipe();
+    let mut empty = [[0; 0]; 3000];
+    let mut eight = [0; 8];
+    let mut slices: Vec<_> = empty.iter_mut().map(|slice| std::io::IoSliceMut::new(slice)).collect();
+    slices.push(std::io::IoSliceMut::new(&mut eight));
+    let mut written = vec![IoSlice::new(b""); 3000];
+    written.push(IoSlice::new(b"hello"));
+    assert_eq!(pollster::block_on(tokio::io::AsyncWriteExt::write_vectored(&mut writer, &written)).unwrap(), 5);
+    assert_eq!((&reader).read_vectored(&mut slices).unwrap(), 5);
+    assert_eq!(writer.write_vectored(&written).unwrap(), 5);
+    let mut reader = reader;
+    assert_eq!(pollster::block_on(futures::AsyncReadExt::read_vectored(&mut reader, &mut slices)).unwrap(), 5);
+}
+
+/// A peer that is always faster does not keep a runtime from its timers.
+pub(crate) fn a_busy_task_lets_the_runtime_go_on(backend: Backend) {
+    let time_is_up = |future: Pin<Box<dyn Future<Output = ()>>>| {
+        let start = std::time::Instant::now();
+        let done = crate::executors::current_thread().block_on(async { tokio::time::timeout(MOMENT, future).await });
+        assert!(done.is_err() && start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    };
+    let flood = |writer: anonpipe::Writer<Overlapped>| {
+        thread::spawn(move || while (&writer).write_all(&[1; 60_000]).is_ok() {});
+    };
+    let (mut reader, writer) = backend.pipe();
+    flood(writer);
+    time_is_up(Box::pin(async move {
+        loop {
+            let _ = Family::Tokio.read(&mut reader, &mut [0; 4]).await;
+        }
+    }));
+    let (reader, writer) = backend.pipe();
+    flood(writer);
+    time_is_up(Box::pin(async move {
+        loop {
+            let _ = reader.submit_read(vec![0; 4]).await;
+        }
+    }));
+    let (reader, mut writer) = backend.pipe();
+    thread::spawn(move || while (&reader).read(&mut [0; 60_000]).is_ok_and(|count| count > 0) {});
+    time_is_up(Box::pin(async move {
+        loop {
+            let _ = Family::Tokio.write(&mut writer, b"x").await;
+        }
+    }));
+}
+
+/// Its failure is told by the conversion or by the flush, whoever is faster.
+pub(crate) fn a_conversion_racing_with_a_failure_loses_nothing(backend: Backend) {
+    for round in 0..200 {
+        let (reader, mut writer) = backend.options().capacity(1).inbound().unwrap();
+        let accepted = pollster::block_on(Family::Tokio.write(&mut writer, &[7; 100_000])).unwrap();
+        let peer = thread::spawn(move || drop(reader));
+        let told = loop {
+            match crate::system::Handle::try_from(writer) {
+                Ok(_) => break accepted < 100_000,
+                Err(refused) => {
+                    let busy = refused.error().kind() == ErrorKind::ResourceBusy;
+                    let broken = refused.error().kind() == ErrorKind::BrokenPipe;
+                    writer = refused.into_inner();
+                    if broken {
+                        break true;
+                    }
+                    if !busy {
+                        // This system cannot unbind it, so it is still ours to ask.
+                        break pollster::block_on(Family::Tokio.flush(&mut writer)).is_err();
+                    }
+                }
+            }
+        };
+        peer.join().unwrap();
+        assert!(told || cfg!(unix), "round {round}: the failure was lost");
+    }
 }

@@ -17,7 +17,7 @@ use super::driver::{count_forks, generation};
 use super::transfer::{Transport, try_read, try_write};
 use super::waiters::{Waiters, Woken};
 use super::wake::Sleeper;
-use crate::driver::{self, Lease, undisturbed};
+use crate::driver::{self, Lease, Turn, undisturbed};
 use crate::error::Failure;
 use crate::op::{Flow, Header, InFlight, Outcome};
 use crate::sys::{ALREADY_ATTACHED, TOO_LATE_TO_ATTACH, place_in};
@@ -68,6 +68,8 @@ struct Queue {
     entries: VecDeque<Entry>,
     /// Tasks that have no place in the queue: they try again when it is empty and the descriptor is ready.
     waiters: Waiters,
+    /// How often everything was cancelled: a task compares it with what it was when its wait began.
+    cancels: u64,
     /// Writes only: half-close when the queue is empty.
     shut: bool,
 }
@@ -176,7 +178,11 @@ impl Channel {
     /// Has `lease` complete what is submitted here, from the first operation on.
     pub(crate) fn attach(&self, lease: Lease) -> Result<(), Failure> {
         let readiness = self.readiness();
-        if readiness.is_registered() {
+        #[cfg(feature = "tokio")]
+        let waits_elsewhere = self.watched.is_in_use();
+        #[cfg(not(feature = "tokio"))]
+        let waits_elsewhere = false;
+        if readiness.is_registered() || waits_elsewhere {
             return Err(Failure::refused(io::ErrorKind::ResourceBusy, TOO_LATE_TO_ATTACH));
         }
         self.attached.set(lease).map_err(|_| Failure::refused(io::ErrorKind::ResourceBusy, ALREADY_ATTACHED))
@@ -280,7 +286,8 @@ impl Channel {
                 }
             }
         }
-        finished.tasks.add(queue.waiters.cancel());
+        queue.cancels += 1;
+        finished.tasks.add(queue.waiters.take());
         self.advance(flow, &mut queue, &mut finished);
         drop(queue);
         finished.complete();

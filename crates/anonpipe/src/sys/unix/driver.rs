@@ -65,11 +65,6 @@ impl Driver {
         })
     }
 
-    /// A fork has the poller, which is still the parent's, but not the thread.
-    pub(crate) fn is_of_this_process(&self) -> bool {
-        self.generation == generation()
-    }
-
     fn channels(&self) -> std::sync::MutexGuard<'_, HashMap<usize, Weak<Channel>>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -105,6 +100,10 @@ impl Drop for Driver {
 }
 
 impl Turn for Driver {
+    fn is_of_this_process(&self) -> bool {
+        self.generation == generation()
+    }
+
     fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.clear();

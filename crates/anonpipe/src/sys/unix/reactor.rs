@@ -1,5 +1,6 @@
 //! Readiness from the reactor of the tokio runtime at hand.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
@@ -14,6 +15,10 @@ use tokio::runtime::{Handle, Id};
 use super::channel::Channel;
 use super::driver::generation;
 use crate::op::Flow;
+
+/// The runtimes that turned out to have no reactor, the last few of them.
+static WITHOUT_REACTOR: Mutex<VecDeque<Id>> = Mutex::new(VecDeque::new());
+const MOST_WITHOUT: usize = 16;
 
 /// The registration that the tasks of a channel have in common: a reactor takes a descriptor once.
 #[derive(Default)]
@@ -52,8 +57,19 @@ impl Watched {
             reason = "the descriptor stays open as long as its channel, and the successor needs tokio 1.54"
         )]
         let register = AssertUnwindSafe(|| AsyncFd::with_interest(fd, interest));
-        // tokio panics in a runtime that was built without its reactor, and has no way to ask.
-        let fd = catch_unwind(register).ok()?.ok()?;
+        // tokio panics in a runtime that was built without its reactor, and has no way to ask. Once is enough.
+        if WITHOUT_REACTOR.lock().unwrap_or_else(PoisonError::into_inner).contains(&runtime) {
+            return None;
+        }
+        let Ok(fd) = catch_unwind(register) else {
+            let mut without = WITHOUT_REACTOR.lock().unwrap_or_else(PoisonError::into_inner);
+            if without.len() == MOST_WITHOUT {
+                without.pop_front();
+            }
+            without.push_back(runtime);
+            return None;
+        };
+        let fd = fd.ok()?;
         let waker = |flow| Waker::from(Arc::new(Bell { channel: Arc::downgrade(channel), flow }));
         Some(Self {
             fd: ManuallyDrop::new(fd),
@@ -86,6 +102,11 @@ impl Watched {
 }
 
 impl Shared {
+    /// Whether a task waits in a reactor, or has.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).strong_count() > 0
+    }
+
     /// The registration in the runtime at hand; makes it if there is none. `None`: it cannot be had.
     pub(super) fn get(&self, channel: &Arc<Channel>, flow: Flow) -> Option<Arc<Watched>> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);

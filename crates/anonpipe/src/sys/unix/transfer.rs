@@ -54,8 +54,7 @@ pub(super) fn try_read(
     transport: Transport,
     buffers: &mut [IoSliceMut<'_>],
 ) -> Result<usize, Errno> {
-    let count = buffers.len().min(MAX_SLICES);
-    let buffers = &mut buffers[..count];
+    let buffers = first_of_mut(buffers);
     read_with(|| match transport {
         Transport::Socket => {
             let received = recvmsg(fd, buffers, &mut RecvAncillaryBuffer::default(), RecvFlags::DONTWAIT)?;
@@ -67,20 +66,33 @@ pub(super) fn try_read(
 
 /// One write that never waits; see [`try_read`].
 pub(super) fn try_write(fd: BorrowedFd<'_>, transport: Transport, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
-    let buffers = &buffers[..buffers.len().min(MAX_SLICES)];
+    let buffers = first_of(buffers);
     write_with(fd, transport, buffers, SendFlags::DONTWAIT, || at_once::write(fd, buffers))
 }
 
 /// Blocking read on an end of mode `Blocking`.
 pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Outcome {
-    let count = buffers.len().min(MAX_SLICES);
-    read_with(|| readv(fd, &mut buffers[..count])).map_err(into_failure)
+    let buffers = first_of_mut(buffers);
+    read_with(|| readv(fd, &mut *buffers)).map_err(into_failure)
 }
 
 /// Blocking write on an end of mode `Blocking`.
 pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
-    let buffers = &buffers[..buffers.len().min(MAX_SLICES)];
+    let buffers = first_of(buffers);
     write_with(fd, Transport::of(fd), buffers, SendFlags::empty(), || writev(fd, buffers)).map_err(into_failure)
+}
+
+/// As many as one call takes, from the first that holds anything: nothing transferred must not look like the end.
+fn first_of<'a, 'b>(buffers: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
+    let skip = buffers.iter().position(|buffer| !buffer.is_empty()).unwrap_or(0);
+    &buffers[skip..][..MAX_SLICES.min(buffers.len() - skip)]
+}
+
+/// See [`first_of`].
+fn first_of_mut<'a, 'b>(buffers: &'a mut [IoSliceMut<'b>]) -> &'a mut [IoSliceMut<'b>] {
+    let skip = buffers.iter().position(|buffer| !buffer.is_empty()).unwrap_or(0);
+    let count = MAX_SLICES.min(buffers.len() - skip);
+    &mut buffers[skip..][..count]
 }
 
 /// Calls `read` until it is not interrupted.

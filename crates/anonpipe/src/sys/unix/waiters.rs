@@ -9,8 +9,6 @@ use crate::driver::undisturbed;
 pub(super) struct Waiters {
     first: Option<Waiter>,
     others: Vec<Waiter>,
-    /// Whose wait was cancelled, and who do not know it yet.
-    cancelled: Vec<u64>,
 }
 
 struct Waiter {
@@ -58,19 +56,6 @@ impl Waiters {
 
     pub(super) fn take(&mut self) -> Woken {
         Woken { first: self.first.take(), others: std::mem::take(&mut self.others) }
-    }
-
-    /// Ends all waits.
-    pub(super) fn cancel(&mut self) -> Woken {
-        let woken = self.take();
-        self.cancelled.extend(woken.first.iter().chain(&woken.others).map(|waiter| waiter.id));
-        woken
-    }
-
-    /// Whether the wait of that end was cancelled since it last asked.
-    pub(super) fn was_cancelled(&mut self, id: u64) -> bool {
-        let place = self.cancelled.iter().position(|cancelled| *cancelled == id);
-        place.map(|place| self.cancelled.swap_remove(place)).is_some()
     }
 }
 

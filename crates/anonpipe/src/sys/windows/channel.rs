@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, GetLastError, NTSTATUS, STATUS_PENDING};
@@ -49,6 +50,8 @@ pub(crate) struct Channel {
     writes: Mutex<VecDeque<Entry>>,
     /// The driver that it was given to, if not the process's.
     attached: OnceLock<Lease>,
+    /// How often all reads were cancelled: a task compares it with what it was when its wait began.
+    read_cancels: AtomicU64,
     handle: OwnedHandle,
 }
 
@@ -85,6 +88,7 @@ impl Channel {
             reads: Mutex::default(),
             writes: Mutex::default(),
             attached: OnceLock::new(),
+            read_cancels: AtomicU64::new(0),
             handle,
         }
     }
@@ -291,9 +295,21 @@ impl Channel {
 
     /// Asks the kernel to end everything in one direction.
     pub(crate) fn cancel_all(&self, flow: Flow) {
+        if flow == Flow::Read {
+            self.read_cancels.fetch_add(1, Ordering::SeqCst);
+        }
         for entry in &*self.queue(flow) {
             self.cancel_raw(entry.overlapped());
         }
+    }
+
+    /// See the field.
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "futures-io")),
+        allow(dead_code, reason = "for the async traits, which are features")
+    )]
+    pub(crate) fn read_cancels(&self) -> u64 {
+        self.read_cancels.load(Ordering::SeqCst)
     }
 
     pub(crate) fn shutdown_write(&self) -> Result<(), Failure> {

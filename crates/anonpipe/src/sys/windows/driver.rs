@@ -38,12 +38,6 @@ impl Driver {
         Ok(Self { port, channels: Mutex::default(), next_key: AtomicUsize::new(1) })
     }
 
-    /// Windows does not fork.
-    #[expect(clippy::unused_self, reason = "it is a question on other systems")]
-    pub(crate) fn is_of_this_process(&self) -> bool {
-        true
-    }
-
     fn channels(&self) -> MutexGuard<'_, HashMap<usize, Weak<Channel>>> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,14 +26,15 @@ const OUTBOUND: u32 = 1;
 const SERVER_END: u32 = 1;
 const DISCONNECTED: u32 = 1;
 const LISTENING: u32 = 2;
+const CONNECTED: u32 = 3;
 const MESSAGE_MODE: u32 = 1;
 const COMPLETE_OPERATION: u32 = 1;
 
-/// Whether there is something to read. If it is not known, no.
-pub(super) fn has_bytes(handle: BorrowedHandle<'_>) -> bool {
+/// Whether there is something to read, or the end of file. If it is not known, no.
+pub(super) fn is_readable(handle: BorrowedHandle<'_>) -> bool {
     // SAFETY: the struct of this class, integers only.
     let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) };
-    local.is_ok_and(|local| local.ReadDataAvailable > 0)
+    local.is_ok_and(|local| local.ReadDataAvailable > 0 || local.NamedPipeState != CONNECTED)
 }
 
 pub(crate) fn probe(handle: BorrowedHandle<'_>) -> io::Result<Probe> {

@@ -11,7 +11,7 @@ use rustix::time::Timespec;
 
 use super::super::transfer::{try_read, try_write};
 use super::super::wake::Sleeper;
-use super::{Channel, Entry, Finished, shut_down};
+use super::{Channel, Entry, Finished, TURNS_AT_A_STRETCH, shut_down};
 use crate::error::Failure;
 use crate::op::{Flow, Outcome};
 
@@ -25,7 +25,10 @@ impl Channel {
     pub(crate) fn write(self: &Arc<Self>, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> Outcome {
         let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
         self.block_on(Flow::Write, deadline, |progress| {
-            while *progress < total {
+            for _ in 0..TURNS_AT_A_STRETCH {
+                if *progress == total {
+                    break;
+                }
                 *progress += match unwritten(buffers, *progress) {
                     (0, rest) => try_write(self.fd.as_fd(), self.transport, rest),
                     (skip, rest) => {
@@ -34,7 +37,8 @@ impl Channel {
                     }
                 }?;
             }
-            Ok(total)
+            // Let go of the queue now and then, for those who submit, poll or cancel meanwhile.
+            if *progress == total { Ok(total) } else { Err(Errno::AGAIN) }
         })
     }
 

@@ -21,6 +21,8 @@ use crate::patience::Patience;
 pub(crate) struct Task {
     /// 0 as long as it never waited.
     id: u64,
+    /// What the queue's `cancels` was when the wait began.
+    waits_since: Option<u64>,
     patience: Patience,
     #[cfg(feature = "tokio")]
     watched: Option<Arc<super::super::reactor::Watched>>,
@@ -90,11 +92,7 @@ impl Channel {
         if task.id == 0 || self.is_of_a_parent() {
             return;
         }
-        let waker = {
-            let mut queue = self.queue(flow);
-            let _ = queue.waiters.was_cancelled(task.id);
-            queue.waiters.remove(task.id)
-        };
+        let waker = self.queue(flow).waiters.remove(task.id);
         drop(waker);
         task.id = 0;
     }
@@ -111,11 +109,17 @@ impl Channel {
     }
 
     /// Why there is nothing to wait for.
-    fn refusal(queue: &mut Queue, task: &Task) -> Option<Failure> {
-        if task.id != 0 && queue.waiters.was_cancelled(task.id) {
-            return Some(Failure::Cancelled { transferred: Some(0) });
+    fn refusal(queue: &Queue, task: &mut Task) -> Option<Failure> {
+        let since = *task.waits_since.get_or_insert(queue.cancels);
+        let failure = if since != queue.cancels {
+            Some(Failure::Cancelled { transferred: Some(0) })
+        } else {
+            queue.shut.then(shut_down)
+        };
+        if failure.is_some() {
+            task.waits_since = None;
         }
-        queue.shut.then(shut_down)
+        failure
     }
 
     /// Tries, if it is the task's turn. The waker that is not needed any more is for the caller to drop, unlocked.
@@ -136,6 +140,7 @@ impl Channel {
             Ok(count) => Ok(count),
         };
         task.patience.something();
+        task.waits_since = None;
         (Tried::Done(outcome), queue.waiters.remove(task.id))
     }
 
@@ -148,6 +153,7 @@ impl Channel {
     ) -> Poll<Outcome> {
         #[cfg(feature = "tokio")]
         if self.attached().is_none()
+            && !crate::driver::runs_here()
             && task.may_have_reactor()
             && let Some(poll) = self.poll_in_runtime(flow, task, context, &mut attempt)
         {
@@ -170,6 +176,7 @@ impl Channel {
             Tried::WouldBlock => {
                 task.patience.nothing();
                 if let Err(error) = self.arm(flow, false) {
+                    task.waits_since = None;
                     return Poll::Ready(Err(Failure::after(error, 0)));
                 }
             }
@@ -200,7 +207,7 @@ impl Channel {
                     // Before the reactor is asked, so that its answer finds the task.
                     let id = task.id();
                     let mut queue = self.queue(flow);
-                    if let Some(failure) = Self::refusal(&mut queue, task) {
+                    if let Some(failure) = Self::refusal(&queue, task) {
                         return Some(Poll::Ready(Err(failure)));
                     }
                     let old = queue.waiters.put(id, context.waker());

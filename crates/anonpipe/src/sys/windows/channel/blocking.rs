@@ -23,9 +23,9 @@ impl Channel {
         not(any(feature = "tokio", feature = "futures-io")),
         allow(dead_code, reason = "for the async traits, which are features")
     )]
-    /// Whether there is something to read. If it is not known, no.
-    pub(crate) fn has_bytes(&self) -> bool {
-        probe::has_bytes(self.pipe())
+    /// Whether there is something to read, or the end of file. If it is not known, no.
+    pub(crate) fn is_readable(&self) -> bool {
+        probe::is_readable(self.pipe())
     }
 
     #[cfg_attr(
