@@ -1,6 +1,8 @@
 //! Rounds in which ours and a peer take turns, so that whatever else the machine does meets both.
 
-use std::sync::Barrier;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 /// How long to measure, and what.
@@ -178,15 +180,41 @@ pub fn time(f: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// How long `near` takes, while `far` runs in another thread that was started before.
-pub fn time_with(near: impl FnOnce(), far: impl FnOnce() + Send) -> Duration {
-    let ready = Barrier::new(2);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            ready.wait();
-            far();
+/// The other side, in another thread each time: where a system puts a thread decides how long it takes to wake it, and stays so.
+///
+/// The threads end when this is dropped. What a thread has in flight when it ends may be lost (observed under Wine 8, with
+/// tokio's named pipe).
+#[derive(Debug)]
+pub struct Far<'scope, 'env, F> {
+    scope: &'scope Scope<'scope, 'env>,
+    talk: Arc<Mutex<F>>,
+    alive: Vec<Sender<()>>,
+}
+
+impl<'scope, 'env, F: FnMut(u32) + Send + 'scope> Far<'scope, 'env, F> {
+    /// `talk` makes as many round trips or moves as many blocks as it is told.
+    pub fn new(scope: &'scope Scope<'scope, 'env>, talk: F) -> Self {
+        Self { scope, talk: Arc::new(Mutex::new(talk)), alive: Vec::new() }
+    }
+
+    /// How long `near` takes, while the other side talks.
+    ///
+    /// # Panics
+    ///
+    /// When the other side did.
+    pub fn time(&mut self, units: u32, near: impl FnOnce()) -> Duration {
+        let (alive, lives) = channel();
+        let (ready, is_ready) = channel();
+        let talk = Arc::clone(&self.talk);
+        self.scope.spawn(move || {
+            let mut talk = talk.lock().unwrap();
+            ready.send(()).unwrap();
+            talk(units);
+            drop(talk);
+            let _ = lives.recv();
         });
-        ready.wait();
+        self.alive.push(alive);
+        is_ready.recv().unwrap();
         time(near)
-    })
+    }
 }

@@ -1,13 +1,12 @@
 //! The comparisons. Each makes its pipes first, and has ours and the peer's talk over them in turn.
 
-use std::io::{self, Read, Write};
-use std::time::Duration;
+use std::io;
+use std::thread;
 
 use anonpipe::Driver;
-use anonpipe_benches::pairs::{self, Side};
-use anonpipe_benches::rounds::{Goal, Rounds, time, time_with};
+use anonpipe_benches::pairs;
+use anonpipe_benches::rounds::{Far, Goal, Rounds, time};
 use anonpipe_benches::talk::{blocking as threads, op, pattern, with_futures, with_tokio};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, Runtime};
 
 #[cfg(unix)]
@@ -33,28 +32,20 @@ pub(crate) fn tokio_one_thread(rounds: &Rounds, label: &str, goal: Goal) -> io::
 }
 
 /// Each side's thread has a runtime of its own.
-fn tokio_ping_pong(
-    runtimes: &[Runtime; 2],
-    near: &mut Side<impl AsyncRead + Unpin, impl AsyncWrite + Unpin>,
-    far: &mut Side<impl AsyncRead + Unpin + Send, impl AsyncWrite + Unpin + Send>,
-    trips: u32,
-) -> Duration {
-    time_with(
-        || runtimes[0].block_on(with_tokio::ping(near, trips)),
-        || runtimes[1].block_on(with_tokio::pong(far, trips)),
-    )
-}
-
 pub(crate) fn tokio_two_threads(rounds: &Rounds, label: &str, goal: Goal) -> io::Result<()> {
     let (runtimes, peers_runtimes) = ([runtime()?, runtime()?], [runtime()?, runtime()?]);
     let (mut near, mut far) = pairs::ours()?;
     let (mut peer_near, mut peer_far) = pairs::tokios(&peers_runtimes[0], &peers_runtimes[1])?;
-    rounds.times(
-        label,
-        goal,
-        |trips| tokio_ping_pong(&runtimes, &mut near, &mut far, trips),
-        |trips| tokio_ping_pong(&peers_runtimes, &mut peer_near, &mut peer_far, trips),
-    );
+    thread::scope(|scope| {
+        let mut far = Far::new(scope, |trips| runtimes[1].block_on(with_tokio::pong(&mut far, trips)));
+        let mut peer_far = Far::new(scope, |trips| peers_runtimes[1].block_on(with_tokio::pong(&mut peer_far, trips)));
+        rounds.times(
+            label,
+            goal,
+            |trips| far.time(trips, || runtimes[0].block_on(with_tokio::ping(&mut near, trips))),
+            |trips| peer_far.time(trips, || peers_runtimes[0].block_on(with_tokio::ping(&mut peer_near, trips))),
+        );
+    });
     Ok(())
 }
 
@@ -93,69 +84,67 @@ pub(crate) fn polled_two_threads(rounds: &Rounds, label: &str, goal: Goal) -> io
     let peers_runtimes = [runtime()?, runtime()?];
     let (mut near, mut far) = pairs::ours_on(&drivers[0], &drivers[1])?;
     let (mut peer_near, mut peer_far) = pairs::tokios(&peers_runtimes[0], &peers_runtimes[1])?;
-    rounds.times(
-        label,
-        goal,
-        |trips| {
-            time_with(
-                || drivers[0].block_on(with_futures::ping(&mut near, trips)),
-                || drivers[1].block_on(with_futures::pong(&mut far, trips)),
-            )
-        },
-        |trips| tokio_ping_pong(&peers_runtimes, &mut peer_near, &mut peer_far, trips),
-    );
+    thread::scope(|scope| {
+        let mut far = Far::new(scope, |trips| drivers[1].block_on(with_futures::pong(&mut far, trips)));
+        let mut peer_far = Far::new(scope, |trips| peers_runtimes[1].block_on(with_tokio::pong(&mut peer_far, trips)));
+        rounds.times(
+            label,
+            goal,
+            |trips| far.time(trips, || drivers[0].block_on(with_futures::ping(&mut near, trips))),
+            |trips| peer_far.time(trips, || peers_runtimes[0].block_on(with_tokio::ping(&mut peer_near, trips))),
+        );
+    });
     Ok(())
 }
 
-fn threads_ping_pong(
-    near: &mut Side<impl Read, impl Write>,
-    far: &mut Side<impl Read + Send, impl Write + Send>,
-    trips: u32,
-) -> Duration {
-    time_with(|| threads::ping((&mut near.0, &mut near.1), trips), || threads::pong((&mut far.0, &mut far.1), trips))
-}
-
 pub(crate) fn blocking(rounds: &Rounds, label: &str, goal: Goal) -> io::Result<()> {
-    let (mut near, mut far) = pairs::ours()?;
-    let (mut peer_near, mut peer_far) = pairs::std()?;
-    rounds.times(
-        label,
-        goal,
-        |trips| threads_ping_pong(&mut near, &mut far, trips),
-        |trips| threads_ping_pong(&mut peer_near, &mut peer_far, trips),
-    );
+    let (near, far) = pairs::ours()?;
+    let (peer_near, peer_far) = pairs::std()?;
+    thread::scope(|scope| {
+        let mut far = Far::new(scope, |trips| threads::pong((&far.0, &far.1), trips));
+        let mut peer_far = Far::new(scope, |trips| threads::pong((&peer_far.0, &peer_far.1), trips));
+        rounds.times(
+            label,
+            goal,
+            |trips| far.time(trips, || threads::ping((&near.0, &near.1), trips)),
+            |trips| peer_far.time(trips, || threads::ping((&peer_near.0, &peer_near.1), trips)),
+        );
+    });
     Ok(())
 }
 
 pub(crate) fn op_wait(rounds: &Rounds, label: &str, goal: Goal) -> io::Result<()> {
     let (near, far) = pairs::ours()?;
-    let (mut peer_near, mut peer_far) = pairs::std()?;
-    rounds.times(
-        label,
-        goal,
-        |trips| time_with(|| op::ping(&near, trips), || op::pong(&far, trips)),
-        |trips| threads_ping_pong(&mut peer_near, &mut peer_far, trips),
-    );
+    let (peer_near, peer_far) = pairs::std()?;
+    thread::scope(|scope| {
+        let mut far = Far::new(scope, |trips| op::pong(&far, trips));
+        let mut peer_far = Far::new(scope, |trips| threads::pong((&peer_far.0, &peer_far.1), trips));
+        rounds.times(
+            label,
+            goal,
+            |trips| far.time(trips, || op::ping(&near, trips)),
+            |trips| peer_far.time(trips, || threads::ping((&peer_near.0, &peer_near.1), trips)),
+        );
+    });
     Ok(())
 }
 
 pub(crate) fn blocking_bulk(rounds: &Rounds, label: &str, goal: Goal) -> io::Result<()> {
     const BYTES: usize = 65536;
     let block = pattern(BYTES);
-    let ((_, mut writer), (mut reader, _)) = pairs::ours()?;
-    let ((_, mut peers_writer), (mut peers_reader, _)) = pairs::std()?;
-    rounds.throughput(
-        label,
-        goal,
-        BYTES,
-        |times| time_with(|| threads::drain(&mut reader, &block, times), || threads::flood(&mut writer, &block, times)),
-        |times| {
-            time_with(
-                || threads::drain(&mut peers_reader, &block, times),
-                || threads::flood(&mut peers_writer, &block, times),
-            )
-        },
-    );
+    let ((_, writer), (reader, _)) = pairs::ours()?;
+    let ((_, peers_writer), (peers_reader, _)) = pairs::std()?;
+    thread::scope(|scope| {
+        let mut far = Far::new(scope, |times| threads::flood(&writer, &block, times));
+        let mut peer_far = Far::new(scope, |times| threads::flood(&peers_writer, &block, times));
+        rounds.throughput(
+            label,
+            goal,
+            BYTES,
+            |times| far.time(times, || threads::drain(&reader, &block, times)),
+            |times| peer_far.time(times, || threads::drain(&peers_reader, &block, times)),
+        );
+    });
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! With async-io, on Unix.
 
 use std::io;
+use std::thread;
 
 use anonpipe_benches::pairs;
-use anonpipe_benches::rounds::{Goal, Rounds, time, time_with};
+use anonpipe_benches::rounds::{Far, Goal, Rounds, time};
 use anonpipe_benches::talk::{pattern, with_futures};
 use futures::executor::block_on;
 
@@ -23,22 +24,16 @@ pub(crate) fn driver_one_thread(rounds: &Rounds, label: &str, goal: Goal) -> io:
 pub(crate) fn driver_two_threads(rounds: &Rounds, label: &str, goal: Goal) -> io::Result<()> {
     let (mut near, mut far) = pairs::ours()?;
     let (mut peer_near, mut peer_far) = pairs::async_ios()?;
-    rounds.times(
-        label,
-        goal,
-        |trips| {
-            time_with(
-                || block_on(with_futures::ping(&mut near, trips)),
-                || block_on(with_futures::pong(&mut far, trips)),
-            )
-        },
-        |trips| {
-            time_with(
-                || block_on(with_futures::ping(&mut peer_near, trips)),
-                || block_on(with_futures::pong(&mut peer_far, trips)),
-            )
-        },
-    );
+    thread::scope(|scope| {
+        let mut far = Far::new(scope, |trips| block_on(with_futures::pong(&mut far, trips)));
+        let mut peer_far = Far::new(scope, |trips| block_on(with_futures::pong(&mut peer_far, trips)));
+        rounds.times(
+            label,
+            goal,
+            |trips| far.time(trips, || block_on(with_futures::ping(&mut near, trips))),
+            |trips| peer_far.time(trips, || block_on(with_futures::ping(&mut peer_near, trips))),
+        );
+    });
     Ok(())
 }
 
