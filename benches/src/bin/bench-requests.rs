@@ -76,6 +76,7 @@ mod windows {
         in_two_threads(&trips)?;
         with_children(&trips)?;
         bulk(&Trips(trips.0 / 10))?;
+        bulk_with_children(&trips)?;
         made_pairs()
     }
 
@@ -155,6 +156,23 @@ mod windows {
         trips.count("child, tokio's named pipe", |trips| peers_runtime.block_on(with_tokio::ping(&mut side, trips)));
         drop((side, peers_runtime));
         child.wait()?;
+        Ok(())
+    }
+
+    /// For each 64 KiB there and back.
+    fn bulk_with_children(trips: &Trips) -> io::Result<()> {
+        let block = pattern(65536);
+        let (runtime, peers_runtime) = (runtime()?, runtime()?);
+        let (mut child, mut side) = pairs::our_child()?;
+        let talk = |times| runtime.block_on(with_tokio::bulk(&mut side.1, &mut side.0, &block, times));
+        trips.count("child, 64 KiB, tokio", talk);
+        drop(side);
+        child.wait()?;
+        let (mut child, mut side) = pairs::tokios_child(&peers_runtime)?;
+        let talk = |times| peers_runtime.block_on(with_tokio::bulk(&mut side.1, &mut side.0, &block, times));
+        trips.count("child, 64 KiB, tokio::process", talk);
+        drop(side);
+        peers_runtime.block_on(child.wait())?;
         Ok(())
     }
 
