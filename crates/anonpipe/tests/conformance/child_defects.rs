@@ -21,28 +21,36 @@ use crate::ways::is_cancelled;
 /// (swiftlang/swift-tools-support-core#560, boostorg/process#282, brettwooldridge/NuProcess#162, joyent/libuv#343).
 pub(crate) fn an_unrelated_spawn_does_not_delay_the_end(backend: Backend) {
     const SPAWNS: usize = 12;
+    // They live until we let go of their standard input.
+    let spawn = || waiter().stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let others: Mutex<Vec<Child>> = Mutex::default();
     let spawning = AtomicBool::new(true);
+    let pairs = |between: &dyn Fn()| {
+        let (reader, writer) = backend.options().client(End::blocking()).inbound().unwrap();
+        let (ours, theirs) = backend.duplex();
+        let (mut read, mut answer) = (reader.submit_read(vec![0; 8]), ours.submit_read(vec![0; 8]));
+        between();
+        drop((writer, theirs));
+        for op in [&mut read, &mut answer] {
+            let (result, _) = op.wait_timeout(Duration::from_secs(5)).expect("the end of file");
+            assert_eq!(result.unwrap(), 0);
+        }
+    };
+    for _ in 0..2 {
+        pairs(&|| others.lock().unwrap().push(spawn()));
+    }
     thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..SPAWNS {
-                // They live until we let go of their standard input.
-                let child = waiter().stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+                let child = spawn();
                 others.lock().unwrap().push(child);
             }
             spawning.store(false, Ordering::Release);
         });
-        // Pairs of all kinds are made, and their writers dropped, while the other thread starts its children.
+        // Also in the midst of being made.
         let mut rounds = 0;
         while spawning.load(Ordering::Acquire) || rounds < 50 {
-            let (reader, writer) = backend.options().client(End::blocking()).inbound().unwrap();
-            let (ours, theirs) = backend.duplex();
-            let (mut read, mut answer) = (reader.submit_read(vec![0; 8]), ours.submit_read(vec![0; 8]));
-            drop((writer, theirs));
-            let end = read.wait_timeout(Duration::from_secs(5)).expect("the end of file");
-            assert_eq!(end.0.unwrap(), 0, "round {rounds}");
-            let end = answer.wait_timeout(Duration::from_secs(5)).expect("the end of file");
-            assert_eq!(end.0.unwrap(), 0, "round {rounds}");
+            pairs(&|| {});
             rounds += 1;
         }
     });

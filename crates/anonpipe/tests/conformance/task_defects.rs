@@ -396,7 +396,11 @@ fn write_as_another(
     let executor = Executor::ALL[random.below(Executor::ALL.len())];
     match random.below(7) {
         0 => (&ours).write_all(&bytes).unwrap(),
-        1 => ours.submit_write(bytes).detach(),
+        1 => {
+            ours.submit_write(bytes).detach();
+            // The handle that it was submitted with goes.
+            ours = ours.try_clone().unwrap();
+        }
         2 => {
             pollster::block_on(family.write_all(&mut ours, &bytes)).unwrap();
             ours = there_and_back(ours);
