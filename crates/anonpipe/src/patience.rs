@@ -3,7 +3,7 @@
 /// How often in a row waiting has to be in vain before it is not tried any more.
 const MAX_CREDIT: u8 = 4;
 /// How often it is left out, then, before it is tried again.
-const PAUSE: u8 = 64;
+const PAUSE: u8 = 200;
 
 /// Whether it pays to poll once more before the system is asked to say when there is something.
 ///
