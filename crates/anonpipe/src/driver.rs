@@ -93,6 +93,11 @@ impl Lease {
         &self.0.system
     }
 
+    /// Whether both are shares of one source.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Turns the source on this thread until `poll`, which is given a waker that ends a turn, is ready. `None`: `deadline` came
     /// first.
     pub(crate) fn run_until<T>(&self, poll: impl Fn(&Waker) -> Poll<T>, deadline: Option<Instant>) -> Option<T> {

@@ -81,8 +81,8 @@ impl Reader<Overlapped> {
     ///
     /// # Errors
     ///
-    /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if an operation had to wait for the system before, or if it is attached
-    /// already.
+    /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if an operation or a task had to wait before, or if the end is attached to
+    /// another driver already; to the same one it may be attached again, by its other half say.
     ///
     /// # Platform notes
     ///

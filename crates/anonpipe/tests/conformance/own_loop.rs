@@ -135,6 +135,8 @@ pub(crate) fn an_end_is_attached_once_and_in_time(backend: Backend) {
     // The halves are the same end.
     let (reader, writer) = ours.split();
     assert_eq!(kind(reader.attach(&other)), ErrorKind::ResourceBusy);
+    reader.attach(&one).unwrap();
+    writer.attach(&one).unwrap();
     writer.submit_write("four").wait().0.unwrap();
     assert_eq!(pending.wait().0.unwrap(), 4);
 }

@@ -95,6 +95,10 @@ impl Channel {
 
     /// Has `lease` complete what is submitted here, from the first operation on.
     pub(crate) fn attach(&self, lease: Lease) -> Result<(), Failure> {
+        if self.attached.get().is_some_and(|known| known.is_same(&lease)) {
+            // By a clone, or by the other half.
+            return Ok(());
+        }
         let binding = self.binding();
         if !binding.is_none() {
             return Err(Failure::refused(io::ErrorKind::ResourceBusy, TOO_LATE_TO_ATTACH));
