@@ -237,7 +237,9 @@ impl<B: Send + 'static> Op<B> {
     ///
     /// A detached write is finished even when its end has been dropped; a detached read is cancelled by that.
     pub fn detach(mut self) {
-        self.cell = None;
+        if let Some(cell) = self.cell.take() {
+            cell.header.completion.forget_task();
+        }
     }
 
     /// Whether the outcome is there, so that waiting will not block. Also true after it was taken.
@@ -266,6 +268,9 @@ impl<B: Send + 'static> Unpin for Op<B> {}
 impl<B: Send + 'static> Drop for Op<B> {
     fn drop(&mut self) {
         self.cancel();
+        if let Some(cell) = &self.cell {
+            cell.header.completion.forget_task();
+        }
     }
 }
 

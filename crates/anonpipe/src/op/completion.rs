@@ -86,6 +86,12 @@ impl Completion {
         Poll::Pending
     }
 
+    /// Lets go of the task that polled last. With its waker it would keep its executor, for as long as the peer pleases.
+    pub(super) fn forget_task(&self) {
+        let waker = lock(&self.state).waker.take();
+        drop(waker);
+    }
+
     /// Whether it is complete; if not, `waker` is called when it is, unless it is taken back with `unwatch`.
     pub(super) fn watch(&self, waker: &Waker) -> bool {
         let mut state = lock(&self.state);

@@ -71,7 +71,9 @@ fn wait_for_a_silent_peer(runtime: &Runtime, backend: Backend, token: &Arc<()>) 
     runtime.spawn(async move {
         let _token = token;
         let (read, write) = (ours.submit_read(vec![0; 8]), ours.submit_write(vec![7; 3_000_000]));
-        ours.submit_write(vec![7; 300_000]).detach();
+        let mut left = ours.submit_write(vec![7; 300_000]);
+        assert!(futures::poll!(&mut left).is_pending());
+        left.detach();
         futures::join!(read, write)
     });
     // Until they all wait.
