@@ -38,7 +38,7 @@ pub(crate) trait Turn: Send + Sync {
 
 thread_local! {
     /// This thread polls a future, and turns a source of ours between the polls.
-    static HERE: Cell<bool> = const { Cell::new(false) };
+    static ON_OWN_LOOP: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether the task that is being polled runs on a loop of ours. Whatever runtime there may be around it does not turn.
@@ -46,19 +46,19 @@ thread_local! {
     not(all(unix, feature = "tokio")),
     allow(dead_code, reason = "for tasks that may wait in a runtime's reactor")
 )]
-pub(crate) fn runs_here() -> bool {
-    HERE.get()
+pub(crate) fn is_on_own_loop() -> bool {
+    ON_OWN_LOOP.get()
 }
 
-/// Calls `f` with [`runs_here`] true.
-fn here<T>(f: impl FnOnce() -> T) -> T {
+/// Calls `f` with [`is_on_own_loop`] true.
+fn on_own_loop<T>(f: impl FnOnce() -> T) -> T {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
-            HERE.set(self.0);
+            ON_OWN_LOOP.set(self.0);
         }
     }
-    let _restore = Restore(HERE.replace(true));
+    let _restore = Restore(ON_OWN_LOOP.replace(true));
     f()
 }
 

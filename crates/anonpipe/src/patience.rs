@@ -24,8 +24,8 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// Whether there is hope, so that it is worth while to look before the system is asked to say when there is something.
-    pub(crate) fn hopes(&mut self) -> bool {
+    /// Whether it is worth while to look before the system is asked to say when there is something.
+    pub(crate) fn looks_first(&mut self) -> bool {
         if self.yielded || self.credit > 0 {
             return true;
         }
@@ -37,20 +37,20 @@ impl Patience {
         now_and_then
     }
 
-    /// Whether the task should come back once, now that it hoped and found nothing.
-    pub(crate) fn yields(&mut self) -> bool {
+    /// Whether the task should come back once, now that it looked and found nothing.
+    pub(crate) fn yields_once(&mut self) -> bool {
         !std::mem::replace(&mut self.yielded, true)
     }
 
     /// There was nothing.
-    pub(crate) fn nothing(&mut self) {
+    pub(crate) fn found_nothing(&mut self) {
         if std::mem::take(&mut self.yielded) {
             self.credit = self.credit.saturating_sub(1);
         }
     }
 
     /// There was something.
-    pub(crate) fn something(&mut self) {
+    pub(crate) fn found_something(&mut self) {
         if std::mem::take(&mut self.yielded) {
             self.credit = MAX_CREDIT.min(self.credit + 1);
         }
@@ -67,12 +67,12 @@ mod tests {
         let mut yields = 0;
         for _ in 0..10 * usize::from(PAUSE) {
             // A wait: nothing, perhaps nothing once more, then something after the system said so.
-            if patience.hopes() && patience.yields() {
+            if patience.looks_first() && patience.yields_once() {
                 yields += 1;
-                assert!(patience.hopes() && !patience.yields(), "it yields twice in one wait");
+                assert!(patience.looks_first() && !patience.yields_once(), "it yields twice in one wait");
             }
-            patience.nothing();
-            patience.something();
+            patience.found_nothing();
+            patience.found_something();
         }
         assert!((5..=12).contains(&yields), "{yields} polls in vain in {} waits", 10 * usize::from(PAUSE));
     }
@@ -81,14 +81,14 @@ mod tests {
     fn it_goes_on_where_it_pays() {
         let mut patience = Patience::default();
         for _ in 0..1000 {
-            assert!(patience.hopes() && patience.yields());
-            patience.something();
+            assert!(patience.looks_first() && patience.yields_once());
+            patience.found_something();
         }
         // A few times in vain do not end it.
         for _ in 0..3 {
-            assert!(patience.hopes() && patience.yields());
-            patience.nothing();
+            assert!(patience.looks_first() && patience.yields_once());
+            patience.found_nothing();
         }
-        assert!(patience.hopes() && patience.yields());
+        assert!(patience.looks_first() && patience.yields_once());
     }
 }

@@ -93,7 +93,7 @@ impl<S: Turn> Source<S> {
             let notices = self.notices();
             let mut polls = 0;
             while alarm.rung.swap(false, Ordering::AcqRel) {
-                let polled = super::here(|| future.as_mut().poll(&mut context));
+                let polled = super::on_own_loop(|| future.as_mut().poll(&mut context));
                 if let Poll::Ready(output) = polled {
                     return Some(output);
                 }

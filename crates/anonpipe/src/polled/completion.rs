@@ -63,17 +63,17 @@ impl Reads {
         context: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.readable.is_none() && self.patience.hopes() {
+        if self.readable.is_none() && self.patience.looks_first() {
             if channel.is_readable() {
                 if let Some(outcome) = channel.read_at_once(buffers) {
-                    self.patience.something();
+                    self.patience.found_something();
                     return Poll::Ready(named(outcome, end));
                 }
-            } else if self.patience.yields() {
+            } else if self.patience.yields_once() {
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            self.patience.nothing();
+            self.patience.found_nothing();
         }
         loop {
             let readable = self.readable.get_or_insert_with(|| op::submit_readiness(channel, end));
@@ -146,13 +146,7 @@ impl Writes {
         // One that failed at once was not accepted.
         match Pin::new(&mut write).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => self.accepted.push_back(write),
-            Poll::Ready((outcome, copy)) => {
-                self.keep(copy);
-                if outcome.is_err() {
-                    self.detach();
-                }
-                outcome?;
-            }
+            Poll::Ready((outcome, copy)) => self.settle(outcome, copy)?,
         }
         Poll::Ready(Ok(count))
     }
@@ -161,15 +155,21 @@ impl Writes {
         let Some(oldest) = self.accepted.front_mut() else { return Poll::Ready(Ok(())) };
         let (outcome, copy) = ready!(Pin::new(oldest).poll(context));
         self.accepted.pop_front();
-        self.keep(copy);
+        Poll::Ready(self.settle(outcome, copy))
+    }
+
+    /// Keeps the buffer of a write that is complete; if it failed, that stands for all that was accepted by then.
+    fn settle(&mut self, outcome: io::Result<usize>, copy: Vec<u8>) -> io::Result<()> {
+        if self.spare.len() < MAX_WRITES {
+            self.spare.push(copy);
+        }
         if outcome.is_err() {
             self.detach();
         }
-        Poll::Ready(outcome.map(drop))
+        outcome.map(drop)
     }
 
-    /// Lets go of what was accepted: it is written all the same. Nobody is told any more what became of it; after a failure,
-    /// which stands for all that was accepted by then, that would be the same once more.
+    /// Lets go of what was accepted: it is written all the same, but nobody is told any more what became of it.
     fn detach(&mut self) {
         for accepted in self.accepted.drain(..) {
             accepted.detach();
@@ -189,11 +189,7 @@ impl Writes {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         while let Some(oldest) = self.accepted.pop_front() {
             let (outcome, copy) = oldest.wait();
-            self.keep(copy);
-            if outcome.is_err() {
-                self.detach();
-            }
-            outcome?;
+            self.settle(outcome, copy)?;
         }
         self.shrink();
         Ok(())
@@ -205,19 +201,11 @@ impl Writes {
         while let Some(oldest) = self.accepted.front_mut() {
             let (outcome, copy) = oldest.wait_timeout(deadline.saturating_duration_since(Instant::now()))?;
             self.accepted.pop_front();
-            self.keep(copy);
-            if let Err(error) = outcome {
-                self.detach();
+            if let Err(error) = self.settle(outcome, copy) {
                 return Some(error);
             }
         }
         None
-    }
-
-    fn keep(&mut self, copy: Vec<u8>) {
-        if self.spare.len() < MAX_WRITES {
-            self.spare.push(copy);
-        }
     }
 
     /// Nothing is in flight, and perhaps nothing will be for long.

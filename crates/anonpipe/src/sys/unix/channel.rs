@@ -4,7 +4,6 @@
 //! touches the descriptor. An operation at the head is advanced by the driver, a thread by itself. With an empty queue both
 //! try at once, and take a place only if they would have to wait.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,9 +14,7 @@ use rustix::io::Errno;
 use super::MOST_AT_ONCE;
 use super::driver::{count_forks, generation};
 use super::transfer::{Transport, try_read, try_write};
-use super::waiters::{Waiters, Woken};
-use super::wake::Sleeper;
-use crate::driver::{self, Lease, Turn, undisturbed};
+use crate::driver::{self, Lease, Turn};
 use crate::error::Failure;
 use crate::op::{Flow, Header, InFlight, Outcome};
 use crate::sys::{ALREADY_ATTACHED, TOO_LATE_TO_ATTACH, place_in};
@@ -28,9 +25,11 @@ mod blocking;
     allow(dead_code, reason = "for the async traits, which are features")
 )]
 mod polled;
+mod queue;
 mod readiness;
 
 pub(crate) use polled::Task;
+use queue::{Entry, Finished, Queue};
 use readiness::Readiness;
 
 /// How many system calls one operation gets at a stretch, so that a fast peer does not keep the driver from the other pipes.
@@ -61,83 +60,6 @@ pub(crate) struct Channel {
     /// Of the process that made it.
     generation: u32,
     fd: OwnedFd,
-}
-
-#[derive(Default)]
-struct Queue {
-    entries: VecDeque<Entry>,
-    /// Tasks that have no place in the queue: they try again when it is empty and the descriptor is ready.
-    waiters: Waiters,
-    /// How often everything was cancelled: a task compares it with what it was when its wait began.
-    cancels: u64,
-    /// Writes only: half-close when the queue is empty.
-    shut: bool,
-}
-
-impl Queue {
-    /// What has gone of the operation at the head.
-    fn progress_of_head(&self) -> usize {
-        match self.entries.front() {
-            Some(Entry::Operation(operation, _)) => operation.header().slot.progress(),
-            Some(Entry::Thread(_)) | None => 0,
-        }
-    }
-}
-
-enum Entry {
-    /// An operation owns the channel it runs on, so that the descriptor outlives the end.
-    Operation(Arc<dyn InFlight>, #[expect(dead_code, reason = "held, never looked at")] Arc<Channel>),
-    /// A thread that blocks in `read` or `write`.
-    Thread(Arc<Sleeper>),
-}
-
-impl Entry {
-    fn into_operation(self) -> Option<Arc<dyn InFlight>> {
-        match self {
-            Self::Operation(operation, _) => Some(operation),
-            Self::Thread(_) => None,
-        }
-    }
-
-    fn is_operation(&self, header: &Header) -> bool {
-        matches!(self, Self::Operation(operation, _) if std::ptr::eq(operation.header(), header))
-    }
-
-    fn is_thread(&self, sleeper: &Arc<Sleeper>) -> bool {
-        matches!(self, Self::Thread(thread) if Arc::ptr_eq(thread, sleeper))
-    }
-}
-
-/// Operations whose outcome is known, to be completed when no lock is held: completing wakes strangers, and drops the
-/// channel.
-#[derive(Default)]
-struct Finished {
-    outcomes: Vec<(Entry, Outcome)>,
-    /// Tasks that are to try again.
-    tasks: Woken,
-}
-
-impl Finished {
-    fn cancel(&mut self, entry: Entry) {
-        if let Entry::Operation(operation, _) = &entry {
-            let transferred = Some(operation.header().slot.progress());
-            self.outcomes.push((entry, Err(Failure::Cancelled { transferred })));
-        }
-    }
-
-    fn complete(self) {
-        // Whoever learns of the first completion may want to take the descriptor out, and must be the last owner then: let
-        // go of the channel in all entries before.
-        let outcomes: Vec<_> =
-            self.outcomes.into_iter().filter_map(|(entry, outcome)| Some((entry.into_operation()?, outcome))).collect();
-        for (operation, outcome) in outcomes {
-            undisturbed(|| {
-                operation.header().complete(outcome);
-                drop(operation);
-            });
-        }
-        self.tasks.wake();
-    }
 }
 
 enum Attempt {

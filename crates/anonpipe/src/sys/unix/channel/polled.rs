@@ -139,7 +139,7 @@ impl Channel {
             Err(error) => Err(Failure::after(error.into(), 0)),
             Ok(count) => Ok(count),
         };
-        task.patience.something();
+        task.patience.found_something();
         task.waits_since = None;
         (Tried::Done(outcome), queue.waiters.remove(task.id))
     }
@@ -153,7 +153,7 @@ impl Channel {
     ) -> Poll<Outcome> {
         #[cfg(feature = "tokio")]
         if self.attached().is_none()
-            && !crate::driver::runs_here()
+            && !crate::driver::is_on_own_loop()
             && task.may_have_reactor()
             && let Some(poll) = self.poll_in_runtime(flow, task, context, &mut attempt)
         {
@@ -167,14 +167,14 @@ impl Channel {
                 drop(unneeded);
                 return Poll::Ready(outcome);
             }
-            Tried::WouldBlock if task.patience.hopes() && task.patience.yields() => {
+            Tried::WouldBlock if task.patience.looks_first() && task.patience.yields_once() => {
                 drop(queue);
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
             // Still under the lock under which there was nothing, so that nothing is missed.
             Tried::WouldBlock => {
-                task.patience.nothing();
+                task.patience.found_nothing();
                 if let Err(error) = self.arm(flow, false) {
                     task.waits_since = None;
                     return Poll::Ready(Err(Failure::after(error, 0)));
@@ -239,12 +239,12 @@ impl Channel {
             drop(unneeded);
             match tried {
                 Tried::Done(outcome) => return Some(Poll::Ready(outcome)),
-                Tried::WouldBlock if task.patience.hopes() && task.patience.yields() => {
+                Tried::WouldBlock if task.patience.looks_first() && task.patience.yields_once() => {
                     context.waker().wake_by_ref();
                     return Some(Poll::Pending);
                 }
                 Tried::WouldBlock => {
-                    task.patience.nothing();
+                    task.patience.found_nothing();
                     if let Some(mut guard) = ready {
                         guard.clear_ready();
                         waits = true;
