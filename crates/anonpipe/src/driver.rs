@@ -42,10 +42,7 @@ thread_local! {
 }
 
 /// Whether the task that is being polled runs on a loop of ours. Whatever runtime there may be around it does not turn.
-#[cfg_attr(
-    not(all(unix, feature = "tokio")),
-    allow(dead_code, reason = "for tasks that may wait in a runtime's reactor")
-)]
+#[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "there is no runtime around it"))]
 pub(crate) fn is_on_own_loop() -> bool {
     ON_OWN_LOOP.get()
 }

@@ -267,10 +267,11 @@ impl<B: Send + 'static> Unpin for Op<B> {}
 
 impl<B: Send + 'static> Drop for Op<B> {
     fn drop(&mut self) {
-        self.cancel();
+        // First, because whoever drops it need not be told that it was cancelled.
         if let Some(cell) = &self.cell {
             cell.header.completion.forget_task();
         }
+        self.cancel();
     }
 }
 

@@ -161,6 +161,7 @@ run_everywhere! {
         a_waker_may_drop_everything,
         wait_any_takes_no_waker_away,
         two_threads_wait_for_the_same_operation,
+        a_dropped_operation_wakes_nobody,
     }
     queue shared {
         a_cancelled_operation_lets_a_blocked_thread_go_on,
@@ -254,6 +255,7 @@ run_everywhere! {
         losing_a_race_loses_nothing,
         an_operation_moves_between_executors,
         a_loop_of_ours_inside_a_runtime,
+        a_loop_of_ours_inside_a_task,
         an_end_that_waited_is_not_attached,
     }
     #[cfg(all(feature = "tokio", feature = "futures-io"))]

@@ -252,3 +252,27 @@ pub(crate) fn an_end_that_waited_is_not_attached(backend: Backend) {
         assert_eq!(refused.kind(), std::io::ErrorKind::ResourceBusy, "{executor:?}");
     }
 }
+
+/// Nor does it live on the budget of a task around it, which gets no new one before the loop has ended.
+pub(crate) fn a_loop_of_ours_inside_a_task(backend: Backend) {
+    for attached in [true, false] {
+        current_thread().block_on(async move {
+            let task = tokio::spawn(async move {
+                let driver = anonpipe::Driver::new().unwrap();
+                let (mut reader, mut writer) = backend.pipe();
+                if attached {
+                    reader.attach(&driver).unwrap();
+                }
+                driver.block_on(async {
+                    for _ in 0..300 {
+                        Family::Tokio.write_all(&mut writer, b"x").await.unwrap();
+                        assert_eq!(Family::Futures.read(&mut reader, &mut [0]).await.unwrap(), 1);
+                        writer.submit_write("x").await.0.unwrap();
+                        assert_eq!(reader.submit_read(vec![0]).await.0.unwrap(), 1);
+                    }
+                });
+            });
+            task.await.unwrap();
+        });
+    }
+}

@@ -180,3 +180,17 @@ pub(crate) fn two_threads_wait_for_the_same_operation(backend: Backend) {
     assert!(start.elapsed() < Duration::from_secs(5), "one of them was forgotten until its time was up");
     assert_eq!(op.wait().0.unwrap(), 4);
 }
+
+/// Whoever drops an operation is not told that it was cancelled: a task that drops the loser of a race would be polled in vain.
+pub(crate) fn a_dropped_operation_wakes_nobody(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let count = Arc::new(Count::default());
+    for _ in 0..20 {
+        let mut op = pin!(reader.submit_read(vec![0; 4]));
+        assert!(op.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(&count)))).is_pending());
+    }
+    // The next one is behind all of them.
+    writer.submit_write("next").wait().0.unwrap();
+    assert_eq!(reader.submit_read(vec![0; 4]).wait().1, b"next");
+    assert_eq!(count.0.load(Ordering::SeqCst), 0);
+}
