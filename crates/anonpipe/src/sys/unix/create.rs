@@ -56,15 +56,14 @@ fn enlarge(writer: &OwnedFd, capacity: usize) {
     }
 }
 
-/// A connected pair of stream sockets, both close-on-exec, that raise no `SIGPIPE`.
+/// A connected pair of stream sockets, both close-on-exec. How a broken one answers is left as it is: a child's end raises
+/// `SIGPIPE` as it would without us, and the ends that are used here are seen to when they are (see `Transport`).
 fn sockets(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
     #[cfg(not(target_vendor = "apple"))]
     let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     #[cfg(target_vendor = "apple")]
     let pair = close_on_exec(socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?)?;
     for socket in [&pair.0, &pair.1] {
-        #[cfg(target_vendor = "apple")]
-        sockopt::set_socket_nosigpipe(socket, true)?;
         if let Some(capacity) = capacity {
             // The system rounds, and caps at a limit of its own; `info` tells.
             let _ = sockopt::set_socket_send_buffer_size(socket, capacity as usize);

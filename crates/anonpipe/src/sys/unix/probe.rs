@@ -17,7 +17,8 @@ pub(crate) fn probe(fd: BorrowedFd<'_>) -> io::Result<Probe> {
     let kind = FileType::from_raw_mode(fstat(fd)?.st_mode);
     let socket = kind == FileType::Socket;
     let unfit = match kind {
-        FileType::Fifo => None,
+        FileType::Fifo => keeps_packets(flags)
+            .then_some("it writes packets (O_DIRECT), of which a reader may lose a part: clear that flag first"),
         FileType::Socket if is_unix_stream(fd)? => {
             (!is_connected(fd)).then_some("it is a socket that listens, or is not connected")
         }
@@ -35,6 +36,18 @@ pub(crate) fn probe(fd: BorrowedFd<'_>) -> io::Result<Probe> {
         capacity: if unfit.is_some() { None } else { capacity(fd, socket) },
         unfit,
     })
+}
+
+/// Linux: each write is a packet, and the rest of a packet that is read in part is lost (*documented*, pipe(2)). Only the writing
+/// end has the flag (*observed*, Linux 6.18): a reader cannot be told from others.
+fn keeps_packets(flags: OFlags) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return flags.contains(OFlags::DIRECT);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = flags;
+        false
+    }
 }
 
 fn is_unix_stream(fd: BorrowedFd<'_>) -> io::Result<bool> {

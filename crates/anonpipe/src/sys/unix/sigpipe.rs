@@ -2,10 +2,32 @@
 //!
 //! Sockets have a flag for it, pipes do not. Rust programs ignore `SIGPIPE` from the start, but those that restored its
 //! default, and C programs, would die. For them the signal is blocked in the thread for the time of the write, and taken
-//! back if the write raised it: `SIGPIPE` is sent to the thread that wrote (*documented*, signal(7)).
+//! back if the write raised it: `SIGPIPE` is sent to the thread that wrote (*documented*, signal(7)). On macOS and NetBSD it is
+//! sent to the process, which a thread's mask does not keep from it; there the descriptor has a flag (*assumed*, read in their
+//! sources).
 
 use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
 use std::ptr;
+
+/// Has the system raise no signal for writes to this descriptor, where it can do that.
+pub(super) fn is_kept_from(fd: BorrowedFd<'_>) -> bool {
+    #[cfg(any(target_vendor = "apple", target_os = "netbsd"))]
+    {
+        use std::os::fd::AsRawFd;
+
+        /// As `fcntl.h` has it; the libc crate only knows it lately.
+        const F_SETNOSIGPIPE: libc::c_int = if cfg!(target_vendor = "apple") { 73 } else { 14 };
+
+        // SAFETY: the descriptor is borrowed, so it is open; the argument is a number.
+        unsafe { libc::fcntl(fd.as_raw_fd(), F_SETNOSIGPIPE, 1) == 0 }
+    }
+    #[cfg(not(any(target_vendor = "apple", target_os = "netbsd")))]
+    {
+        let _ = fd;
+        false
+    }
+}
 
 /// Whether a write to a closed pipe would do anything but fail.
 pub(super) fn is_deadly() -> bool {

@@ -4,19 +4,34 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{Errno, readv, writev};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, recvmsg, sendmsg};
+use rustix::time::Timespec;
 
 use super::sigpipe;
 use crate::error::Failure;
 use crate::op::Outcome;
 
+mod at_once;
+
+use at_once::AtOnce;
+
 /// `IOV_MAX` on every system here; what is beyond it goes with the next call.
 const MAX_SLICES: usize = 1024;
 
+/// How bytes go over one descriptor. What a descriptor can do is asked of that descriptor: another pipe of this system may
+/// answer otherwise, and this one may later.
+#[derive(Debug)]
+pub(super) struct Transport {
+    kind: Kind,
+    at_once: AtOnce,
+}
+
 /// How bytes are sent so that no signal comes.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Transport {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
     /// A pipe in a program where `SIGPIPE` is ignored.
     Pipe,
     /// A pipe in a program where it is not.
@@ -35,51 +50,116 @@ pub(crate) fn guard_against_sigpipe() {
 impl Transport {
     /// Programs decide about `SIGPIPE` when they start, so this asks once an end.
     pub(super) fn of(fd: BorrowedFd<'_>) -> Self {
-        if rustix::net::sockopt::socket_type(fd).is_ok() {
+        let kind = if rustix::net::sockopt::socket_type(fd).is_ok() {
             #[cfg(target_vendor = "apple")]
             let _ = rustix::net::sockopt::set_socket_nosigpipe(fd, true);
-            Self::Socket
-        } else if GUARD_ALWAYS.load(Ordering::Relaxed) || sigpipe::is_deadly() {
-            Self::GuardedPipe
+            Kind::Socket
+        } else if (GUARD_ALWAYS.load(Ordering::Relaxed) || sigpipe::is_deadly()) && !sigpipe::is_kept_from(fd) {
+            Kind::GuardedPipe
         } else {
-            Self::Pipe
-        }
+            Kind::Pipe
+        };
+        Self { kind, at_once: AtOnce::default() }
+    }
+
+    pub(super) fn is_socket(&self) -> bool {
+        self.kind == Kind::Socket
     }
 }
 
-/// One read that never waits: `Err(AGAIN)` if it would have to, also if somebody who shares the open file description has
-/// cleared its `O_NONBLOCK`, where the system has a way to say so in the call.
+/// One read that never waits: `Err(AGAIN)` if it would have to, also if another owner of the open file description has cleared
+/// its `O_NONBLOCK`.
 pub(super) fn try_read(
     fd: BorrowedFd<'_>,
-    transport: Transport,
+    transport: &Transport,
     buffers: &mut [IoSliceMut<'_>],
 ) -> Result<usize, Errno> {
     let buffers = first_of_mut(buffers);
-    read_with(|| match transport {
-        Transport::Socket => {
+    let result = read_with(|| match transport.kind {
+        Kind::Socket => {
             let received = recvmsg(fd, buffers, &mut RecvAncillaryBuffer::default(), RecvFlags::DONTWAIT)?;
             Ok(received.bytes)
         }
-        Transport::Pipe | Transport::GuardedPipe => at_once::read(fd, buffers),
-    })
+        Kind::Pipe | Kind::GuardedPipe => transport.at_once.read(fd, buffers),
+    });
+    match result {
+        Ok(0) if !transport.is_socket() && awaits_its_first_writer(fd) => Err(Errno::AGAIN),
+        result => result,
+    }
 }
 
 /// One write that never waits; see [`try_read`].
-pub(super) fn try_write(fd: BorrowedFd<'_>, transport: Transport, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
+pub(super) fn try_write(fd: BorrowedFd<'_>, transport: &Transport, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
     let buffers = first_of(buffers);
-    write_with(fd, transport, buffers, SendFlags::DONTWAIT, || at_once::write(fd, buffers))
+    write_with(fd, transport, buffers, SendFlags::DONTWAIT, || transport.at_once.write(fd, buffers))
+}
+
+/// Whether nobody has opened a FIFO for writing yet: then a read of nothing is not the end of file. `poll` knows, and says
+/// nothing of a hang-up before the first writer has gone (*observed*, Linux 6.18).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn awaits_its_first_writer(fd: BorrowedFd<'_>) -> bool {
+    // A pipe without a name that was opened anew, by `/proc/self/fd`, looks the same, and no writer will come.
+    const PIPE_FILE_SYSTEM: i128 = 0x5049_5045; // PIPEFS_MAGIC
+    let is_pipe = |fd| rustix::fs::fstatfs(fd).is_ok_and(|system| i128::from(system.f_type) == PIPE_FILE_SYSTEM);
+
+    matches!(ready_for(fd, PollFlags::empty()), Ok(events) if events.is_empty()) && !is_pipe(fd)
+}
+
+/// Other systems' answers were not tried, and one that never speaks of a hang-up would hide the end of file.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn awaits_its_first_writer(_: BorrowedFd<'_>) -> bool {
+    false
 }
 
 /// Blocking read on an end of mode `Blocking`.
 pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Outcome {
     let buffers = first_of_mut(buffers);
-    read_with(|| readv(fd, &mut *buffers)).map_err(into_failure)
+    loop {
+        match read_with(|| readv(fd, &mut *buffers)) {
+            Err(Errno::AGAIN) if is_nonblocking(fd) => wait_for(fd, PollFlags::IN).map_err(into_failure)?,
+            result => return result.map_err(into_failure),
+        }
+    }
 }
 
 /// Blocking write on an end of mode `Blocking`.
 pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
     let buffers = first_of(buffers);
-    write_with(fd, Transport::of(fd), buffers, SendFlags::empty(), || writev(fd, buffers)).map_err(into_failure)
+    let transport = Transport::of(fd);
+    loop {
+        match write_with(fd, &transport, buffers, SendFlags::empty(), || writev(fd, buffers)) {
+            Err(Errno::AGAIN) if is_nonblocking(fd) => wait_for(fd, PollFlags::OUT).map_err(into_failure)?,
+            result => return result.map_err(into_failure),
+        }
+    }
+}
+
+/// Whether `O_NONBLOCK` is set. Another owner of the open file description may have done that to a blocking end, or undone
+/// it on an overlapped one.
+fn is_nonblocking(fd: BorrowedFd<'_>) -> bool {
+    fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK))
+}
+
+/// Blocks until `fd` is ready.
+fn wait_for(fd: BorrowedFd<'_>, interest: PollFlags) -> Result<(), Errno> {
+    loop {
+        match poll(&mut [PollFd::from_borrowed_fd(fd, interest)], None) {
+            Err(Errno::INTR) => {}
+            result => return result.map(drop),
+        }
+    }
+}
+
+/// What `fd` is ready for at this moment.
+fn ready_for(fd: BorrowedFd<'_>, interest: PollFlags) -> Result<PollFlags, Errno> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, interest)];
+    loop {
+        match poll(&mut fds, Some(&Timespec::default())) {
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+            Ok(_) => return Ok(fds[0].revents()),
+        }
+    }
 }
 
 /// As many as one call takes, from the first that holds anything: nothing transferred must not look like the end.
@@ -110,7 +190,7 @@ fn read_with(mut read: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Er
 /// Writes without a signal, until it is not interrupted: to a socket with `flags`, to a pipe by `to_pipe`.
 fn write_with(
     fd: BorrowedFd<'_>,
-    transport: Transport,
+    transport: &Transport,
     buffers: &[IoSlice<'_>],
     flags: SendFlags,
     to_pipe: impl Fn() -> Result<usize, Errno>,
@@ -118,66 +198,16 @@ fn write_with(
     #[cfg(not(target_vendor = "apple"))]
     let flags = flags | SendFlags::NOSIGNAL;
     loop {
-        let result = match transport {
-            Transport::Pipe => to_pipe(),
-            Transport::GuardedPipe => sigpipe::without(&to_pipe, |result| *result == Err(Errno::PIPE)),
-            Transport::Socket => sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), flags),
+        let result = match transport.kind {
+            Kind::Pipe => to_pipe(),
+            Kind::GuardedPipe => sigpipe::without(&to_pipe, |result| *result == Err(Errno::PIPE)),
+            Kind::Socket => sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), flags),
         };
         match result {
             Err(Errno::INTR) => {}
             result => return result,
         }
     }
-}
-
-/// Pipe I/O that does not wait, whatever `O_NONBLOCK` says.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod at_once {
-    use std::io::{IoSlice, IoSliceMut};
-    use std::os::fd::BorrowedFd;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use rustix::io::{Errno, ReadWriteFlags, preadv2, pwritev2, readv, writev};
-
-    /// No offset: pipes have none.
-    const NOWHERE: u64 = u64::MAX;
-
-    /// Kernels before 6.5 know `RWF_NOWAIT` for files only (*observed*: `EOPNOTSUPP`). There `O_NONBLOCK` has to do.
-    static UNSUPPORTED: AtomicBool = AtomicBool::new(false);
-
-    fn is_unsupported<T>(result: &Result<T, Errno>) -> bool {
-        let unsupported = matches!(result, Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL));
-        if unsupported {
-            UNSUPPORTED.store(true, Ordering::Relaxed);
-        }
-        unsupported
-    }
-
-    pub(super) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Errno> {
-        if !UNSUPPORTED.load(Ordering::Relaxed) {
-            let result = preadv2(fd, buffers, NOWHERE, ReadWriteFlags::NOWAIT);
-            if !is_unsupported(&result) {
-                return result;
-            }
-        }
-        readv(fd, buffers)
-    }
-
-    pub(super) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
-        if !UNSUPPORTED.load(Ordering::Relaxed) {
-            let result = pwritev2(fd, buffers, NOWHERE, ReadWriteFlags::NOWAIT);
-            if !is_unsupported(&result) {
-                return result;
-            }
-        }
-        writev(fd, buffers)
-    }
-}
-
-/// Other systems have `O_NONBLOCK` only.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod at_once {
-    pub(super) use rustix::io::{readv as read, writev as write};
 }
 
 fn into_failure(error: Errno) -> Failure {
