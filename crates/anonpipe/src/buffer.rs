@@ -20,7 +20,17 @@ pub trait WriteBuffer: sealed::Sealed + Send + 'static {
 }
 
 pub(crate) mod sealed {
-    pub trait Sealed {}
+    pub trait Sealed {
+        /// Why it cannot be given to an operation; `None`: it can.
+        #[doc(hidden)]
+        fn unfit(&self, _: Token) -> Option<&'static str> {
+            None
+        }
+
+        /// It is being given to an operation, which knows its bytes by now.
+        #[doc(hidden)]
+        fn submitted(&mut self, _: Token) {}
+    }
 
     /// Keeps the trait's methods from being called from outside.
     #[derive(Debug)]

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use crate::sys;
+use crate::sys::{self, PerProcess};
 
 mod polled;
 mod turns;
@@ -119,23 +119,13 @@ impl Drop for Lease {
 
 /// The driver of this process; starts it on the first call that succeeds.
 pub(crate) fn global() -> io::Result<Lease> {
-    static GLOBAL: Mutex<State> = Mutex::new(State { source: None, started: false });
+    static GLOBAL: PerProcess<Mutex<State>> = PerProcess::new();
 
-    let mut state = GLOBAL.lock().unwrap_or_else(PoisonError::into_inner);
+    let state = GLOBAL.get_or_make(|| Mutex::new(State { source: None, started: false }));
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let source = match &state.source {
-        Some(source) if source.system.is_of_this_process() => Arc::clone(source),
-        // None yet, or that of the process we were forked from, whose thread is not here.
-        _ => {
-            let new = Arc::new(Source::new(sys::Driver::new()?));
-            let parents = state.source.replace(Arc::clone(&new));
-            state.started = false;
-            #[expect(
-                clippy::mem_forget,
-                reason = "closing its descriptors would be no help, and its locks may be held"
-            )]
-            std::mem::forget(parents);
-            new
-        }
+        Some(source) => Arc::clone(source),
+        None => Arc::clone(state.source.insert(Arc::new(Source::new(sys::Driver::new()?)))),
     };
     if !state.started {
         let turned = Arc::clone(&source);
@@ -155,11 +145,8 @@ struct State {
 }
 
 fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let prepared = move || {
-        sys::prepare_driver_thread();
-        run();
-    };
-    std::thread::Builder::new().name("anonpipe-driver".into()).spawn(prepared).map(drop)
+    let thread = std::thread::Builder::new().name("anonpipe-driver".into());
+    sys::with_signals_left_to_the_program(|| thread.spawn(run)).map(drop)
 }
 
 impl Source {

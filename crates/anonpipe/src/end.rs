@@ -185,7 +185,7 @@ impl OverlappedEnd {
     pub(crate) fn submit_write<B: WriteBuffer>(&self, buffer: B) -> Op<B> {
         match self.check_open() {
             Ok(()) => op::submit_write(&self.channel, self.meta.name, buffer),
-            Err(failure) => op::refuse_write(&self.channel, self.meta.name, buffer, failure),
+            Err(failure) => op::refuse(&self.channel, self.meta.name, Flow::Write, buffer, failure),
         }
     }
 
@@ -234,45 +234,30 @@ impl OverlappedEnd {
             Err(ConversionError::new(error, end))
         };
         let busy = |why: &str| Failure::refused(io::ErrorKind::ResourceBusy, why);
+        let in_flight = || busy("operations are in flight: wait for them or cancel them first");
         if self.closed && self.access == Access::Write {
             return refuse(self, closed());
         }
         if self.owners.all.load(Ordering::Acquire) > 1 {
             return refuse(self, busy("it has clones or halves, which would lose their handle: drop them first"));
         }
-        // A driver that was just looking at this channel, for an operation that is complete by now, is done in a moment.
+        // What the system is done with, the driver may be about to say so of.
         let patience = Instant::now() + Duration::from_secs(1);
         if let Some(mut reads) = self.reads.take() {
             reads.take_back(&self.channel, patience);
         }
         if self.channel.in_flight(Flow::Read) + self.channel.in_flight(Flow::Write) > 0 {
-            return refuse(self, busy("operations are in flight: wait for them or cancel them first"));
+            return refuse(self, in_flight());
         }
         // Whoever has the handle afterwards would not know.
         if let Some(error) = self.writes.as_mut().and_then(|writes| writes.failure(patience)) {
             return Err(ConversionError::new(error, self));
         }
         self.leave();
-        while Arc::strong_count(&self.channel) > 1 {
-            if Instant::now() > patience {
-                // It waits for us: this is called from a waker, or from the drop of a buffer.
-                return refuse(self, busy("an operation is being completed at this moment: try again"));
-            }
-            std::thread::yield_now();
-        }
-        if let Err(failure) = self.channel.release() {
-            return refuse(self, failure);
-        }
-        let mut channel = Arc::clone(&self.channel);
-        drop(self);
-        // Nobody gets a new share but a driver that a late notification woke, for no longer than it takes to see that there
-        // is nothing in flight.
-        loop {
-            match Arc::try_unwrap(channel) {
-                Ok(channel) => return Ok(channel.into_pipe()),
-                Err(shared) => channel = shared,
-            }
-            std::thread::yield_now();
+        match self.channel.take_pipe() {
+            Ok(Some(pipe)) => Ok(pipe),
+            Ok(None) => refuse(self, in_flight()),
+            Err(failure) => refuse(self, failure),
         }
     }
 }
@@ -282,6 +267,9 @@ impl Drop for OverlappedEnd {
         self.leave();
         if self.access.reads() && self.owners.readers.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.channel.cancel_all(Flow::Read);
+        }
+        if self.owners.readers.load(Ordering::Acquire) == 0 {
+            self.channel.stop_reading();
         }
         self.owners.all.fetch_sub(1, Ordering::AcqRel);
     }

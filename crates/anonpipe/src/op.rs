@@ -17,9 +17,9 @@ use crate::buffer::sealed::Token;
 use crate::driver::Lease;
 use crate::error::Failure;
 use crate::info::EndName;
-use crate::polled::within_budget;
+use crate::polled::letting_others_run;
 use crate::sync::{Mutex, lock};
-use crate::sys::{Channel, Slot};
+use crate::sys::{Channel, Process, Slot};
 use crate::{ReadBuffer, WriteBuffer};
 
 mod any;
@@ -57,6 +57,8 @@ pub(crate) struct Header {
     data: AtomicPtr<u8>,
     length: AtomicUsize,
     completion: Completion,
+    /// The process that submitted it.
+    process: Process,
     /// What the system needs for it.
     pub(crate) slot: Slot,
 }
@@ -101,6 +103,7 @@ impl<B: Send + 'static> OpCell<B> {
                 data: AtomicPtr::default(),
                 length: AtomicUsize::new(0),
                 completion: Completion::new(),
+                process: Process::current(),
                 slot: Slot::default(),
             },
             buffer: Mutex::new(Some(buffer)),
@@ -141,6 +144,12 @@ impl<B: Send + 'static> OpCell<B> {
 /// read that lost the race has still taken its bytes, and dropping loses them: [`cancel`](Self::cancel) and then wait to be
 /// sure. To let an operation go on without you, [`detach`](Self::detach) it.
 ///
+/// # Forks
+///
+/// An operation that came along with a fork goes on in the parent alone. In the forked process it counts as complete, and its
+/// outcome is an error of the kind [`Unsupported`](io::ErrorKind::Unsupported), with the buffer, unless the outcome was there
+/// before. Waiting for it, cancelling and dropping it return at once, and change nothing for the parent.
+///
 /// # Examples
 ///
 /// ```
@@ -163,12 +172,30 @@ pub struct Op<B: Send + 'static> {
 
 const SPENT: &str = "this operation's outcome was already taken";
 
+/// The outcome of an operation that came along with a fork.
+fn left_in_the_parent() -> Failure {
+    let why = "it is in flight in the process that this one was forked from, and goes on there alone";
+    Failure::refused(io::ErrorKind::Unsupported, why)
+}
+
 impl<B: Send + 'static> Op<B> {
     /// # Panics
     ///
     /// If [`wait_timeout`](Self::wait_timeout) or a poll has already handed out the outcome.
     fn cell(&self) -> &Arc<OpCell<B>> {
         self.cell.as_ref().expect(SPENT)
+    }
+
+    /// What can be waited for: nothing once the outcome was taken, and nothing of the process that this one was forked from,
+    /// whose threads may have held the operation's locks.
+    fn local(&self) -> Option<&Arc<OpCell<B>>> {
+        self.cell.as_ref().filter(|cell| cell.header.process.is_current())
+    }
+
+    /// The outcome of an operation that came along with a fork; takes no lock that may be held for ever.
+    fn outcome_after_fork(&self) -> Option<Outcome> {
+        let cell = self.cell.as_ref().filter(|cell| !cell.header.process.is_current())?;
+        Some(cell.header.completion.outcome_at_once().unwrap_or_else(|| Err(left_in_the_parent())))
     }
 
     fn finish(&mut self, outcome: Outcome) -> (io::Result<usize>, B) {
@@ -202,6 +229,9 @@ impl<B: Send + 'static> Op<B> {
 
     fn wait_until(&self, deadline: Option<Instant>) -> Option<Outcome> {
         let completion = &self.cell().header.completion;
+        if let Some(outcome) = self.outcome_after_fork() {
+            return Some(outcome);
+        }
         // Where it is up to us to turn the driver, nobody else may.
         match self.attached() {
             Some(driver) => driver.run_until(|waker| completion.poll(waker), deadline),
@@ -225,7 +255,7 @@ impl<B: Send + 'static> Op<B> {
     /// nothing to an operation that is complete.
     pub fn cancel(&self) {
         let Some(cell) = &self.cell else { return };
-        if cell.header.completion.is_complete() {
+        if cell.header.process.is_current() && cell.header.completion.is_complete() {
             return;
         }
         if let Some(channel) = self.channel.upgrade() {
@@ -237,15 +267,26 @@ impl<B: Send + 'static> Op<B> {
     ///
     /// A detached write is finished even when its end has been dropped; a detached read is cancelled by that.
     pub fn detach(mut self) {
-        if let Some(cell) = self.cell.take() {
+        if let Some(cell) = self.local() {
             cell.header.completion.forget_task();
         }
+        self.cell = None;
     }
 
     /// Whether the outcome is there, so that waiting will not block. Also true after it was taken.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.cell.as_ref().is_none_or(|cell| cell.header.completion.is_complete())
+        self.local().is_none_or(|cell| cell.header.completion.is_complete())
+    }
+
+    /// As a poll by a task, which does not count among those in a row.
+    pub(crate) fn poll_alone(&mut self, context: &mut Context<'_>) -> Poll<(io::Result<usize>, B)> {
+        let completion = &self.cell().header.completion;
+        let outcome = match self.outcome_after_fork() {
+            Some(outcome) => outcome,
+            None => ready!(completion.poll(context.waker())),
+        };
+        Poll::Ready(self.finish(outcome))
     }
 }
 
@@ -256,9 +297,7 @@ impl<B: Send + 'static> Future for Op<B> {
     ///
     /// If the outcome was already taken, by an earlier poll or by [`wait_timeout`](Op::wait_timeout).
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let completion = &self.cell().header.completion;
-        let outcome = ready!(within_budget(context, |context| completion.poll(context.waker())));
-        Poll::Ready(self.finish(outcome))
+        letting_others_run(context, |context| self.poll_alone(context))
     }
 }
 
@@ -267,8 +306,8 @@ impl<B: Send + 'static> Unpin for Op<B> {}
 
 impl<B: Send + 'static> Drop for Op<B> {
     fn drop(&mut self) {
-        // First, because whoever drops it need not be told that it was cancelled.
-        if let Some(cell) = &self.cell {
+        // First, because the task that drops it need not be told that it was cancelled.
+        if let Some(cell) = self.local() {
             cell.header.completion.forget_task();
         }
         self.cancel();
@@ -279,6 +318,7 @@ impl<B: Send + 'static> fmt::Debug for Op<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.cell {
             None => "taken",
+            Some(cell) if !cell.header.process.is_current() => "left in the parent",
             Some(cell) if cell.header.completion.is_complete() => "complete",
             Some(_) => "pending",
         };
@@ -292,23 +332,37 @@ impl<B: Send + 'static> fmt::Debug for Op<B> {
 
 /// Puts a read under way on `channel`.
 pub(crate) fn submit_read<B: ReadBuffer>(channel: &Arc<Channel>, end: EndName, buffer: B) -> Op<B> {
+    if let Some(why) = buffer.unfit(Token(())) {
+        return refuse(channel, end, Flow::Read, buffer, Failure::refused(io::ErrorKind::InvalidInput, why));
+    }
     submit(channel, end, Flow::Read, buffer, |buffer| {
         let bytes = buffer.bytes_mut(Token(()));
-        (bytes.as_mut_ptr(), bytes.len())
+        let bytes = (bytes.as_mut_ptr(), bytes.len());
+        buffer.submitted(Token(()));
+        bytes
     })
 }
 
 /// Puts a write under way on `channel`.
 pub(crate) fn submit_write<B: WriteBuffer>(channel: &Arc<Channel>, end: EndName, buffer: B) -> Op<B> {
+    if let Some(why) = buffer.unfit(Token(())) {
+        return refuse(channel, end, Flow::Write, buffer, Failure::refused(io::ErrorKind::InvalidInput, why));
+    }
     submit(channel, end, Flow::Write, buffer, |buffer| {
         let bytes = buffer.bytes(Token(()));
-        (bytes.as_ptr().cast_mut(), bytes.len())
+        let bytes = (bytes.as_ptr().cast_mut(), bytes.len());
+        buffer.submitted(Token(()));
+        bytes
     })
 }
 
-/// A write that is complete before it began, because it was refused.
-pub(crate) fn refuse_write<B: WriteBuffer>(channel: &Arc<Channel>, end: EndName, buffer: B, failure: Failure) -> Op<B> {
-    let cell = OpCell::new(Flow::Write, buffer, |_| (std::ptr::null_mut(), 0));
+/// An operation that is complete before it began, because it was refused.
+pub(crate) fn refuse<B>(channel: &Arc<Channel>, end: EndName, flow: Flow, mut buffer: B, failure: Failure) -> Op<B>
+where
+    B: WriteBuffer,
+{
+    buffer.submitted(Token(()));
+    let cell = OpCell::new(flow, buffer, |_| (std::ptr::null_mut(), 0));
     cell.header.complete(Err(failure));
     Op { cell: Some(cell), channel: Arc::downgrade(channel), end }
 }

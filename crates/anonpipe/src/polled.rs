@@ -15,6 +15,35 @@ mod tokio;
 
 #[cfg(windows)]
 pub(crate) use completion::{Reads, Writes};
-pub(crate) use coop::within_budget;
+pub(crate) use coop::letting_others_run;
 #[cfg(unix)]
 pub(crate) use readiness::{Reads, Writes};
+
+use std::task::{Context, Poll};
+
+/// Who wakes a task that waits: this depends on the trait that it came by, so that a crate which uses one of them does not notice
+/// that another crate of the program uses another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WokenBy {
+    /// The driver that the end is attached to, or the process's.
+    #[cfg_attr(not(feature = "futures-io"), allow(dead_code, reason = "for the trait of the futures crates"))]
+    Driver,
+    /// The tokio runtime that polls the task: its reactor, where the system's pipes can wait in that.
+    #[cfg(feature = "tokio")]
+    Runtime,
+}
+
+impl WokenBy {
+    /// Calls `poll`, but now and then lets other tasks run first.
+    pub(crate) fn fairly<T>(
+        self,
+        context: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        match self {
+            Self::Driver => letting_others_run(context, poll),
+            #[cfg(feature = "tokio")]
+            Self::Runtime => coop::within_the_runtimes_budget(context, poll),
+        }
+    }
+}

@@ -19,8 +19,8 @@ use crate::sys;
 ///
 /// Wakers are called, and buffers of dropped operations freed, by the thread that turns; they must not turn in their turn.
 /// A driver may be shared by threads: they take turns, and what one of them completes wakes the others.
-/// [`Op::wait`](crate::Op::wait) and its like turn the driver themselves while they wait. `Read`, `Write` and the timeouts of
-/// the ends need no driver.
+/// [`Op::wait`](crate::Op::wait) and its like turn the driver themselves while they wait, at least once. `Read`, `Write` and the
+/// timeouts of the ends need no driver, also behind operations that do.
 ///
 /// # Drop
 ///
@@ -29,8 +29,9 @@ use crate::sys;
 ///
 /// # Platform notes
 ///
-/// A completion port of its own on Windows, an epoll instance or a kqueue of its own elsewhere. After a fork, ends that are
-/// attached in the child to a driver of the parent's are served by the child's own thread.
+/// A completion port of its own on Windows, an epoll instance or a kqueue of its own elsewhere. In a forked process a driver that came
+/// along turns nothing: [`turn`](Self::turn) fails, [`notify`](Self::notify) does nothing, and [`block_on`](Self::block_on) runs
+/// what needs no driver. Ends that are attached to it there are served by the process's own thread.
 ///
 /// # Examples
 ///

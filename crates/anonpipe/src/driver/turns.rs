@@ -43,6 +43,10 @@ impl Turns {
 impl<S: Turn> Source<S> {
     /// Ends the turns of all threads, or else the next one.
     pub(super) fn notify(&self) {
+        if !self.system.is_of_this_process() {
+            // What would hear it is the parent's, and so may be the lock.
+            return;
+        }
         self.turns.state().notices += 1;
         self.turns.free.notify_all();
         self.system.notify();
@@ -56,9 +60,7 @@ impl<S: Turn> Source<S> {
     pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>) -> io::Result<()> {
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let mut state = self.turns.state();
-        // In a fork the system's part is the parent's, and so are its notifications.
-        let foreign = !self.system.is_of_this_process();
-        while (state.taken || foreign) && state.notices == notices {
+        while state.taken && state.notices == notices {
             state = match left() {
                 None => self.turns.free.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(Duration::ZERO) => return Ok(()),
@@ -76,7 +78,8 @@ impl<S: Turn> Source<S> {
         result
     }
 
-    /// Runs a future on this thread, and turns the source while it waits. `None`: `deadline` came first.
+    /// Runs a future on this thread, and turns the source while it waits. `None`: `deadline` came first; what could be completed
+    /// by then is.
     pub(super) fn run_until<F: Future>(
         self: &Arc<Self>,
         mut future: Pin<&mut F>,
@@ -85,10 +88,14 @@ impl<S: Turn> Source<S> {
     where
         S: 'static,
     {
+        if !self.system.is_of_this_process() {
+            return run_without_a_source(future, deadline);
+        }
         let thread = current_thread();
         let alarm = Arc::new(Alarm { rung: AtomicBool::new(true), thread, source: Arc::clone(self) });
         let waker = Waker::from(Arc::clone(&alarm));
         let mut context = Context::from_waker(&waker);
+        let mut turned = false;
         loop {
             let notices = self.notices();
             let mut polls = 0;
@@ -102,7 +109,8 @@ impl<S: Turn> Source<S> {
                     break;
                 }
             }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            // Also without any time there is one turn: a caller that never waits must get on, too.
+            if turned && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return None;
             }
             let until = if polls == POLLS_AT_A_STRETCH { Some(Instant::now()) } else { deadline };
@@ -110,6 +118,30 @@ impl<S: Turn> Source<S> {
                 // Out of memory, at worst: see `turn_patiently`.
                 std::thread::sleep(Duration::from_millis(10));
             }
+            turned = true;
+        }
+    }
+}
+
+/// Runs a future on this thread, in a process that was forked from the one whose source it is. Only what does not need the source
+/// can wake it.
+fn run_without_a_source<F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(output) = super::on_own_loop(|| future.as_mut().poll(&mut context)) {
+            return Some(output);
+        }
+        match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            None => std::thread::park(),
+            Some(Duration::ZERO) => return None,
+            Some(left) => std::thread::park_timeout(left),
         }
     }
 }

@@ -8,8 +8,8 @@ use super::{Access, OverlappedEnd, Owners};
 use crate::error::Failure;
 use crate::info::Direction;
 use crate::op::Flow;
-use crate::polled::within_budget;
-use crate::sys::Channel;
+use crate::polled::WokenBy;
+use crate::sys::{Channel, PerProcess};
 
 /// The answer to a use of an end that was closed here.
 pub(super) fn closed() -> Failure {
@@ -37,6 +37,7 @@ impl OverlappedEnd {
 
     pub(crate) fn poll_read(
         &mut self,
+        woken_by: WokenBy,
         context: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -44,10 +45,15 @@ impl OverlappedEnd {
             return Poll::Ready(Ok(0));
         }
         let reads = self.reads.get_or_insert_default();
-        within_budget(context, |context| reads.poll(&self.channel, self.meta.name, context, buffers))
+        woken_by.fairly(context, |context| reads.poll(&self.channel, self.meta.name, woken_by, context, buffers))
     }
 
-    pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_write(
+        &mut self,
+        woken_by: WokenBy,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         if buffers.iter().all(|buffer| buffer.is_empty()) {
             return Poll::Ready(Ok(0));
         }
@@ -55,7 +61,7 @@ impl OverlappedEnd {
             return Poll::Ready(Err(failure.into_io(Flow::Write.action(), self.meta.name)));
         }
         let writes = self.writes.get_or_insert_default();
-        within_budget(context, |context| writes.poll(&self.channel, self.meta.name, context, buffers))
+        woken_by.fairly(context, |context| writes.poll(&self.channel, self.meta.name, woken_by, context, buffers))
     }
 
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -103,9 +109,9 @@ impl OverlappedEnd {
 
 /// A pipe that nobody reads, for ends that are closed but whose handle can still be asked for. One for all of them.
 fn nowhere() -> io::Result<Arc<Channel>> {
-    static NOWHERE: Mutex<Option<Arc<Channel>>> = Mutex::new(None);
+    static NOWHERE: PerProcess<Mutex<Option<Arc<Channel>>>> = PerProcess::new();
 
-    let mut nowhere = NOWHERE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut nowhere = NOWHERE.get_or_make(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(channel) = &*nowhere {
         return Ok(Arc::clone(channel));
     }

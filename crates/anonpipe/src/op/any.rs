@@ -24,11 +24,11 @@ mod sealed {
 
     impl<B: Send + 'static> AnyOp for super::Op<B> {
         fn watch(&self, waker: &Waker) -> bool {
-            self.cell.as_ref().is_none_or(|cell| cell.header.completion.watch(waker))
+            self.local().is_none_or(|cell| cell.header.completion.watch(waker))
         }
 
         fn unwatch(&self, waker: &Waker) {
-            if let Some(cell) = &self.cell {
+            if let Some(cell) = self.local() {
                 cell.header.completion.unwatch(waker);
             }
         }
@@ -47,8 +47,8 @@ mod sealed {
 ///
 /// `None` means that `timeout` was up, or that `ops` is empty. Nothing is cancelled, and no outcome is taken: call
 /// [`Op::wait`] on the one that is complete, which returns at once. One whose outcome was already taken counts as complete:
-/// leave it out. If some of the operations are on ends that are attached to a [`Driver`](crate::Driver), the driver of the
-/// first of these is turned meanwhile.
+/// leave it out. So does one that came along with a fork. If some of the operations are on ends that are attached to a
+/// [`Driver`](crate::Driver), the driver of the first of these is turned meanwhile, at least once.
 ///
 /// # Examples
 ///

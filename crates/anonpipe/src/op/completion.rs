@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::Outcome;
 use crate::driver::undisturbed;
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Condvar, Mutex, lock, try_lock};
 
 /// The meeting place of whoever completes an operation and whoever waits for that.
 pub(crate) struct Completion {
@@ -76,14 +76,28 @@ impl Completion {
         if let Some(outcome) = state.outcome.take() {
             return Poll::Ready(outcome);
         }
-        let old = match &mut state.waker {
-            Some(known) if known.will_wake(waker) => None,
-            known => known.replace(waker.clone()),
-        };
+        if state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return Poll::Pending;
+        }
+        drop(state);
+        // An executor's code: it may come back to this very operation, so no lock is held meanwhile.
+        let new = waker.clone();
+        let mut state = lock(&self.state);
+        if let Some(outcome) = state.outcome.take() {
+            drop(state);
+            drop(new);
+            return Poll::Ready(outcome);
+        }
+        let old = state.waker.replace(new);
         // With it may go a task, and an end that cancels this very operation.
         drop(state);
         drop(old);
         Poll::Pending
+    }
+
+    /// The outcome, if it is there and no lock has to be waited for.
+    pub(super) fn outcome_at_once(&self) -> Option<Outcome> {
+        try_lock(&self.state)?.outcome.take()
     }
 
     /// Lets go of the task that polled last. With its waker it would keep its executor, for as long as the peer pleases.

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
@@ -11,6 +10,7 @@ use crate::error::Failure;
 use crate::info::EndName;
 use crate::op::{self, Flow, Op, Outcome};
 use crate::patience::Patience;
+use crate::polled::WokenBy;
 use crate::sys::Channel;
 
 /// How many bytes one write takes at most. Larger than the usual capacity, so that a bulk transfer is few operations.
@@ -40,6 +40,7 @@ impl Reads {
         &mut self,
         channel: &Arc<Channel>,
         end: EndName,
+        _: WokenBy,
         context: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -77,7 +78,7 @@ impl Reads {
         }
         loop {
             let readable = self.readable.get_or_insert_with(|| op::submit_readiness(channel, end));
-            let (outcome, ()) = ready!(Pin::new(readable).poll(context));
+            let (outcome, ()) = ready!(readable.poll_alone(context));
             self.readable = None;
             if outcome? == 0 {
                 return Poll::Ready(Ok(0));
@@ -125,6 +126,7 @@ impl Writes {
         &mut self,
         channel: &Arc<Channel>,
         end: EndName,
+        _: WokenBy,
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -144,7 +146,7 @@ impl Writes {
         let count = copy.len();
         let mut write = op::submit_write(channel, end, copy);
         // One that failed at once was not accepted.
-        match Pin::new(&mut write).poll(&mut Context::from_waker(Waker::noop())) {
+        match write.poll_alone(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => self.accepted.push_back(write),
             Poll::Ready((outcome, copy)) => self.settle(outcome, copy)?,
         }
@@ -153,7 +155,7 @@ impl Writes {
 
     fn poll_oldest(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(oldest) = self.accepted.front_mut() else { return Poll::Ready(Ok(())) };
-        let (outcome, copy) = ready!(Pin::new(oldest).poll(context));
+        let (outcome, copy) = ready!(oldest.poll_alone(context));
         self.accepted.pop_front();
         Poll::Ready(self.settle(outcome, copy))
     }

@@ -1,21 +1,47 @@
 //! Tasks that are always ready let the others run.
 
+use std::cell::Cell;
 use std::task::{Context, Poll};
 
-/// Calls `poll` if the task's budget allows it.
-///
-/// tokio gives each task a budget, so that one whose peer is always faster does not keep the runtime from its timers and from the
-/// other tasks; elsewhere there is no such thing.
-pub(crate) fn within_budget<T>(context: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-    // A task whose poll a loop of ours runs in, if there is one, does not return before the loop has ended: it gets no new budget.
-    #[cfg(feature = "tokio")]
-    if crate::driver::is_on_own_loop() {
-        return poll(context);
+/// How many polls of a thread may be ready in a row. That of tokio's own types is the same.
+const MOST_IN_A_ROW: u8 = 128;
+
+thread_local! {
+    /// How many polls were ready since one was not.
+    static READY_IN_A_ROW: Cell<u8> = const { Cell::new(0) };
+}
+
+/// Calls `poll`, unless the tasks of this thread have found everything ready for long: then the task is to come back once, so that
+/// the executor gets to its timers and to the other tasks.
+pub(crate) fn letting_others_run<T>(
+    context: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    // While the thread's locals are being destroyed, there is nobody to be fair to.
+    let in_a_row = READY_IN_A_ROW.try_with(Cell::get).unwrap_or(0);
+    if in_a_row == MOST_IN_A_ROW {
+        let _ = READY_IN_A_ROW.try_with(|count| count.set(0));
+        context.waker().wake_by_ref();
+        return Poll::Pending;
     }
-    #[cfg(feature = "tokio")]
+    let polled = poll(context);
+    let in_a_row = if polled.is_ready() { in_a_row + 1 } else { 0 };
+    let _ = READY_IN_A_ROW.try_with(|count| count.set(in_a_row));
+    polled
+}
+
+/// Calls `poll` if the task's budget in its tokio runtime allows it, as tokio's own types do.
+#[cfg(feature = "tokio")]
+pub(crate) fn within_the_runtimes_budget<T>(
+    context: &mut Context<'_>,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    // A task whose poll a loop of ours runs in, if there is one, does not return before the loop has ended: it gets no new budget.
+    if crate::driver::is_on_own_loop() {
+        return letting_others_run(context, poll);
+    }
     let budget = std::task::ready!(tokio::task::coop::poll_proceed(context));
     let polled = poll(context);
-    #[cfg(feature = "tokio")]
     if polled.is_ready() {
         budget.made_progress();
     }

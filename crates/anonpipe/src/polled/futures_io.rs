@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::end::{slice, slice_mut};
+use crate::polled::WokenBy;
 use crate::{Duplex, Overlapped, Reader, Writer};
 
 macro_rules! async_read {
@@ -18,7 +19,7 @@ macro_rules! async_read {
                 context: &mut Context<'_>,
                 buffer: &mut [u8],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_read(context, &mut [slice_mut(buffer)])
+                self.get_mut().end.poll_read(WokenBy::Driver, context, &mut [slice_mut(buffer)])
             }
 
             fn poll_read_vectored(
@@ -26,7 +27,7 @@ macro_rules! async_read {
                 context: &mut Context<'_>,
                 buffers: &mut [IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_read(context, buffers)
+                self.get_mut().end.poll_read(WokenBy::Driver, context, buffers)
             }
         }
     )*};
@@ -41,7 +42,7 @@ macro_rules! async_write {
                 context: &mut Context<'_>,
                 buffer: &[u8],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_write(context, &[slice(buffer)])
+                self.get_mut().end.poll_write(WokenBy::Driver, context, &[slice(buffer)])
             }
 
             fn poll_write_vectored(
@@ -49,7 +50,7 @@ macro_rules! async_write {
                 context: &mut Context<'_>,
                 buffers: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_write(context, buffers)
+                self.get_mut().end.poll_write(WokenBy::Driver, context, buffers)
             }
 
             fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::info::EndName;
 use crate::op::Flow;
+use crate::polled::WokenBy;
 use crate::sys::{Channel, Task};
 
 /// The reads of one end.
@@ -18,10 +19,11 @@ impl Reads {
         &mut self,
         channel: &Arc<Channel>,
         end: EndName,
+        woken_by: WokenBy,
         context: &mut Context<'_>,
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = channel.poll_read(&mut self.0, context, buffers);
+        let polled = channel.poll_read(&mut self.0, woken_by, context, buffers);
         polled.map_err(|failure| failure.into_io(Flow::Read.action(), end))
     }
 
@@ -45,10 +47,11 @@ impl Writes {
         &mut self,
         channel: &Arc<Channel>,
         end: EndName,
+        woken_by: WokenBy,
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = channel.poll_write(&mut self.0, context, buffers);
+        let polled = channel.poll_write(&mut self.0, woken_by, context, buffers);
         polled.map_err(|failure| failure.into_io(Flow::Write.action(), end))
     }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::end::{slice, slice_mut};
+use crate::polled::WokenBy;
 use crate::sys::fill;
 use crate::{Duplex, Overlapped, Reader, Writer};
 
@@ -20,7 +21,7 @@ macro_rules! async_read {
                 buffer: &mut ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
                 let end = &mut self.get_mut().end;
-                fill(buffer, |bytes| end.poll_read(context, &mut [slice_mut(bytes)]))
+                fill(buffer, |bytes| end.poll_read(WokenBy::Runtime, context, &mut [slice_mut(bytes)]))
             }
         }
     )*};
@@ -35,7 +36,7 @@ macro_rules! async_write {
                 context: &mut Context<'_>,
                 buffer: &[u8],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_write(context, &[slice(buffer)])
+                self.get_mut().end.poll_write(WokenBy::Runtime, context, &[slice(buffer)])
             }
 
             fn poll_write_vectored(
@@ -43,7 +44,7 @@ macro_rules! async_write {
                 context: &mut Context<'_>,
                 buffers: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_write(context, buffers)
+                self.get_mut().end.poll_write(WokenBy::Runtime, context, buffers)
             }
 
             fn is_write_vectored(&self) -> bool {

@@ -7,13 +7,39 @@ use crate::{ReadBuffer, WriteBuffer};
 ///
 /// In Rust use a buffer that the operation can own. With this one it is up to you to keep the memory until the operation is
 /// complete, also if its [`Op`](crate::Op) is dropped or detached.
+///
+/// It serves one operation. What comes back with the result is spent: to submit it again fails with
+/// [`InvalidInput`](std::io::ErrorKind::InvalidInput), because the memory may be gone by then.
+///
+/// # Examples
+///
+/// ```
+/// use anonpipe::ForeignBuffer;
+///
+/// let (reader, writer) = anonpipe::pipe()?;
+/// let mut memory = *b"hello";
+/// // SAFETY: `memory` outlives the operation, which is waited for on the next line.
+/// let once = unsafe { ForeignBuffer::new(memory.as_mut_ptr(), memory.len()) };
+/// let (written, spent) = writer.submit_write(once).wait();
+/// assert_eq!(written?, 5);
+/// let refused = writer.submit_write(spent).wait().0.unwrap_err();
+/// assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput);
+/// # drop(reader);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ForeignBuffer {
+    /// `None` once an operation was given it.
+    memory: Option<Memory>,
+}
+
+#[derive(Debug)]
+struct Memory {
     data: *mut u8,
     length: usize,
 }
 
-// SAFETY: whoever made it promised that the memory is good until the operation is complete, from whatever thread.
+// SAFETY: the memory is good until the operation is complete, from any thread, says the caller of `new`.
 unsafe impl Send for ForeignBuffer {}
 
 impl ForeignBuffer {
@@ -27,22 +53,39 @@ impl ForeignBuffer {
     #[must_use]
     pub unsafe fn new(data: *mut u8, length: usize) -> Self {
         let data = if length == 0 { std::ptr::NonNull::dangling().as_ptr() } else { data };
-        Self { data, length }
+        Self { memory: Some(Memory { data, length }) }
     }
 }
 
-impl Sealed for ForeignBuffer {}
+impl Sealed for ForeignBuffer {
+    fn unfit(&self, _: Token) -> Option<&'static str> {
+        let spent =
+            "it was promised to an earlier operation alone: make another ForeignBuffer, with a promise of its own";
+        self.memory.is_none().then_some(spent)
+    }
+
+    fn submitted(&mut self, _: Token) {
+        self.memory = None;
+    }
+}
 
 impl WriteBuffer for ForeignBuffer {
     fn bytes(&self, _: Token) -> &[u8] {
-        // SAFETY: valid until the operation is complete, promised by whoever made this; it is asked for its bytes before that.
-        unsafe { std::slice::from_raw_parts(self.data, self.length) }
+        match &self.memory {
+            // SAFETY: valid until the operation is complete, says the caller of `new`; it is asked for its bytes when it is given
+            // to that operation, and is spent from then on.
+            Some(memory) => unsafe { std::slice::from_raw_parts(memory.data, memory.length) },
+            None => &[],
+        }
     }
 }
 
 impl ReadBuffer for ForeignBuffer {
     fn bytes_mut(&mut self, _: Token) -> &mut [u8] {
-        // SAFETY: as in `bytes`, and the memory is writable and initialised if the operation is a read.
-        unsafe { std::slice::from_raw_parts_mut(self.data, self.length) }
+        match &mut self.memory {
+            // SAFETY: as in `bytes`, and the memory is writable and initialised if the operation is a read.
+            Some(memory) => unsafe { std::slice::from_raw_parts_mut(memory.data, memory.length) },
+            None => &mut [],
+        }
     }
 }

@@ -8,11 +8,13 @@
 //! - `read`, `write`: blocking I/O on a handle of mode `Blocking`;
 //! - `Channel`: an end of mode `Overlapped`, its queues, and the operations in flight on it;
 //! - `Slot`: what the system needs for one operation; it lives in the operation;
-//! - `Driver`: the source of notifications, and `prepare_driver_thread` for the thread that turns it.
+//! - `Driver`: the source of notifications, and `with_signals_left_to_the_program` for the start of the thread that turns it;
+//! - `Process`: the process that made something, told apart from those that were forked from it.
 
 #![allow(unsafe_code, reason = "system calls are made here, and only here")]
 
 mod foreign_buffer;
+mod per_process;
 #[cfg(feature = "tokio")]
 mod read_buf;
 #[cfg(unix)]
@@ -29,6 +31,7 @@ pub(crate) use windows::*;
 compile_error!("anonpipe knows Windows and Unix");
 
 pub use foreign_buffer::ForeignBuffer;
+pub(crate) use per_process::PerProcess;
 #[cfg(feature = "tokio")]
 pub(crate) use read_buf::fill;
 

@@ -5,14 +5,15 @@
 //! try at once, and take a place only if they would have to wait.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::io::Errno;
 
 use super::MOST_AT_ONCE;
-use super::driver::{count_forks, generation};
+use super::fork::{Process, count_forks};
 use super::transfer::{Transport, try_read, try_write};
 use crate::driver::{self, Lease, Turn};
 use crate::error::Failure;
@@ -30,7 +31,7 @@ mod readiness;
 
 pub(crate) use polled::Task;
 use queue::{Entry, Finished, Queue};
-use readiness::Readiness;
+use readiness::{Armed, Readiness};
 
 /// How many system calls one operation gets at a stretch, so that a fast peer does not keep the driver from the other pipes.
 const TURNS_AT_A_STRETCH: usize = 16;
@@ -48,7 +49,6 @@ impl Slot {
 }
 
 pub(crate) struct Channel {
-    /// Dropped before the descriptor, as it must be.
     readiness: Mutex<Readiness>,
     reads: Mutex<Queue>,
     writes: Mutex<Queue>,
@@ -57,9 +57,22 @@ pub(crate) struct Channel {
     attached: OnceLock<Lease>,
     #[cfg(feature = "tokio")]
     watched: super::reactor::Shared,
-    /// Of the process that made it.
-    generation: u32,
-    fd: OwnedFd,
+    /// The process that made it.
+    process: Process,
+    /// Closed when this is dropped, unless [`take_pipe`](Channel::take_pipe) has given it away.
+    fd: ManuallyDrop<OwnedFd>,
+    given_away: AtomicBool,
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        // First, as it must be: the poller is asked to forget the descriptor while that is open.
+        *self.readiness.get_mut().unwrap_or_else(PoisonError::into_inner) = Readiness::default();
+        if !*self.given_away.get_mut() {
+            // SAFETY: this is its only drop, it was not given away, and nothing uses it afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.fd) };
+        }
+    }
 }
 
 enum Attempt {
@@ -88,8 +101,9 @@ impl Channel {
             attached: OnceLock::new(),
             #[cfg(feature = "tokio")]
             watched: super::reactor::Shared::default(),
-            generation: generation(),
-            fd,
+            process: Process::current(),
+            fd: ManuallyDrop::new(fd),
+            given_away: AtomicBool::new(false),
         }
     }
 
@@ -103,6 +117,7 @@ impl Channel {
             // By a clone, or by the other half.
             return Ok(());
         }
+        self.check_process()?;
         let readiness = self.readiness();
         #[cfg(feature = "tokio")]
         let waits_elsewhere = self.watched.is_in_use();
@@ -124,10 +139,10 @@ impl Channel {
     pub(super) fn interest(&self, flow: Flow) -> tokio::io::Interest {
         use tokio::io::Interest;
 
-        match (self.transport, flow) {
-            (Transport::Socket, _) => Interest::READABLE | Interest::WRITABLE,
-            (_, Flow::Read) => Interest::READABLE,
-            (_, Flow::Write) => Interest::WRITABLE,
+        match flow {
+            _ if self.transport.is_socket() => Interest::READABLE | Interest::WRITABLE,
+            Flow::Read => Interest::READABLE,
+            Flow::Write => Interest::WRITABLE,
         }
     }
 
@@ -135,15 +150,27 @@ impl Channel {
         self.attached().map_or_else(driver::global, |lease| Ok(lease.clone()))
     }
 
-    /// The descriptor needs no unbinding on Unix; the poller forgets it in [`into_pipe`](Self::into_pipe).
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail on other systems")]
-    pub(crate) fn release(&self) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    pub(crate) fn into_pipe(self) -> OwnedFd {
-        drop(self.readiness);
-        self.fd
+    /// Gives the descriptor away. `None`: operations are in flight.
+    ///
+    /// The last handle to the end is being converted, so nothing is submitted any more. A driver may still look at this channel
+    /// because of a late notification, sees that there is nothing in flight, and does not touch the descriptor.
+    pub(crate) fn take_pipe(&self) -> Result<Option<OwnedFd>, Failure> {
+        if self.is_of_a_parent() {
+            // What the parent has in flight is forgotten with this copy; the pipe itself can be used here.
+            let copy = self.fd.try_clone()?;
+            self.forget(Flow::Read);
+            self.forget(Flow::Write);
+            return Ok(Some(copy));
+        }
+        let (reads, writes) = (self.queue(Flow::Read), self.queue(Flow::Write));
+        if !(reads.entries.is_empty() && writes.entries.is_empty()) {
+            return Ok(None);
+        }
+        // The poller forgets it while it is ours.
+        *self.readiness() = Readiness::default();
+        self.given_away.store(true, Ordering::Release);
+        // SAFETY: open, and not closed by the drop of this channel any more; nothing uses it here from now on (see above).
+        Ok(Some(unsafe { OwnedFd::from_raw_fd(self.fd.as_raw_fd()) }))
     }
 
     fn queue(&self, flow: Flow) -> MutexGuard<'_, Queue> {
@@ -154,13 +181,25 @@ impl Channel {
         queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many operations and threads are in flight, as far as this process knows.
     pub(crate) fn in_flight(&self, flow: Flow) -> usize {
-        self.queue(flow).entries.len()
+        if self.is_of_a_parent() { 0 } else { self.queue(flow).entries.len() }
+    }
+
+    /// The last handle that reads has gone. If writes are in flight, which keep the descriptor open, the peer's writes fail from now
+    /// on, as they would without them: nobody will read any more.
+    pub(crate) fn stop_reading(&self) {
+        if self.transport.is_socket() && self.in_flight(Flow::Write) > 0 {
+            super::shutdown_read(self.fd.as_fd());
+        }
     }
 
     /// Starts an operation: tries at once if nothing is before it, else it waits for its turn.
     pub(crate) fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight>) {
         let flow = operation.header().flow;
+        if let Err(failure) = self.check_process() {
+            return operation.header().complete(Err(failure));
+        }
         let mut queue = self.queue(flow);
         if queue.shut {
             drop(queue);
@@ -221,7 +260,17 @@ impl Channel {
 
     /// Whether this is a copy that came along with a fork. Its locks may be held by threads that are not here.
     fn is_of_a_parent(&self) -> bool {
-        self.generation != generation()
+        !self.process.is_current()
+    }
+
+    /// Refuses what a forked process asks of its copy.
+    fn check_process(&self) -> Result<(), Failure> {
+        if self.is_of_a_parent() {
+            let why = "it came along with a fork, and is its parent's: make pairs in this process, or convert the end into its \
+                       descriptor and adopt that";
+            return Err(Failure::refused(io::ErrorKind::Unsupported, why));
+        }
+        Ok(())
     }
 
     /// Lets go of what the parent has in flight, so that the descriptor can be closed here.
@@ -253,7 +302,8 @@ impl Channel {
             let outcome = match attempt {
                 Attempt::Done(outcome) => outcome,
                 attempt @ (Attempt::WouldBlock | Attempt::Yield) => match self.arm(flow, attempt.is_early()) {
-                    Ok(()) => return,
+                    Ok(Armed::Listening) => return,
+                    Ok(Armed::TryAgain) => continue,
                     // No descriptors for the driver, say. What went before is known.
                     Err(error) => Err(Failure::after(error, queue.progress_of_head())),
                 },
@@ -276,7 +326,7 @@ impl Channel {
         // SAFETY: the buffer belongs to the operation and is not looked at before its completion, which only the head of the
         // queue gets, under the queue's lock; `header` is part of the same allocation.
         let bytes = unsafe { std::slice::from_raw_parts_mut(header.data(), header.length().min(MOST_AT_ONCE)) };
-        match try_read(self.fd.as_fd(), self.transport, &mut [IoSliceMut::new(bytes)]) {
+        match try_read(self.fd.as_fd(), &self.transport, &mut [IoSliceMut::new(bytes)]) {
             Ok(count) => Attempt::Done(Ok(count)),
             Err(Errno::AGAIN) => Attempt::WouldBlock,
             Err(error) => Attempt::Done(Err(Failure::after(error.into(), 0))),
@@ -290,7 +340,7 @@ impl Channel {
             let progress = header.slot.progress();
             let rest = &bytes[progress..];
             let rest = &rest[..rest.len().min(MOST_AT_ONCE)];
-            match try_write(self.fd.as_fd(), self.transport, &[IoSlice::new(rest)]) {
+            match try_write(self.fd.as_fd(), &self.transport, &[IoSlice::new(rest)]) {
                 Ok(count) => header.slot.progress.store(progress + count, Ordering::Relaxed),
                 Err(Errno::AGAIN) => return Attempt::WouldBlock,
                 Err(error) => return Attempt::Done(Err(Failure::after(error.into(), progress))),
@@ -304,6 +354,7 @@ impl Channel {
 
     /// Half-closes when what is in the queue has gone.
     pub(crate) fn shutdown_write(self: &Arc<Self>) -> Result<(), Failure> {
+        self.check_process()?;
         let mut queue = self.queue(Flow::Write);
         if queue.entries.is_empty() {
             super::shutdown_write(self.fd.as_fd())?;

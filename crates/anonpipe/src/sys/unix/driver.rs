@@ -5,41 +5,16 @@ use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use polling::{Event, Events, PollMode, Poller};
 
 use super::channel::Channel;
+use super::fork::{Process, count_forks};
+use super::wake::LONGEST_WAIT;
 use crate::driver::{Lease, Turn};
-
-/// How many forks lie between the process that the program began as and this one.
-static FORKS: AtomicU32 = AtomicU32::new(0);
-
-extern "C" fn count_fork() {
-    FORKS.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Tells this process from those that were forked from it, once [`count_forks`] was called.
-pub(super) fn generation() -> u32 {
-    FORKS.load(Ordering::Relaxed)
-}
-
-/// Has [`FORKS`] counted from now on.
-pub(super) fn count_forks() -> io::Result<()> {
-    static COUNTING: OnceLock<()> = OnceLock::new();
-    if COUNTING.get().is_none() {
-        // SAFETY: the handler lives as long as the program, and does nothing but add to an atomic. Should two threads come
-        // here at once, a fork counts twice, which does no harm.
-        let error = unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
-        if error != 0 {
-            return Err(io::Error::from_raw_os_error(error));
-        }
-        let _ = COUNTING.set(());
-    }
-    Ok(())
-}
 
 /// A poller, and the ends it knows.
 pub(crate) struct Driver {
@@ -47,8 +22,8 @@ pub(crate) struct Driver {
     poller: ManuallyDrop<Poller>,
     channels: Mutex<HashMap<usize, Weak<Channel>>>,
     next_key: AtomicUsize,
-    /// [`FORKS`] when it was made.
-    generation: u32,
+    /// The process that made it.
+    process: Process,
     /// Room for what one wait brings; locked while somebody turns.
     events: Mutex<Events>,
 }
@@ -60,7 +35,7 @@ impl Driver {
             poller: ManuallyDrop::new(Poller::new()?),
             channels: Mutex::default(),
             next_key: AtomicUsize::new(0),
-            generation: generation(),
+            process: Process::current(),
             events: Mutex::new(Events::new()),
         })
     }
@@ -101,13 +76,14 @@ impl Drop for Driver {
 
 impl Turn for Driver {
     fn is_of_this_process(&self) -> bool {
-        self.generation == generation()
+        self.process.is_current()
     }
 
     fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         events.clear();
-        self.poller.wait(&mut events, timeout)?;
+        // Should the time be cut short by that, the caller sees that nothing came, and turns again.
+        self.poller.wait(&mut events, timeout.map(|timeout| timeout.min(LONGEST_WAIT)))?;
         for event in events.iter() {
             // An end that is gone by now has nothing in flight.
             let channel = self.channels().get(&event.key).and_then(Weak::upgrade);
@@ -171,11 +147,28 @@ impl Drop for Registration {
     }
 }
 
-/// Leaves the program's signals to the program's own threads.
-pub(crate) fn prepare_driver_thread() {
-    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+/// Calls `spawn`, which starts the driver's thread, with the program's signals blocked: the thread inherits that from its first
+/// instruction on, and the program's own threads get them.
+///
+/// Those that an instruction raises stay as they are: a blocked one ends the process (*documented*, sigprocmask(2)), and the
+/// program may have a handler that maps the page, say, which one of its own wakers or buffers has touched.
+pub(crate) fn with_signals_left_to_the_program<T>(spawn: impl FnOnce() -> T) -> T {
+    const OF_INSTRUCTIONS: [libc::c_int; 6] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
+    let mut blocked = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: it initialises the set it is given.
-    unsafe { libc::sigfillset(all.as_mut_ptr()) };
-    // SAFETY: the set was initialised on the line above.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), ptr::null_mut()) };
+    unsafe { libc::sigfillset(blocked.as_mut_ptr()) };
+    for signal in OF_INSTRUCTIONS {
+        // SAFETY: the set was initialised above, and the number is that of a signal.
+        unsafe { libc::sigdelset(blocked.as_mut_ptr(), signal) };
+    }
+    let mut old = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets live on this stack for the time of the call; the first was initialised above.
+    let changed = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, blocked.as_ptr(), old.as_mut_ptr()) } == 0;
+    let result = spawn();
+    if changed {
+        // SAFETY: the call above succeeded, so it has filled `old`.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), ptr::null_mut()) };
+    }
+    result
 }

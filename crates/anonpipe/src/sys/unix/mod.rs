@@ -3,6 +3,7 @@
 mod channel;
 mod create;
 mod driver;
+mod fork;
 mod probe;
 #[cfg(feature = "tokio")]
 mod reactor;
@@ -15,13 +16,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::net::Shutdown;
+use rustix::net::{RecvFlags, Shutdown};
 
 use crate::error::Failure;
 
 pub(crate) use channel::{Channel, Slot, Task};
 pub(crate) use create::create;
-pub(crate) use driver::{Driver, prepare_driver_thread};
+pub(crate) use driver::{Driver, with_signals_left_to_the_program};
+pub(crate) use fork::Process;
 pub(crate) use probe::probe;
 pub(crate) use transfer::{guard_against_sigpipe, read, write};
 
@@ -49,6 +51,17 @@ pub(crate) fn shutdown_write(pipe: BorrowedPipe<'_>) -> Result<(), Failure> {
         // The peer is gone, and with it whoever would have seen the end of file.
         Ok(()) | Err(Errno::NOTCONN) => Ok(()),
         Err(error) => Err(io::Error::from(error).into()),
+    }
+}
+
+/// Has the peer's writes fail from now on. Only a socket can do that; a pipe's reader is closed instead.
+pub(crate) fn shutdown_read(pipe: BorrowedPipe<'_>) {
+    // The peer may be gone already.
+    if rustix::net::shutdown(pipe, Shutdown::Read).is_ok() {
+        // A peer that waits for room, by `poll` or epoll, hears of room only (*observed*, Linux 6.18). No more can come than is
+        // there.
+        let mut unheard = vec![0; 64 * 1024];
+        while rustix::net::recv(pipe, &mut *unheard, RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count > 0) {}
     }
 }
 

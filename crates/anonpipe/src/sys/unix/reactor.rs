@@ -1,46 +1,51 @@
 //! Readiness from the reactor of the tokio runtime at hand.
 
-use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::{Handle, Id};
 
 use super::channel::Channel;
-use super::driver::generation;
+use super::fork::Process;
 use crate::op::Flow;
 
-/// The runtimes that turned out to have no reactor, the last few of them.
-static WITHOUT_REACTOR: Mutex<VecDeque<Id>> = Mutex::new(VecDeque::new());
-const MOST_WITHOUT: usize = 16;
-
-/// The registration that the tasks of a channel have in common: a reactor takes a descriptor once.
+/// A channel's registration, which its tasks have in common: a reactor takes a descriptor once.
+///
+/// Locked while something is registered or taken out, so that a registration that goes does not take a new one of the same
+/// descriptor with it (a kqueue knows them by the descriptor alone), or keep it from being made (as epoll does).
 #[derive(Default)]
-pub(super) struct Shared(Mutex<Weak<Watched>>);
+pub(super) struct Shared(Arc<Mutex<Option<Registration>>>);
 
-/// A channel's descriptor in a runtime's reactor, which forgets it when this is dropped: before the descriptor is closed, because
-/// whoever has a share of this has one of the channel, and drops that later.
-pub(super) struct Watched {
+struct Registration {
+    watched: Arc<Watched>,
+    /// How many [`Watch`]es there are.
+    tasks: usize,
+}
+
+/// A channel's descriptor in a runtime's reactor.
+struct Watched {
     /// Dropped in its own process only: in a fork the reactor is the parent's.
     fd: ManuallyDrop<AsyncFd<RawFd>>,
-    /// Of the process that made it.
-    generation: u32,
-    interest: Interest,
+    /// The process that made it.
+    process: Process,
     runtime: Id,
     /// They pass on what the reactor says: it remembers one waker a direction, and there may be several tasks.
     reader: Waker,
     writer: Waker,
 }
 
+/// tokio's types are neither, and ours are both without them: a panic leaves no reactor half-changed for those who look later.
+impl UnwindSafe for Watched {}
+impl RefUnwindSafe for Watched {}
+
 impl Drop for Watched {
     fn drop(&mut self) {
-        if self.generation == generation() {
+        if self.process.is_current() {
             // SAFETY: this is its only drop, and nobody uses it afterwards.
             unsafe { ManuallyDrop::drop(&mut self.fd) };
         }
@@ -48,96 +53,119 @@ impl Drop for Watched {
 }
 
 impl Watched {
-    /// `None`: there is no runtime here, or it has no reactor that takes the descriptor.
-    fn new(channel: &Arc<Channel>, interest: Interest) -> Option<Self> {
-        let runtime = Handle::try_current().ok()?.id();
-        let fd = channel.pipe().as_raw_fd();
+    /// # Panics
+    ///
+    /// In a runtime that was built without its reactor, as tokio's own types do.
+    fn new(channel: &Arc<Channel>, flow: Flow, runtime: Id) -> io::Result<Self> {
         #[allow(
             deprecated,
             reason = "the descriptor stays open as long as its channel, and the successor needs tokio 1.54"
         )]
-        let register = AssertUnwindSafe(|| AsyncFd::with_interest(fd, interest));
-        // tokio panics in a runtime that was built without its reactor, and has no way to ask. Once is enough.
-        if WITHOUT_REACTOR.lock().unwrap_or_else(PoisonError::into_inner).contains(&runtime) {
-            return None;
-        }
-        let Ok(fd) = catch_unwind(register) else {
-            let mut without = WITHOUT_REACTOR.lock().unwrap_or_else(PoisonError::into_inner);
-            if without.len() == MOST_WITHOUT {
-                without.pop_front();
-            }
-            without.push_back(runtime);
-            return None;
-        };
-        let fd = fd.ok()?;
-        let waker = |flow| Waker::from(Arc::new(Bell { channel: Arc::downgrade(channel), flow }));
-        Some(Self {
+        let fd = AsyncFd::with_interest(channel.pipe().as_raw_fd(), channel.interest(flow))?;
+        let waker = |flow| Waker::from(Arc::new(PassOn { channel: Arc::downgrade(channel), flow }));
+        Ok(Self {
             fd: ManuallyDrop::new(fd),
-            generation: generation(),
-            interest,
+            process: Process::current(),
             runtime,
             reader: waker(Flow::Read),
             writer: waker(Flow::Write),
         })
     }
+}
+
+/// A task's share in the registration. The last one takes the descriptor out of the reactor: before it is closed, because each
+/// task has a share of the channel as well, and drops that later.
+pub(super) struct Watch {
+    shared: Arc<Mutex<Option<Registration>>>,
+    /// `None` only while it is dropped.
+    watched: Option<Arc<Watched>>,
+}
+
+impl Watch {
+    fn watched(&self) -> Option<&Watched> {
+        self.watched.as_deref()
+    }
 
     pub(super) fn is_of_this_runtime(&self) -> bool {
-        Handle::try_current().is_ok_and(|handle| handle.id() == self.runtime)
+        let here = Handle::try_current().ok().map(|handle| handle.id());
+        self.watched().is_some_and(|watched| Some(watched.runtime) == here)
     }
 
     /// Whether the descriptor may be ready for `flow`; if not, the channel's tasks are woken when it is.
     pub(super) fn poll_ready(&self, flow: Flow) -> Poll<io::Result<AsyncFdReadyGuard<'_, RawFd>>> {
+        let Some(watched) = self.watched() else { return Poll::Pending };
         match flow {
-            Flow::Read => self.fd.poll_read_ready(&mut Context::from_waker(&self.reader)),
-            Flow::Write => self.fd.poll_write_ready(&mut Context::from_waker(&self.writer)),
-        }
-    }
-
-    fn covers(&self, flow: Flow) -> bool {
-        match flow {
-            Flow::Read => self.interest.is_readable(),
-            Flow::Write => self.interest.is_writable(),
+            Flow::Read => watched.fd.poll_read_ready(&mut Context::from_waker(&watched.reader)),
+            Flow::Write => watched.fd.poll_write_ready(&mut Context::from_waker(&watched.writer)),
         }
     }
 }
 
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let Some(watched) = self.watched.take() else { return };
+        if !watched.process.is_current() {
+            // Its parts are the parent's, and so may be the lock.
+            return;
+        }
+        let mut shared = locked(&self.shared);
+        let last = match &mut *shared {
+            Some(registration) if Arc::ptr_eq(&registration.watched, &watched) => {
+                registration.tasks -= 1;
+                registration.tasks == 0
+            }
+            // Another runtime's has taken its place.
+            _ => false,
+        };
+        if last {
+            *shared = None;
+        }
+        // Under the lock as well: it may be the last share.
+        drop(watched);
+    }
+}
+
+fn locked(shared: &Mutex<Option<Registration>>) -> MutexGuard<'_, Option<Registration>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Shared {
-    /// Whether a task waits in a reactor, or has.
+    /// Whether a task waits in a reactor.
     pub(super) fn is_in_use(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).strong_count() > 0
+        locked(&self.0).is_some()
     }
 
-    /// The registration in the runtime at hand; makes it if there is none. `None`: it cannot be had.
-    pub(super) fn get(&self, channel: &Arc<Channel>, flow: Flow) -> Option<Arc<Watched>> {
-        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(watched) = shared.upgrade()
-            && watched.is_of_this_runtime()
-            && watched.covers(flow)
-        {
-            return Some(watched);
-        }
-        let watched = Arc::new(Watched::new(channel, channel.interest(flow))?);
-        *shared = Arc::downgrade(&watched);
-        Some(watched)
-    }
-
-    /// Another one for `old`, whose runtime has shut down.
-    pub(super) fn renew(&self, channel: &Arc<Channel>, flow: Flow, old: &Arc<Watched>) -> Option<Arc<Watched>> {
-        if old.is_of_this_runtime() {
-            // The task is still polled while its runtime ends.
-            return None;
-        }
-        self.get(channel, flow)
+    /// A share in the registration in the runtime at hand; makes it if there is none. `None`: there is no runtime, or it does not
+    /// take the descriptor, because it shuts down, say.
+    ///
+    /// # Panics
+    ///
+    /// In a runtime that was built without its reactor.
+    pub(super) fn watch(&self, channel: &Arc<Channel>, flow: Flow) -> Option<Watch> {
+        let runtime = Handle::try_current().ok()?.id();
+        let mut shared = locked(&self.0);
+        let watched = match &mut *shared {
+            Some(registration) if registration.watched.runtime == runtime => {
+                registration.tasks += 1;
+                Arc::clone(&registration.watched)
+            }
+            _ => {
+                let watched = Arc::new(Watched::new(channel, flow, runtime).ok()?);
+                *shared = Some(Registration { watched: Arc::clone(&watched), tasks: 1 });
+                watched
+            }
+        };
+        Some(Watch { shared: Arc::clone(&self.0), watched: Some(watched) })
     }
 }
 
 /// Wakes the tasks of one direction of a channel.
-struct Bell {
+struct PassOn {
     channel: Weak<Channel>,
     flow: Flow,
 }
 
-impl Wake for Bell {
+impl Wake for PassOn {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

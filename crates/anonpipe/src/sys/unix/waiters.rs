@@ -1,27 +1,79 @@
 //! The tasks that wait for one direction of an end to become ready.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::driver::undisturbed;
 
+/// A task that waits, and how to wake it. Shared by the end that it polls and the queue.
+///
+/// The queue's lock decides whether it is among the waiters; its waker is put here afterwards, because to clone one runs the
+/// executor's code, which may come back to the queue.
+#[derive(Default)]
+pub(super) struct Waiter(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waker: Option<Waker>,
+    /// It was woken since it was put among the waiters.
+    woken: bool,
+}
+
+impl Waiter {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has `waker` called when this is woken; at once, if that was so since it was put among the waiters. No lock may be held.
+    pub(super) fn wake_with(&self, waker: &Waker) {
+        {
+            let state = self.state();
+            if !state.woken && state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                return;
+            }
+        }
+        let new = waker.clone();
+        let mut state = self.state();
+        if state.woken {
+            drop(state);
+            new.wake();
+        } else {
+            let old = state.waker.replace(new);
+            drop(state);
+            drop(old);
+        }
+    }
+
+    /// Lets go of the task. No lock may be held.
+    pub(super) fn forget_waker(&self) {
+        let waker = self.state().waker.take();
+        drop(waker);
+    }
+
+    fn wake(&self) {
+        let waker = {
+            let mut state = self.state();
+            state.woken = true;
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            undisturbed(|| waker.wake());
+        }
+    }
+}
+
 /// The tasks that wait for one direction of an end to become ready: usually one, more if the end was cloned.
 #[derive(Default)]
 pub(super) struct Waiters {
-    first: Option<Waiter>,
-    others: Vec<Waiter>,
-}
-
-struct Waiter {
-    /// Of the end that polls.
-    id: u64,
-    waker: Waker,
+    first: Option<Arc<Waiter>>,
+    others: Vec<Arc<Waiter>>,
 }
 
 /// Tasks to be woken when no lock is held.
 #[derive(Default)]
 pub(super) struct Woken {
-    first: Option<Waiter>,
-    others: Vec<Waiter>,
+    first: Option<Arc<Waiter>>,
+    others: Vec<Arc<Waiter>>,
 }
 
 impl Waiters {
@@ -29,29 +81,23 @@ impl Waiters {
         self.first.is_none() && self.others.is_empty()
     }
 
-    /// Has `waker` called once. The caller drops what it gets, the waker that was known before, when no lock is held.
-    #[must_use = "its drop may need the lock"]
-    pub(super) fn put(&mut self, id: u64, waker: &Waker) -> Option<Waker> {
-        if let Some(known) = self.first.iter_mut().chain(&mut self.others).find(|waiter| waiter.id == id) {
-            let is_new = !known.waker.will_wake(waker);
-            return is_new.then(|| std::mem::replace(&mut known.waker, waker.clone()));
+    /// Has `waiter` woken once.
+    pub(super) fn put(&mut self, waiter: &Arc<Waiter>) {
+        if self.first.iter().chain(&self.others).any(|known| Arc::ptr_eq(known, waiter)) {
+            return;
         }
-        let waiter = Waiter { id, waker: waker.clone() };
+        waiter.state().woken = false;
         if self.first.is_none() {
-            self.first = Some(waiter);
+            self.first = Some(Arc::clone(waiter));
         } else {
-            self.others.push(waiter);
+            self.others.push(Arc::clone(waiter));
         }
-        None
     }
 
-    /// Takes one back. The caller drops what it gets when no lock is held.
-    pub(super) fn remove(&mut self, id: u64) -> Option<Waker> {
-        if self.first.as_ref().is_some_and(|first| first.id == id) {
-            return self.first.take().map(|waiter| waiter.waker);
-        }
-        let place = self.others.iter().position(|waiter| waiter.id == id)?;
-        Some(self.others.swap_remove(place).waker)
+    /// Takes one back. Its waker stays with it.
+    pub(super) fn remove(&mut self, waiter: &Arc<Waiter>) {
+        self.first.take_if(|first| Arc::ptr_eq(first, waiter));
+        self.others.retain(|other| !Arc::ptr_eq(other, waiter));
     }
 
     pub(super) fn take(&mut self) -> Woken {
@@ -71,7 +117,7 @@ impl Woken {
 
     pub(super) fn wake(self) {
         for waiter in self.first.into_iter().chain(self.others) {
-            undisturbed(|| waiter.waker.wake());
+            waiter.wake();
         }
     }
 }

@@ -5,9 +5,21 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use super::driver::{count_forks, generation};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::time::Timespec;
+
+use super::fork::{Process, count_forks};
+
+/// The longest wait that the system is asked for. Some refuse one of more than 2^31 milliseconds (*assumed*, read in the sources of
+/// macOS, OpenBSD and illumos); a longer one is asked for in parts.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// As `poll` takes it: `left`, or a part of it.
+pub(super) fn a_wait_of(left: Duration) -> Timespec {
+    Timespec::try_from(left.min(LONGEST_WAIT)).unwrap_or_default()
+}
 
 /// A thread in the queue of an end, and the means to wake it: for its turn, or because it was cancelled.
 pub(super) struct Sleeper {
@@ -47,8 +59,8 @@ impl Sleeper {
 
 /// A pair of descriptors that a thread keeps from its first blocking wait to its end.
 struct Bell {
-    /// Of the process that made it.
-    generation: u32,
+    /// The process that made it.
+    process: Process,
     heard: OwnedFd,
     rung: OwnedFd,
 }
@@ -62,7 +74,7 @@ impl Bell {
         let bell = BELL.try_with(|bell| {
             let mut bell = bell.borrow_mut();
             match &*bell {
-                Some(bell) if bell.generation == generation() => Ok(Arc::clone(bell)),
+                Some(bell) if bell.process.is_current() => Ok(Arc::clone(bell)),
                 // None yet, or one that came along with a fork and rings in the parent.
                 _ => Ok(Arc::clone(bell.insert(Arc::new(Self::new()?)))),
             }
@@ -84,7 +96,7 @@ impl Bell {
             rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::CLOEXEC)?;
             rustix::io::ioctl_fionbio(fd, true)?;
         }
-        Ok(Self { generation: generation(), heard, rung })
+        Ok(Self { process: Process::current(), heard, rung })
     }
 
     fn ring(&self) {

@@ -6,9 +6,10 @@
 use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::io;
-use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
+use std::mem::ManuallyDrop;
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, GetLastError, NTSTATUS, STATUS_PENDING};
@@ -38,6 +39,9 @@ unsafe impl Send for Slot {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Slot {}
 
+/// The kernel changes it, whether or not a thread of ours panics.
+impl std::panic::RefUnwindSafe for Slot {}
+
 impl Slot {
     fn overlapped(&self) -> *mut OVERLAPPED {
         self.0.get()
@@ -52,7 +56,18 @@ pub(crate) struct Channel {
     attached: OnceLock<Lease>,
     /// How often all reads were cancelled: a task compares it with what it was when its wait began.
     read_cancels: AtomicU64,
-    handle: OwnedHandle,
+    /// Closed when this is dropped, unless [`take_pipe`](Channel::take_pipe) has given it away.
+    handle: ManuallyDrop<OwnedHandle>,
+    given_away: AtomicBool,
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        if !*self.given_away.get_mut() {
+            // SAFETY: this is its only drop, it was not given away, and nothing uses it afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.handle) };
+        }
+    }
 }
 
 enum Entry {
@@ -89,7 +104,8 @@ impl Channel {
             writes: Mutex::default(),
             attached: OnceLock::new(),
             read_cancels: AtomicU64::new(0),
-            handle,
+            handle: ManuallyDrop::new(handle),
+            given_away: AtomicBool::new(false),
         }
     }
 
@@ -123,14 +139,24 @@ impl Channel {
         self.binding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Unbinds the handle from our port.
-    pub(crate) fn release(&self) -> Result<(), Failure> {
-        self.binding().release(self.handle.as_handle())
+    /// Gives the handle away, unbound from our port. `None`: operations are in flight.
+    ///
+    /// The last handle to the end is being converted, so nothing is submitted any more. A driver may still look at this channel
+    /// because of a late packet, sees that there is nothing in flight, and does not touch the handle.
+    pub(crate) fn take_pipe(&self) -> Result<Option<OwnedHandle>, Failure> {
+        let (reads, writes) = (self.queue(Flow::Read), self.queue(Flow::Write));
+        if !(reads.is_empty() && writes.is_empty()) {
+            return Ok(None);
+        }
+        self.binding().release(self.handle.as_handle())?;
+        self.given_away.store(true, Ordering::Release);
+        // SAFETY: open, and not closed by the drop of this channel any more; nothing uses it here from now on (see above).
+        Ok(Some(unsafe { OwnedHandle::from_raw_handle(self.handle.as_raw_handle()) }))
     }
 
-    pub(crate) fn into_pipe(self) -> OwnedHandle {
-        self.handle
-    }
+    /// npfs has no half-close: the peer's writes go on while ours are in flight.
+    #[expect(clippy::unused_self, reason = "other systems can do it")]
+    pub(crate) fn stop_reading(&self) {}
 
     fn queue(&self, flow: Flow) -> MutexGuard<'_, VecDeque<Entry>> {
         let queue = match flow {

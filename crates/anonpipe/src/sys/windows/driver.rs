@@ -100,5 +100,7 @@ impl Drop for Registration {
     }
 }
 
-/// Nothing to prepare on Windows.
-pub(crate) fn prepare_driver_thread() {}
+/// There are no signals on Windows.
+pub(crate) fn with_signals_left_to_the_program<T>(spawn: impl FnOnce() -> T) -> T {
+    spawn()
+}

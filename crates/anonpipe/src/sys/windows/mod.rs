@@ -23,7 +23,7 @@ use crate::error::Failure;
 use crate::windows::Creation;
 
 pub(crate) use channel::{Channel, Slot};
-pub(crate) use driver::{Driver, prepare_driver_thread};
+pub(crate) use driver::{Driver, with_signals_left_to_the_program};
 pub(crate) use npfs::create;
 pub(crate) use probe::probe;
 pub(crate) use security::SecurityDescriptor;
@@ -40,6 +40,21 @@ pub(crate) const MOST_AT_ONCE: usize = u32::MAX as usize;
 pub(crate) struct PlatformOptions {
     pub(crate) creation: Creation,
     pub(crate) sddl: Option<String>,
+}
+
+/// The process that made something. There is one: Windows does not fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process;
+
+impl Process {
+    pub(crate) fn current() -> Self {
+        Self
+    }
+
+    #[expect(clippy::unused_self, reason = "on other systems it may be another one")]
+    pub(crate) fn is_current(self) -> bool {
+        true
+    }
 }
 
 pub(crate) fn borrow(pipe: &OwnedPipe) -> BorrowedPipe<'_> {

@@ -7,10 +7,9 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::time::Timespec;
 
 use super::super::transfer::{try_read, try_write};
-use super::super::wake::Sleeper;
+use super::super::wake::{Sleeper, a_wait_of};
 use super::{Channel, Entry, Finished, TURNS_AT_A_STRETCH, shut_down};
 use crate::error::Failure;
 use crate::op::{Flow, Outcome};
@@ -18,7 +17,7 @@ use crate::op::{Flow, Outcome};
 impl Channel {
     /// Reads, blocking the caller until `deadline`.
     pub(crate) fn read(self: &Arc<Self>, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> Outcome {
-        self.block_on(Flow::Read, deadline, |_| try_read(self.fd.as_fd(), self.transport, buffers))
+        self.block_on(Flow::Read, deadline, |_| try_read(self.fd.as_fd(), &self.transport, buffers))
     }
 
     /// Writes everything, blocking the caller until `deadline`.
@@ -30,10 +29,10 @@ impl Channel {
                     break;
                 }
                 *progress += match unwritten(buffers, *progress) {
-                    (0, rest) => try_write(self.fd.as_fd(), self.transport, rest),
+                    (0, rest) => try_write(self.fd.as_fd(), &self.transport, rest),
                     (skip, rest) => {
                         let first = IoSlice::new(&rest[0][skip..]);
-                        try_write(self.fd.as_fd(), self.transport, &[first])
+                        try_write(self.fd.as_fd(), &self.transport, &[first])
                     }
                 }?;
             }
@@ -52,6 +51,7 @@ impl Channel {
     ) -> Outcome {
         let mut progress = 0;
         let fail = |error: Errno, progress| Err(Failure::after(error.into(), progress));
+        self.check_process()?;
         let mut queue = self.queue(flow);
         if queue.shut {
             return Err(shut_down());
@@ -67,12 +67,11 @@ impl Channel {
         queue.entries.push_back(Entry::Thread(Arc::clone(&sleeper)));
         drop(queue);
         let outcome = loop {
-            let polled = self.sleep(flow, &sleeper, deadline);
-            let queue = self.queue(flow);
-            let timed_out = match polled {
-                Ok(ready) => !ready,
+            let slept = match self.sleep(flow, &sleeper, deadline) {
+                Ok(slept) => slept,
                 Err(error) => break fail(error, progress),
             };
+            let mut queue = self.queue(flow);
             // Under the lock, because the head is the only one to touch the descriptor, and we might have to give up the
             // place in the same moment.
             if queue.entries.front().is_some_and(|entry| entry.is_thread(&sleeper)) {
@@ -81,11 +80,16 @@ impl Channel {
                     Err(error) => break fail(error, progress),
                     Ok(count) => break Ok(count),
                 }
+            } else if slept == Slept::Ready {
+                let mut finished = Finished::default();
+                self.advance(flow, &mut queue, &mut finished);
+                drop(queue);
+                finished.complete();
             }
             if sleeper.is_cancelled() {
                 break Err(Failure::Cancelled { transferred: Some(progress) });
             }
-            if timed_out {
+            if slept == Slept::TimedOut {
                 break Err(Failure::TimedOut { transferred: Some(progress) });
             }
         };
@@ -96,14 +100,25 @@ impl Channel {
         if was_head {
             self.advance(flow, &mut queue, &mut finished);
         }
+        if self.attached().is_some()
+            && let Some(next) = queue.first_thread()
+        {
+            // It may be the one now that sees to what is before it.
+            next.wake();
+        }
         drop(queue);
         finished.complete();
         outcome
     }
 
-    /// Sleeps until the descriptor is ready, if it is our turn, or until woken. `Ok(false)`: the time is up.
-    fn sleep(&self, flow: Flow, sleeper: &Arc<Sleeper>, deadline: Option<Instant>) -> Result<bool, Errno> {
-        let head = self.queue(flow).entries.front().is_some_and(|entry| entry.is_thread(sleeper));
+    /// Sleeps until woken, until `deadline`, or until the descriptor is ready, if that is this thread's business: it is at the
+    /// head; or it is the first thread behind operations of an end that is attached to a driver, which may not be turned.
+    fn sleep(&self, flow: Flow, sleeper: &Arc<Sleeper>, deadline: Option<Instant>) -> Result<Slept, Errno> {
+        let watches = {
+            let queue = self.queue(flow);
+            let head = queue.entries.front().is_some_and(|entry| entry.is_thread(sleeper));
+            head || (self.attached().is_some() && queue.first_thread().is_some_and(|first| Arc::ptr_eq(first, sleeper)))
+        };
         let interest = match flow {
             Flow::Read => PollFlags::IN,
             Flow::Write => PollFlags::OUT,
@@ -112,24 +127,35 @@ impl Channel {
             PollFd::from_borrowed_fd(sleeper.fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.fd.as_fd(), interest),
         ];
-        let watched = if head { &mut fds[..] } else { &mut fds[..1] };
+        let watched = if watches { &mut fds[..] } else { &mut fds[..1] };
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let timeout =
-                left.map(|left| Timespec::try_from(left).unwrap_or(Timespec { tv_sec: i32::MAX.into(), tv_nsec: 0 }));
+            let timeout = left.map(a_wait_of);
             match poll(watched, timeout.as_ref()) {
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(error),
-                Ok(0) => return Ok(false),
+                Ok(0) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                    return Ok(Slept::TimedOut);
+                }
+                Ok(0) => {}
                 Ok(_) => {
                     if !watched[0].revents().is_empty() {
                         sleeper.settle();
                     }
-                    return Ok(true);
+                    let ready = watched.get(1).is_some_and(|fd| !fd.revents().is_empty());
+                    return Ok(if ready { Slept::Ready } else { Slept::Woken });
                 }
             }
         }
     }
+}
+
+/// Why a thread sleeps no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slept {
+    Ready,
+    Woken,
+    TimedOut,
 }
 
 /// The slices from the first that is not wholly written, and how much of that one is.

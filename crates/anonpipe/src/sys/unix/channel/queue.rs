@@ -22,6 +22,11 @@ pub(super) struct Queue {
 }
 
 impl Queue {
+    /// The thread that waits for the longest time.
+    pub(super) fn first_thread(&self) -> Option<&Arc<Sleeper>> {
+        self.entries.iter().find_map(Entry::as_thread)
+    }
+
     /// What has gone of the operation at the head.
     pub(super) fn progress_of_head(&self) -> usize {
         match self.entries.front() {
@@ -43,6 +48,13 @@ impl Entry {
         match self {
             Self::Operation(operation, _) => Some(operation),
             Self::Thread(_) => None,
+        }
+    }
+
+    pub(super) fn as_thread(&self) -> Option<&Arc<Sleeper>> {
+        match self {
+            Self::Operation(..) => None,
+            Self::Thread(sleeper) => Some(sleeper),
         }
     }
 

@@ -11,6 +11,23 @@ use crate::op::Flow;
 /// How many notifications in a row may concern nobody before the poller is told to be silent.
 const UNATTENDED: u8 = 8;
 
+/// Whether a system may not say that the peer has closed if he did so after the last try and before the first registration; then
+/// it is tried once more after that (*assumed*, read in the sources of FreeBSD and OpenBSD; the others but Linux to be safe).
+pub(super) const MISSES_THE_END_AT_FIRST: bool = !cfg!(any(target_os = "linux", target_os = "android"));
+
+/// Whether a writer hears that the reader of a pipe has closed only if it listens as a reader does (*assumed*, read in the sources
+/// of NetBSD and OpenBSD).
+const WRITERS_LISTEN_AS_READERS: bool = cfg!(any(target_os = "netbsd", target_os = "openbsd"));
+
+/// What to do after the poller was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Armed {
+    /// Wait: it will say when there is something.
+    Listening,
+    /// Try once more, and ask again if there is still nothing.
+    TryAgain,
+}
+
 /// What the poller was asked.
 #[derive(Default)]
 pub(super) struct Readiness {
@@ -41,7 +58,10 @@ impl Readiness {
 
     fn ask(&self) -> io::Result<()> {
         match &self.registration {
-            Some(registration) => registration.arm(self.readable.asked, self.writable.asked),
+            Some(registration) => {
+                let writable = self.writable.asked;
+                registration.arm(self.readable.asked || (writable && WRITERS_LISTEN_AS_READERS), writable)
+            }
             None => Ok(()),
         }
     }
@@ -54,10 +74,11 @@ impl Channel {
 
     /// Asks the driver to say when the descriptor is ready for `flow`, whose queue the caller has locked. Nothing needs to be
     /// asked if the poller speaks of every change and was asked before, unless it may be ready already (`anew`).
-    pub(super) fn arm(self: &Arc<Self>, flow: Flow, anew: bool) -> io::Result<()> {
+    pub(super) fn arm(self: &Arc<Self>, flow: Flow, anew: bool) -> io::Result<Armed> {
         let mut readiness = self.readiness();
         let known = readiness.registration.as_ref().filter(|registration| registration.is_of_this_process());
         let lasting = known.is_some_and(Registration::is_lasting);
+        let first = known.is_none();
         if known.is_none() {
             let registration = register(self.source()?, self, self.fd.as_fd())?;
             *readiness = Readiness { registration: Some(registration), ..Readiness::default() };
@@ -65,14 +86,14 @@ impl Channel {
         let interest = readiness.interest(flow);
         interest.unattended = 0;
         if interest.asked && lasting && !anew {
-            return Ok(());
+            return Ok(Armed::Listening);
         }
         interest.asked = true;
         let asked = readiness.ask();
         if asked.is_err() {
             readiness.interest(flow).asked = false;
         }
-        asked
+        asked.map(|()| if first && MISSES_THE_END_AT_FIRST { Armed::TryAgain } else { Armed::Listening })
     }
 
     /// The driver's notification.
@@ -87,6 +108,7 @@ impl Channel {
             lasting
         };
         let mut finished = Finished::default();
+        let writable = writable || (readable && WRITERS_LISTEN_AS_READERS);
         for (flow, ready) in [(Flow::Read, readable), (Flow::Write, writable)] {
             if ready || !lasting {
                 channel.on_ready_for(flow, &mut finished);

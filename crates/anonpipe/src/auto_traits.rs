@@ -1,0 +1,48 @@
+//! Which auto traits the public types have: the same on every system and with every set of features, so that no program stops
+//! compiling because it moves to another system, or because another crate of the build enables a feature.
+
+use std::panic::{RefUnwindSafe, UnwindSafe};
+
+use crate::{
+    Adopted, Blocking, ConversionError, Direction, Driver, Duplex, End, Error, ForeignBuffer, Info, IoMode, Op,
+    Overlapped, PipeOptions, Reader, Role, Writer,
+};
+
+trait Everything: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe {}
+impl<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe> Everything for T {}
+
+/// What has a [`std::io::Error`] inside has that one's.
+trait AsAnError: Send + Sync + Unpin {}
+impl<T: Send + Sync + Unpin> AsAnError for T {}
+
+const fn everything<T: Everything>() {}
+const fn as_an_error<T: AsAnError>() {}
+const fn sent<T: Send + Unpin + UnwindSafe + RefUnwindSafe>() {}
+
+const _: () = {
+    everything::<Reader<Overlapped>>();
+    everything::<Reader<Blocking>>();
+    everything::<Writer<Overlapped>>();
+    everything::<Writer<Blocking>>();
+    everything::<Duplex<Overlapped>>();
+    everything::<Duplex<Blocking>>();
+    everything::<Op<Vec<u8>>>();
+    everything::<Op<Box<[u8]>>>();
+    everything::<Driver>();
+    everything::<PipeOptions<Overlapped, Blocking>>();
+    everything::<End<Overlapped>>();
+    everything::<End<Blocking>>();
+    everything::<(Info, IoMode, Direction, Role)>();
+    everything::<Adopted<Reader<Overlapped>, Reader<Blocking>>>();
+    sent::<ForeignBuffer>();
+    as_an_error::<Error>();
+    as_an_error::<ConversionError<Reader<Overlapped>>>();
+};
+
+#[cfg(windows)]
+const _: () = {
+    use crate::windows::{Creation, HandleMode, SecurityAttributes, SecurityDescriptor};
+
+    everything::<(Creation, HandleMode)>();
+    everything::<(SecurityAttributes, SecurityDescriptor)>();
+};
