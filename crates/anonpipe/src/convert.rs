@@ -15,8 +15,7 @@ use crate::{Blocking, Duplex, Overlapped, Reader, Writer};
 /// An end that was made elsewhere, in the mode that it turned out to have.
 ///
 /// The mode is a property of the handle that cannot be changed on Windows; on Unix it is `O_NONBLOCK`, which belongs to the
-/// open file description and so to everybody who shares it. Adopting therefore never changes it; and whoever else has the
-/// description must leave it as it is, or operations will block.
+/// open file description and so to every process that has it. Adopting therefore never changes it.
 #[derive(Debug)]
 pub enum Adopted<O, B> {
     /// Opened for overlapped I/O; non-blocking on Unix.

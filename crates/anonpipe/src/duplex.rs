@@ -19,7 +19,13 @@ use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer,
 /// A child that talks strictly in turns can live with it; one that reads and writes from two threads waits on itself. Give
 /// such a child two one-way pipes.
 ///
-/// Cancellation and drop are those of [`Reader`] and [`Writer`].
+/// Cancellation and drop are those of [`Reader`] and [`Writer`]. When the last handle that reads is dropped while writes are in flight,
+/// those are finished all the same, and the peer's own writes fail from then on with [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+///
+/// # Platform notes
+///
+/// On Windows the peer's writes fail when the writes in flight have gone: a pipe has one handle for both directions, which stays open
+/// until then. On Unix other processes that have a duplicate of the socket lose its reading, too.
 pub struct Duplex<M: Mode> {
     pub(crate) end: M::End,
 }

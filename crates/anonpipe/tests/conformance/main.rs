@@ -46,10 +46,20 @@ mod shutdown;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod task_defects;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod task_wakers;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod tasks;
 mod types;
 mod wakers;
 
+#[cfg(unix)]
+mod forks;
+#[cfg(target_os = "linux")]
+mod linux_only;
+#[cfg(all(target_os = "linux", feature = "tokio", feature = "futures-io"))]
+mod linux_tasks;
+#[cfg(unix)]
+mod sharers;
 #[cfg(unix)]
 mod unix_children;
 #[cfg(unix)]
@@ -147,6 +157,7 @@ run_everywhere! {
         an_outcome_is_taken_once,
         many_threads_many_operations,
         outliving_the_thread_that_submitted,
+        a_foreign_buffer_serves_one_operation,
     }
     #[cfg(feature = "bytes")]
     buffers shared {
@@ -162,6 +173,12 @@ run_everywhere! {
         wait_any_takes_no_waker_away,
         two_threads_wait_for_the_same_operation,
         a_dropped_operation_wakes_nobody,
+        a_waker_may_use_its_end_wherever_it_is_called,
+    }
+    #[cfg(all(feature = "tokio", feature = "futures-io"))]
+    task_wakers shared {
+        a_tasks_waker_may_use_its_end_wherever_it_is_called,
+        a_tasks_waker_may_convert_the_end,
     }
     queue shared {
         a_cancelled_operation_lets_a_blocked_thread_go_on,
@@ -242,6 +259,7 @@ run_everywhere! {
         the_first_poll_sees_the_end_of_file,
         many_empty_slices_do_not_look_like_the_end,
         a_busy_task_lets_the_runtime_go_on,
+        a_busy_task_lets_the_others_run,
         a_conversion_racing_with_a_failure_loses_nothing,
     }
     #[cfg(all(feature = "tokio", feature = "futures-io"))]
@@ -252,6 +270,7 @@ run_everywhere! {
         operations_outlive_a_runtime,
         ends_are_dropped_outside_their_runtime,
         a_runtime_without_its_reactor,
+        another_executor_inside_a_tokio_task,
         losing_a_race_loses_nothing,
         an_operation_moves_between_executors,
         a_loop_of_ours_inside_a_runtime,
@@ -267,6 +286,8 @@ run_everywhere! {
         a_dropped_driver_leaves_its_ends_in_good_hands,
         two_threads_turn_one_driver,
         a_busy_future_starves_nobody,
+        a_wait_of_no_time_turns_once,
+        blocking_calls_need_no_driver,
     }
     defects shared {
         an_abort_is_no_timeout,
@@ -311,15 +332,42 @@ run_everywhere! {
         failing_half_way_leaks_nothing,
         operations_without_descriptors_fail_and_recover,
         a_write_without_descriptors_says_what_went,
-        a_sharer_who_makes_it_block_blocks_nobody,
+        a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes,
+        a_forked_copy_dropped_in_mid_write_leaves_the_parent_reading,
         a_socket_without_a_peer_is_refused,
         a_fork_leaves_the_parents_operations_alone,
         a_fork_amid_operations_can_close_its_ends,
+    }
+    #[cfg(target_os = "linux")]
+    linux_only alone {
+        a_writer_of_packets_is_refused,
+        a_fifo_before_its_first_writer_is_not_at_its_end,
+        a_pipe_that_is_opened_anew_has_its_end,
+        a_sharer_who_splices_as_well_blocks_nobody,
+        an_adopted_fifo_changes_nothing_for_others,
+        the_drivers_thread_blocks_no_faults,
+    }
+    #[cfg(all(target_os = "linux", feature = "tokio", feature = "futures-io"))]
+    linux_tasks shared {
+        a_task_waits_for_the_first_writer,
+    }
+    #[cfg(unix)]
+    forks alone {
+        an_operation_that_came_along_is_waited_for_in_no_time,
+        a_fork_amid_operations_hangs_nowhere,
+        an_end_that_came_along_is_refused_or_converted,
+        a_driver_that_came_along_hangs_nowhere,
+    }
+    #[cfg(unix)]
+    sharers alone {
+        a_sharer_who_makes_it_block_blocks_nobody,
+        a_blocking_end_that_a_sharer_made_nonblocking_waits,
     }
     #[cfg(all(unix, feature = "tokio", feature = "futures-io"))]
     unix_tasks alone {
         a_fork_leaves_the_parents_tasks_alone,
         an_own_shutdown_ends_a_tasks_write,
+        registrations_that_come_and_go_are_heard,
     }
     children alone {
         a_child_copies_megabytes,

@@ -148,22 +148,67 @@ pub(crate) fn ends_are_dropped_outside_their_runtime(backend: Backend) {
     }
 }
 
-/// A runtime without a reactor still runs our tasks.
+/// A runtime without a reactor: tokio's trait panics there as tokio's own types do, where it would wait in the reactor. All else
+/// works as it does without the feature `tokio`.
 pub(crate) fn a_runtime_without_its_reactor(backend: Backend) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (mut reader, writer) = backend.pipe();
     thread::scope(|scope| {
         scope.spawn(|| {
-            for _ in 0..3 {
+            for _ in 0..4 {
                 thread::sleep(MOMENT / 4);
                 (&writer).write_all(b"driven").unwrap();
             }
         });
         runtime.block_on(async {
-            for _ in 0..3 {
-                assert_eq!(Family::Tokio.read(&mut reader, &mut [0; 6]).await.unwrap(), 6);
+            for _ in 0..2 {
+                assert_eq!(Family::Futures.read(&mut reader, &mut [0; 6]).await.unwrap(), 6);
+                assert_eq!(reader.submit_read(vec![0; 6]).await.1, b"driven");
             }
         });
+    });
+    if cfg!(unix) {
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            // Past the hook, which would print.
+            let hook = std::panic::take_hook();
+            std::panic::set_hook(Box::new(|_| ()));
+            let read = runtime.block_on(async { tokio_read_once(&mut reader).await });
+            std::panic::set_hook(hook);
+            read
+        }));
+        assert!(panicked.is_err(), "tokio's own types panic here");
+    }
+}
+
+async fn tokio_read_once(reader: &mut Reader<Overlapped>) -> std::io::Result<usize> {
+    Family::Tokio.read(reader, &mut [0; 6]).await
+}
+
+/// In the middle of a tokio task, whose budget and reactor do not go on meanwhile: what does not come by tokio's trait needs
+/// neither.
+pub(crate) fn another_executor_inside_a_tokio_task(backend: Backend) {
+    crate::executors::current_thread().block_on(async {
+        let task = tokio::spawn(async move {
+            let (mut reader, mut writer) = backend.pipe();
+            let peer = thread::spawn(move || {
+                for number in 0..400_u32 {
+                    if number % 100 == 99 {
+                        thread::sleep(MOMENT / 4);
+                    }
+                    futures::executor::block_on(Family::Futures.write_all(&mut writer, &number.to_le_bytes())).unwrap();
+                }
+            });
+            futures::executor::block_on(async {
+                for number in 0..200_u32 {
+                    let mut bytes = [0; 4];
+                    futures::AsyncReadExt::read_exact(&mut reader, &mut bytes).await.unwrap();
+                    assert_eq!(bytes, (2 * number).to_le_bytes());
+                    assert_eq!(reader.submit_read(vec![0; 4]).await.1, (2 * number + 1).to_le_bytes());
+                }
+            });
+            peer.join().unwrap();
+        });
+        task.await.unwrap();
     });
 }
 

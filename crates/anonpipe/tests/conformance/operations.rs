@@ -15,7 +15,7 @@ use anonpipe::{Op, wait_any};
 use crate::Backend;
 use crate::harness::{MOMENT, soon, until_reads_in_flight};
 use crate::pattern;
-use crate::ways::{LONG, Way};
+use crate::ways::{LONG, Way, is_cancelled};
 
 /// Four bytes that say which read must get them.
 fn record(number: usize) -> [u8; 4] {
@@ -257,4 +257,41 @@ pub(crate) fn outliving_the_thread_that_submitted(backend: Backend) {
     (&theirs).read_exact(&mut all).unwrap();
     pattern::check(0, &all);
     assert_eq!(write.wait().0.unwrap(), 100_000);
+}
+
+/// Memory of others is promised to one operation; what comes back with the result cannot be submitted again.
+pub(crate) fn a_foreign_buffer_serves_one_operation(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let refused = |spent: anonpipe::ForeignBuffer,
+                   submit: &dyn Fn(anonpipe::ForeignBuffer) -> Op<anonpipe::ForeignBuffer>| {
+        let (result, spent) = submit(spent).wait();
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("make another ForeignBuffer"), "{error}");
+        spent
+    };
+    let mut memory = Box::new(*b"once");
+    // SAFETY: the memory outlives both operations, which are waited for, and is looked at afterwards only.
+    let foreign = unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) };
+    let (written, spent) = writer.submit_write(foreign).wait();
+    assert_eq!(written.unwrap(), 4);
+    // SAFETY: as above.
+    let foreign = unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) };
+    let (read, also_spent) = reader.submit_read(foreign).wait();
+    assert_eq!(read.unwrap(), 4);
+    drop(memory);
+    let spent = refused(spent, &|spent| writer.submit_write(spent));
+    let spent = refused(spent, &|spent| reader.submit_read(spent));
+    let also_spent = refused(also_spent, &|spent| reader.submit_read(spent));
+    drop((spent, also_spent));
+    assert_eq!(reader.bytes_available().unwrap(), 0, "something was written");
+    // A cancelled one is spent as well.
+    let mut memory = Box::new([0; 4]);
+    // SAFETY: as above.
+    let op = reader.submit_read(unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) });
+    op.cancel();
+    let (result, spent) = op.wait();
+    assert!(is_cancelled(&result));
+    drop(memory);
+    refused(spent, &|spent| reader.submit_read(spent));
 }

@@ -8,7 +8,7 @@ use anonpipe::{Driver, wait_any};
 
 use crate::Backend;
 use crate::executors::{Executor, Family};
-use crate::harness::{MOMENT, soon};
+use crate::harness::{MOMENT, soon, until_reads_in_flight};
 use crate::system::threads;
 use crate::ways::kind;
 
@@ -208,4 +208,67 @@ pub(crate) fn a_busy_future_starves_nobody(backend: Backend) {
     sender.join().unwrap();
     let mut rest = Vec::new();
     (&reader).read_to_end(&mut rest).unwrap();
+}
+
+/// Without any time it turns once, too: a caller that never waits gets on.
+pub(crate) fn a_wait_of_no_time_turns_once(backend: Backend) {
+    let driver = Driver::new().unwrap();
+    let (reader, writer) = backend.pipe();
+    reader.attach(&driver).unwrap();
+    let ready = |what: &str, mut poll: Box<dyn FnMut() -> bool + '_>| {
+        assert!(!poll(), "{what}: there is nothing yet");
+        (&writer).write_all(b"four").unwrap();
+        assert!((0..1000).any(|_| poll()), "{what}: never");
+    };
+    let mut read = reader.submit_read(vec![0; 4]);
+    ready("wait_timeout", Box::new(|| read.wait_timeout(Duration::ZERO).is_some()));
+    let read = reader.submit_read(vec![0; 4]);
+    ready("wait_any", Box::new(|| wait_any(&[&read], Some(Duration::ZERO)).is_some()));
+    let mut read = reader.submit_read(vec![0; 4]);
+    ready("a moment", Box::new(|| read.wait_timeout(Duration::from_nanos(1)).is_some()));
+}
+
+/// Also behind an operation of an end whose driver is turned by no one.
+pub(crate) fn blocking_calls_need_no_driver(backend: Backend) {
+    let driver = Driver::new().unwrap();
+    let (reader, writer) = backend.pipe();
+    reader.attach(&driver).unwrap();
+    let first = reader.submit_read(vec![0; 3]);
+    assert_eq!(kind(reader.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
+    thread::scope(|scope| {
+        let read = |length: usize| {
+            let reader = &reader;
+            move || {
+                let mut bytes = vec![0; length];
+                { reader }.read_exact(&mut bytes).map(|()| bytes)
+            }
+        };
+        // The first of three threads gives up: then it is the next one's business.
+        let gives_up = scope.spawn(|| kind(reader.read_timeout(&mut [0; 4], MOMENT * 2)));
+        until_reads_in_flight(&reader, 2);
+        let second = scope.spawn(read(6));
+        until_reads_in_flight(&reader, 3);
+        let third = scope.spawn(read(5));
+        until_reads_in_flight(&reader, 4);
+        assert_eq!(gives_up.join().unwrap(), ErrorKind::TimedOut);
+        (&writer).write_all(b"onesecondthird").unwrap();
+        assert_eq!(second.join().unwrap().unwrap(), b"second");
+        assert_eq!(third.join().unwrap().unwrap(), b"third");
+    });
+    assert!(first.is_complete());
+    assert_eq!(first.wait().1, b"one");
+    // A write behind a write that did not fit.
+    let (reader, writer) = backend.small_pipe();
+    writer.attach(&driver).unwrap();
+    let first = writer.submit_write(vec![1; 500_000]);
+    thread::scope(|scope| {
+        let read = scope.spawn(|| {
+            let mut bytes = vec![0; 500_004];
+            (&reader).read_exact(&mut bytes).unwrap();
+            bytes
+        });
+        (&writer).write_all(b"last").unwrap();
+        assert_eq!(read.join().unwrap()[500_000..], *b"last");
+    });
+    assert_eq!(first.wait().0.unwrap(), 500_000);
 }

@@ -670,3 +670,28 @@ pub(crate) fn a_conversion_racing_with_a_failure_loses_nothing(backend: Backend)
         assert!(told || cfg!(unix), "round {round}: the failure was lost");
     }
 }
+
+/// On every executor: one that has nothing but tasks has no budget of its own for them.
+pub(crate) fn a_busy_task_lets_the_others_run(backend: Backend) {
+    for executor in Executor::ALL {
+        let (mut reader, mut writer) = backend.pipe();
+        let (ops_reader, ops_writer) = backend.pipe();
+        let done = Arc::new(AtomicBool::new(false));
+        let busy = {
+            let done = Arc::clone(&done);
+            async move {
+                let mut rounds = 0_u64;
+                // Never anything but ready.
+                while !done.load(Ordering::Acquire) {
+                    Family::Futures.write_all(&mut writer, b"x").await.unwrap();
+                    assert_eq!(Family::Futures.read(&mut reader, &mut [0; 1]).await.unwrap(), 1);
+                    (&ops_writer).write_all(b"x").unwrap();
+                    assert_eq!(ops_reader.submit_read(vec![0; 1]).await.0.unwrap(), 1);
+                    rounds += 1;
+                    assert!(rounds < 1_000_000, "{executor:?}: the other task was never polled");
+                }
+            }
+        };
+        executor.run_both(busy, async move { done.store(true, Ordering::Release) });
+    }
+}

@@ -11,10 +11,9 @@ use anonpipe::End;
 use crate::Backend;
 use crate::harness::{MOMENT, until_writes_in_flight};
 use crate::system::{
-    NoMoreDescriptors, default_sigpipe, exit, fork, handles, is_sigpipe_pending, make_blocking, pipes_know_nowait,
-    raise_sigpipe_blocked,
+    NoMoreDescriptors, default_sigpipe, exit, fork, handles, is_sigpipe_pending, raise_sigpipe_blocked,
 };
-use crate::ways::{LONG, Way, is_cancelled, kind};
+use crate::ways::{LONG, Way, kind};
 
 /// As a C program has it: a signal that kills. It must neither come nor stay pending.
 pub(crate) fn writing_to_nobody_raises_no_signal(backend: Backend) {
@@ -109,28 +108,55 @@ pub(crate) fn a_write_without_descriptors_says_what_went(backend: Backend) {
     }
 }
 
-/// `O_NONBLOCK` belongs to whoever shares the open file description: a child that inherited the end, say.
-pub(crate) fn a_sharer_who_makes_it_block_blocks_nobody(backend: Backend) {
-    let (ours, _theirs) = backend.duplex();
-    make_blocking(&ours);
-    for _ in 0..2 {
-        assert_eq!(kind(ours.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
-        assert_eq!(kind(ours.write_timeout(&[0; 10_000_000], MOMENT)), ErrorKind::TimedOut);
-        let op = ours.submit_read(vec![0; 4]);
-        op.cancel();
-        assert!(is_cancelled(&op.wait().0));
+/// Its write is still in flight, and nobody will read any more: the peer's writes must not wait for that.
+pub(crate) fn a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes(backend: Backend) {
+    for halves in [false, true] {
+        let (ours, theirs) = backend.duplex();
+        let theirs = &theirs;
+        let write = ours.submit_write(vec![7; 3_000_000]);
+        assert!(!write.is_complete());
+        thread::scope(|scope| {
+            // One that waits by then, and one that comes later.
+            let waiting = scope.spawn(|| { theirs }.write_all(&[1; 3_000_000]));
+            until_writes_in_flight(&theirs, 1);
+            if halves {
+                let (reader, writer) = ours.split();
+                drop(reader);
+                drop(writer);
+            } else {
+                drop(ours);
+            }
+            assert_eq!(kind(waiting.join().unwrap()), ErrorKind::BrokenPipe);
+        });
+        assert_eq!(kind({ theirs }.write(b"x")), ErrorKind::BrokenPipe);
+        // What was accepted arrives all the same.
+        let mut bytes = Vec::new();
+        { theirs }.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes.len(), 3_000_000);
+        assert_eq!(write.wait().0.unwrap(), 3_000_000);
     }
-    let (reader, _writer) = backend.pipe();
-    if !pipes_know_nowait(&reader) {
-        return;
-    }
-    make_blocking(&reader);
-    for _ in 0..2 {
-        assert_eq!(kind(reader.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
-        let op = reader.submit_read(vec![0; 4]);
-        op.cancel();
-        assert!(is_cancelled(&op.wait().0));
-    }
+}
+
+/// A forked child that drops its copy of such an end leaves the parent's reading as it was.
+pub(crate) fn a_forked_copy_dropped_in_mid_write_leaves_the_parent_reading(backend: Backend) {
+    let (ours, theirs) = backend.duplex();
+    let write = ours.submit_write(vec![7; 3_000_000]);
+    let (ours, write) = match fork() {
+        None => {
+            drop(ours);
+            drop(write);
+            exit(true);
+        }
+        Some(child) => {
+            assert!(child.succeeded());
+            (ours, write)
+        }
+    };
+    (&theirs).write_all(b"still heard").unwrap();
+    assert_eq!((&ours).read(&mut [0; 20]).unwrap(), 11);
+    let mut rest = vec![0; 3_000_000];
+    (&theirs).read_exact(&mut rest).unwrap();
+    assert_eq!(write.wait().0.unwrap(), 3_000_000);
 }
 
 /// It would be adopted as an end, and fail in every operation.

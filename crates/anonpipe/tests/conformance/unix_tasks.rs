@@ -77,3 +77,27 @@ pub(crate) fn an_own_shutdown_ends_a_tasks_write(backend: Backend) {
         drop(theirs);
     }
 }
+
+/// One task's registration goes while another's of the same descriptor comes: it is heard all the same. (On a kqueue, which knows
+/// descriptors and not who registered them, the one that goes would take the other with it.)
+pub(crate) fn registrations_that_come_and_go_are_heard(backend: Backend) {
+    let runtime = crate::executors::multi_thread();
+    let (reader, writer) = backend.pipe();
+    let rounds = 300;
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..rounds {
+                    let mut clone = reader.try_clone().unwrap();
+                    let read = async { Family::Tokio.read(&mut clone, &mut [0; 1]).await };
+                    // Long enough to hang the rule if nothing is heard, and no limit otherwise.
+                    assert_eq!(runtime.block_on(read).unwrap(), 1);
+                }
+            });
+        }
+        for _ in 0..2 * rounds {
+            thread::sleep(std::time::Duration::from_micros(100));
+            writer.submit_write("x").wait().0.unwrap();
+        }
+    });
+}

@@ -6,11 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anonpipe::{Op, wait_any};
+use anonpipe::{Duplex, Op, Overlapped, wait_any};
 
 use crate::Backend;
 use crate::harness::{MOMENT, soon};
@@ -65,7 +65,7 @@ pub(crate) fn a_panicking_waker_harms_nobody_else(backend: Backend) {
 }
 
 /// Calls a closure, once.
-struct Call(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+pub(crate) struct Call(pub(crate) Mutex<Option<Box<dyn FnOnce() + Send>>>);
 
 impl Wake for Call {
     fn wake(self: Arc<Self>) {
@@ -178,6 +178,59 @@ pub(crate) fn two_threads_wait_for_the_same_operation(backend: Backend) {
         }
     });
     assert!(start.elapsed() < Duration::from_secs(5), "one of them was forgotten until its time was up");
+    assert_eq!(op.wait().0.unwrap(), 4);
+}
+
+/// A waker whose clones, wakes and drops call a closure, as an executor's may do anything that safe code can do.
+pub(crate) fn nosy_waker(call: Box<dyn Fn() + Send + Sync>) -> Waker {
+    type Nosy = Box<dyn Fn() + Send + Sync>;
+
+    const VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |data| {
+            // SAFETY: a reference of the `Arc` that was made below, which this waker has a share of.
+            let nosy = unsafe { Arc::from_raw(data.cast::<Nosy>()) };
+            nosy();
+            let new = Arc::clone(&nosy);
+            std::mem::forget(nosy);
+            RawWaker::new(Arc::into_raw(new).cast(), &VTABLE)
+        },
+        // SAFETY: as above; this is the end of the share.
+        |data| (unsafe { Arc::from_raw(data.cast::<Nosy>()) })(),
+        // SAFETY: as above; the share stays.
+        |data| (unsafe { &*data.cast::<Nosy>() })(),
+        // SAFETY: as above; this is the end of the share.
+        |data| (unsafe { Arc::from_raw(data.cast::<Nosy>()) })(),
+    );
+    let data = Arc::into_raw(Arc::new(call)).cast();
+    // SAFETY: the functions above keep the contract of a waker: each has a share of the `Arc`.
+    unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
+}
+
+/// What a waker does with the end that its task waits for, wherever it is called: under no lock of ours, or it would wait for
+/// itself.
+pub(crate) fn uses(end: &Arc<Duplex<Overlapped>>) -> Box<dyn Fn() + Send + Sync> {
+    let (end, inside) = (Arc::clone(end), AtomicUsize::new(0));
+    Box::new(move || {
+        if inside.fetch_add(1, Ordering::SeqCst) == 0 {
+            let _ = format!("{end:?}");
+            drop(end.submit_read(vec![0; 4]));
+            end.submit_write("").detach();
+            assert!(end.read_timeout(&mut [], Duration::ZERO).is_ok());
+        }
+        inside.fetch_sub(1, Ordering::SeqCst);
+    })
+}
+
+pub(crate) fn a_waker_may_use_its_end_wherever_it_is_called(backend: Backend) {
+    let (ours, theirs) = backend.duplex();
+    let ours = Arc::new(ours);
+    let mut op = ours.submit_read(vec![0; 4]);
+    // Cloned, and another time in the place of one that is dropped.
+    for _ in 0..2 {
+        let waker = nosy_waker(uses(&ours));
+        assert!(Pin::new(&mut op).poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    (&theirs).write_all(b"wake").unwrap();
     assert_eq!(op.wait().0.unwrap(), 4);
 }
 

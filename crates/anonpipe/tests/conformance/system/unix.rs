@@ -171,17 +171,80 @@ pub(crate) fn make_blocking(end: &impl AsFd) {
     assert_eq!(set, 0, "F_SETFL");
 }
 
-/// Whether a read of a pipe can be told not to wait, whatever `O_NONBLOCK` says: Linux 6.5 and later.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn pipes_know_nowait(reader: &impl AsFd) -> bool {
-    let mut byte = 0_u8;
-    let buffer = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
-    // SAFETY: the descriptor is borrowed, so it is open; one buffer of one byte on this stack.
-    let read = unsafe { libc::preadv2(reader.as_fd().as_raw_fd(), &raw const buffer, 1, -1, libc::RWF_NOWAIT) };
-    read >= 0 || std::io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN)
+/// Sets `O_NONBLOCK`.
+pub(crate) fn make_nonblocking(end: &impl AsFd) {
+    // SAFETY: the descriptor is borrowed, so it is open; the flags are numbers.
+    let set = unsafe { libc::fcntl(end.as_fd().as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
+    assert_eq!(set, 0, "F_SETFL");
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn pipes_know_nowait(_: &impl AsFd) -> bool {
-    false
+/// Whether `O_NONBLOCK` is set.
+pub(crate) fn is_nonblocking(end: &impl AsFd) -> bool {
+    HasHandle::is_overlapped(&end.as_fd())
+}
+
+/// A FIFO in the folder for temporary files, which is removed when this is dropped.
+#[cfg(target_os = "linux")]
+pub(crate) struct FifoFile(std::path::PathBuf);
+
+#[cfg(target_os = "linux")]
+impl FifoFile {
+    pub(crate) fn new() -> Self {
+        use std::os::unix::ffi::OsStrExt;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("anonpipe-fifo-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        let text = std::ffi::CString::new(path.as_os_str().as_bytes()).expect("a path without zeros");
+        // SAFETY: a string that ends with a zero.
+        assert_eq!(unsafe { libc::mkfifo(text.as_ptr(), 0o600) }, 0, "mkfifo: {}", std::io::Error::last_os_error());
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for FifoFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Both ends of a FIFO that was opened by its name, non-blocking.
+#[cfg(target_os = "linux")]
+pub(crate) fn fifo() -> (OwnedFd, OwnedFd) {
+    use std::fs::OpenOptions;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let fifo = FifoFile::new();
+    let open = |options: &mut OpenOptions| options.custom_flags(libc::O_NONBLOCK).open(fifo.path()).expect("the FIFO");
+    let reader = open(OpenOptions::new().read(true));
+    (reader.into(), open(OpenOptions::new().write(true)).into())
+}
+
+/// A pipe in packet mode, non-blocking.
+#[cfg(target_os = "linux")]
+pub(crate) fn packet_pipe() -> (OwnedFd, OwnedFd) {
+    use std::os::fd::FromRawFd;
+
+    let mut ends = [0; 2];
+    // SAFETY: room for two numbers.
+    assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_DIRECT | libc::O_NONBLOCK | libc::O_CLOEXEC) }, 0);
+    // SAFETY: the call succeeded, so both are new and ours.
+    let [reader, writer] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+    (reader, writer)
+}
+
+/// The signals that a thread of this process has blocked, as a set of bits; signal 1 is the lowest.
+#[cfg(target_os = "linux")]
+pub(crate) fn blocked_signals(thread: &str) -> Option<u64> {
+    std::fs::read_dir("/proc/self/task").expect("the list of threads").find_map(|task| {
+        let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        (field("Name:") == Some(thread)).then(|| u64::from_str_radix(field("SigBlk:")?, 16).ok())?
+    })
 }

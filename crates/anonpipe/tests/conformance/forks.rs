@@ -1,0 +1,161 @@
+//! Processes that fork and do not exec. The child has copies of its parent's ends, operations and locks, but none of its threads.
+
+use std::future::Future;
+use std::io::{ErrorKind, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use anonpipe::{Op, Reader, Writer, wait_any};
+
+use crate::Backend;
+use crate::system::{Handle, exit, fork};
+use crate::ways::{LONG, kind};
+
+/// Forks, and has the child call `check`: it must be done, without a panic, before the alarm ends it.
+fn in_a_child(what: &str, check: impl FnOnce()) {
+    match fork() {
+        None => exit(catch_unwind(AssertUnwindSafe(check)).is_ok()),
+        Some(child) => assert!(child.succeeded(), "{what}: the child failed, or hung"),
+    }
+}
+
+#[track_caller]
+fn is_the_parents(outcome: (std::io::Result<usize>, Vec<u8>), length: usize) {
+    assert_eq!(kind(outcome.0), ErrorKind::Unsupported);
+    assert_eq!(outcome.1.len(), length, "the buffer comes back");
+}
+
+/// It goes on in the parent, and in the child nothing waits for it.
+pub(crate) fn an_operation_that_came_along_is_waited_for_in_no_time(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let op = || reader.submit_read(vec![0; 7]);
+    let mut ops: Vec<Option<Op<Vec<u8>>>> = (0..8).map(|_| Some(op())).collect();
+    let complete = backend.pipe();
+    (&complete.1).write_all(b"before").unwrap();
+    let mut before = Some(complete.0.submit_read(vec![0; 6]));
+    in_a_child("operations", || {
+        let mut next = || ops.iter_mut().find_map(Option::take).unwrap();
+        is_the_parents(next().wait(), 7);
+        is_the_parents(next().wait_timeout(LONG).unwrap(), 7);
+        is_the_parents(pollster::block_on(next()), 7);
+        next().cancel();
+        next().detach();
+        drop(next());
+        let (one, other) = (next(), next());
+        assert!(one.is_complete(), "it says so, because waiting for it does not block");
+        assert_eq!(wait_any(&[&one, &other], None), Some(0));
+        assert!(format!("{one:?}").contains("left in the parent"), "{one:?}");
+        // The outcome that was there before is there.
+        assert_eq!(before.take().unwrap().wait().1, b"before");
+    });
+    for op in ops.iter_mut().filter_map(Option::take) {
+        (&writer).write_all(b"parents").unwrap();
+        assert_eq!(op.wait().1, b"parents");
+    }
+}
+
+/// Whatever the parent's threads were doing, and whichever locks they held.
+pub(crate) fn a_fork_amid_operations_hangs_nowhere(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let (reader, writer) = (Arc::new(reader), Arc::new(writer));
+    let done = Arc::new(AtomicBool::new(false));
+    let busy = thread::spawn({
+        let (reader, writer, done) = (Arc::clone(&reader), Arc::clone(&writer), Arc::clone(&done));
+        move || keep_busy(&reader, &writer, &done)
+    });
+    for round in 0..60 {
+        let (quiet, _writer) = backend.pipe();
+        let waiting: Vec<_> = (0..4).map(|_| quiet.submit_read(vec![0; 3])).collect();
+        let clone = reader.try_clone().unwrap();
+        in_a_child("amid operations", move || {
+            // The process's driver is made anew, although the parent's may be just being made.
+            let (own_reader, own_writer) = backend.pipe();
+            let read = own_reader.submit_read(vec![0; 5]);
+            own_writer.submit_write("child").wait().0.unwrap();
+            assert_eq!(read.wait().1, b"child");
+            clone.cancel_all();
+            let _ = format!("{clone:?}");
+            drop(clone);
+            for (number, op) in waiting.into_iter().enumerate() {
+                match (number + round) % 4 {
+                    0 => op.cancel(),
+                    1 => is_the_parents(op.wait(), 3),
+                    2 => drop(op),
+                    _ => op.detach(),
+                }
+            }
+            drop(quiet);
+        });
+    }
+    done.store(true, Ordering::Relaxed);
+    busy.join().unwrap();
+}
+
+fn keep_busy(reader: &Reader<anonpipe::Overlapped>, writer: &Writer<anonpipe::Overlapped>, done: &AtomicBool) {
+    let mut writer = writer;
+    while !done.load(Ordering::Relaxed) {
+        let mut read = reader.submit_read(vec![0; 1]);
+        let _ = Pin::new(&mut read).poll(&mut Context::from_waker(Waker::noop()));
+        writer.write_all(b"x").unwrap();
+        read.wait().0.unwrap();
+    }
+}
+
+/// An end that came along is refused, and says how it can be used after all: as a descriptor.
+pub(crate) fn an_end_that_came_along_is_refused_or_converted(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let pending = reader.submit_read(vec![0; 2]);
+    let mut ends = Some((reader, writer, pending));
+    let mut convertible = Some(backend.pipe());
+    in_a_child("ends", || {
+        let (reader, writer, pending) = ends.take().unwrap();
+        assert_eq!(kind((&reader).read(&mut [0; 1])), ErrorKind::Unsupported);
+        assert_eq!(kind(reader.read_timeout(&mut [0; 1], LONG)), ErrorKind::Unsupported);
+        assert_eq!(kind((&writer).write(b"x")), ErrorKind::Unsupported);
+        is_the_parents(reader.submit_read(vec![0; 5]).wait(), 5);
+        is_the_parents(writer.submit_write(vec![0; 5]).wait(), 5);
+        assert_eq!(kind(reader.attach(&anonpipe::Driver::new().unwrap())), ErrorKind::Unsupported);
+        drop(pending);
+        drop((reader, writer));
+        let (reader, writer) = convertible.take().unwrap();
+        let writer = Writer::<anonpipe::Overlapped>::try_from(Handle::try_from(writer).unwrap()).unwrap();
+        let reader = Reader::<anonpipe::Overlapped>::try_from(Handle::try_from(reader).unwrap()).unwrap();
+        let read = reader.submit_read(vec![0; 2]);
+        writer.submit_write("ok").wait().0.unwrap();
+        assert_eq!(read.wait().1, b"ok");
+    });
+    // The parent's are as they were.
+    let (_reader, writer, pending) = ends.unwrap();
+    writer.submit_write("go").wait().0.unwrap();
+    assert_eq!(pending.wait().1, b"go");
+}
+
+/// Its source is the parent's; a future that needs none is run to its end, and `notify` does nothing.
+pub(crate) fn a_driver_that_came_along_hangs_nowhere(backend: Backend) {
+    let driver = anonpipe::Driver::new().unwrap();
+    let (reader, _writer) = backend.pipe();
+    reader.attach(&driver).unwrap();
+    let mut op = Some(reader.submit_read(vec![0; 4]));
+    thread::scope(|scope| {
+        // It holds the turn all the time.
+        scope.spawn(|| driver.turn(None).unwrap());
+        thread::sleep(crate::harness::MOMENT);
+        in_a_child("a driver", || {
+            driver.notify();
+            assert_eq!(kind(driver.turn(Some(Duration::ZERO))), ErrorKind::Unsupported);
+            let mut polls = 0;
+            driver.block_on(std::future::poll_fn(|context| {
+                polls += 1;
+                context.waker().wake_by_ref();
+                if polls == 3 { Poll::Ready(()) } else { Poll::Pending }
+            }));
+            is_the_parents(op.take().unwrap().wait(), 4);
+        });
+        driver.notify();
+    });
+}

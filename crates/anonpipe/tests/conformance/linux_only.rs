@@ -1,0 +1,106 @@
+//! What only Linux does, or only Linux lets one see.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::thread;
+
+use anonpipe::{Adopted, Overlapped, Reader, Writer};
+
+use crate::Backend;
+use crate::harness::MOMENT;
+use crate::sharers::nothing_blocks;
+use crate::system::{FifoFile, blocked_signals, make_nonblocking, packet_pipe};
+use crate::ways::{LONG, Way, kind};
+
+/// A read that has no room for a packet loses the rest of it. Only the writer's descriptor tells that it writes packets.
+pub(crate) fn a_writer_of_packets_is_refused(_: Backend) {
+    let (_reader, writer) = packet_pipe();
+    let refused = Writer::adopt(writer).unwrap_err();
+    assert_eq!(refused.error().kind(), ErrorKind::InvalidInput);
+    assert!(refused.to_string().contains("writes packets"), "{refused}");
+    let writer = refused.into_inner();
+    make_nonblocking(&writer);
+    assert!(Writer::adopt(writer).is_ok(), "without the flag it is as any other");
+}
+
+pub(crate) fn open(fifo: &FifoFile, options: &mut OpenOptions) -> OwnedFd {
+    options.custom_flags(libc::O_NONBLOCK).open(fifo.path()).unwrap().into()
+}
+
+/// Before its first writer a FIFO reads as nothing, which is not the end of file.
+pub(crate) fn a_fifo_before_its_first_writer_is_not_at_its_end(_: Backend) {
+    for way in Way::ALL {
+        let fifo = FifoFile::new();
+        let reader = Reader::<Overlapped>::try_from(open(&fifo, OpenOptions::new().read(true))).unwrap();
+        assert_eq!(kind(reader.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut, "{way:?}");
+        thread::scope(|scope| {
+            let read = scope.spawn(|| (way.read(&reader, 4), way.read(&reader, 4), way.read(&reader, 4)));
+            thread::sleep(MOMENT);
+            let mut writer = OpenOptions::new().write(true).open(fifo.path()).unwrap();
+            writer.write_all(b"late").unwrap();
+            drop(writer);
+            let (bytes, end, again) = read.join().unwrap();
+            assert_eq!(bytes.unwrap(), b"late", "{way:?}");
+            assert!(end.unwrap().is_empty() && again.unwrap().is_empty(), "{way:?}: then it is the end");
+        });
+    }
+}
+
+/// A pipe without a name that is opened anew after its writers have gone looks like a FIFO before its first writer.
+pub(crate) fn a_pipe_that_is_opened_anew_has_its_end(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    writer.submit_write("left").wait().0.unwrap();
+    drop(writer);
+    let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
+    let anew = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).unwrap();
+    let Ok(Adopted::Overlapped(anew)) = Reader::adopt(OwnedFd::from(anew)) else { panic!("it does not block") };
+    assert_eq!(anew.submit_read(vec![0; 8]).wait().0.unwrap(), 4);
+    let mut end = anew.submit_read(vec![0; 8]);
+    assert_eq!(end.wait_timeout(LONG).unwrap().0.unwrap(), 0);
+}
+
+/// `splice` takes from a pipe for good what lets a call say that it must not wait (Linux).
+pub(crate) fn a_sharer_who_splices_as_well_blocks_nobody(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let (elsewhere, into) = backend.pipe();
+    // Once in use, so that what was known of the pipe before has to be given up.
+    writer.submit_write("x").wait().0.unwrap();
+    let splice = |from: &Reader<Overlapped>, to: &Writer<Overlapped>| {
+        let none = std::ptr::null_mut();
+        // SAFETY: two open descriptors, and no offsets, as pipes want it.
+        unsafe { libc::splice(from.as_fd().as_raw_fd(), none, to.as_fd().as_raw_fd(), none, 1, 0) }
+    };
+    assert_eq!(splice(&reader, &into), 1);
+    assert_eq!(elsewhere.submit_read(vec![0; 8]).wait().0.unwrap(), 1);
+    nothing_blocks(backend, &reader, &writer);
+}
+
+/// A FIFO that was opened by its name does not know it either, and says nothing of what pipes made by the system's call know.
+pub(crate) fn an_adopted_fifo_changes_nothing_for_others(backend: Backend) {
+    let (fifo_reader, fifo_writer) = crate::system::fifo();
+    let fifo_reader = Reader::<Overlapped>::try_from(fifo_reader).unwrap();
+    let fifo_writer = Writer::<Overlapped>::try_from(fifo_writer).unwrap();
+    nothing_blocks(backend, &fifo_reader, &fifo_writer);
+    let (reader, writer) = backend.pipe();
+    nothing_blocks(backend, &reader, &writer);
+}
+
+/// A handler that the program has for a fault of its own instructions is called on the driver's thread, too, which runs the
+/// program's wakers and frees its buffers. All other signals are for the program's own threads.
+pub(crate) fn the_drivers_thread_blocks_no_faults(backend: Backend) {
+    let (reader, _writer) = backend.pipe();
+    let mut read = reader.submit_read(vec![0; 1]);
+    assert!(read.wait_timeout(MOMENT).is_none());
+    let blocked = blocked_signals("anonpipe-driver").expect("the driver's thread");
+    let is_blocked = |signal: i32| blocked & (1 << (signal - 1)) != 0;
+    for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS] {
+        assert!(!is_blocked(fault), "signal {fault}: {blocked:#x}");
+    }
+    for others in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGALRM, libc::SIGCHLD, libc::SIGUSR1] {
+        assert!(is_blocked(others), "signal {others}: {blocked:#x}");
+    }
+    let own = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    assert!(own.lines().any(|line| line.strip_prefix("SigBlk:").is_some_and(|set| set.trim() == "0000000000000000")));
+}

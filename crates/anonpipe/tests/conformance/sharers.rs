@@ -1,0 +1,92 @@
+//! Others who have the same open file description, and with it its `O_NONBLOCK`: a child that inherited the end, say.
+
+use std::io::{ErrorKind, Read, Write};
+use std::thread;
+
+use anonpipe::{End, Overlapped, Reader, Writer};
+
+use crate::Backend;
+use crate::harness::{MOMENT, soon};
+use crate::system::{is_nonblocking, make_blocking, make_nonblocking};
+use crate::ways::{LONG, is_cancelled, kind};
+
+/// Reads and writes of a pair whose ends a sharer has made blocking, next to another pair: nothing blocks but who wants to.
+pub(crate) fn nothing_blocks(backend: Backend, reader: &Reader<Overlapped>, writer: &Writer<Overlapped>) {
+    make_blocking(reader);
+    make_blocking(writer);
+    let (other_reader, other_writer) = backend.pipe();
+    for _ in 0..2 {
+        assert_eq!(kind(reader.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
+        // The driver has it, and the other pipe.
+        let quiet = reader.submit_read(vec![0; 4]);
+        let mut read = other_reader.submit_read(vec![0; 5]);
+        other_writer.submit_write("other").wait().0.unwrap();
+        assert_eq!(read.wait_timeout(LONG).unwrap().1, b"other");
+        quiet.cancel();
+        assert!(is_cancelled(&quiet.wait().0));
+        drop(reader.submit_read(vec![0; 4]));
+    }
+    // A write that does not fit: some of it goes, the rest waits in the driver, and others go on.
+    let large = writer.submit_write(vec![7; 1_000_000]);
+    let mut read = other_reader.submit_read(vec![0; 5]);
+    other_writer.submit_write("other").wait().0.unwrap();
+    assert_eq!(read.wait_timeout(LONG).unwrap().1, b"other");
+    assert_eq!(kind(writer.write_timeout(b"behind it", MOMENT)), ErrorKind::TimedOut);
+    let mut total = 0;
+    let mut buffer = vec![0; 30_000];
+    while total < 1_000_000 {
+        let count = { reader }.read(&mut buffer).unwrap();
+        assert!(buffer[..count].iter().all(|byte| *byte == 7));
+        total += count;
+    }
+    assert_eq!(large.wait().0.unwrap(), 1_000_000);
+    // Many small slices go, too, and what does not fit is not waited for.
+    let slices = vec![std::io::IoSlice::new(b"abc"); 1000];
+    assert_eq!({ writer }.write_vectored(&slices).unwrap(), 3000);
+    assert_eq!({ reader }.read(&mut buffer).unwrap(), 3000);
+    assert!(!is_nonblocking(reader) && !is_nonblocking(writer), "the flag is the sharer's as well, and is left alone");
+}
+
+pub(crate) fn a_sharer_who_makes_it_block_blocks_nobody(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    nothing_blocks(backend, &reader, &writer);
+    let (ours, _theirs) = backend.duplex();
+    make_blocking(&ours);
+    for _ in 0..2 {
+        assert_eq!(kind(ours.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
+        assert_eq!(kind(ours.write_timeout(&[0; 10_000_000], MOMENT)), ErrorKind::TimedOut);
+        let op = ours.submit_read(vec![0; 4]);
+        op.cancel();
+        assert!(is_cancelled(&op.wait().0));
+    }
+}
+
+/// A blocking end blocks, whatever a sharer has set.
+pub(crate) fn a_blocking_end_that_a_sharer_made_nonblocking_waits(backend: Backend) {
+    let (mut reader, writer) = backend.options().server(End::blocking()).client(End::blocking()).inbound().unwrap();
+    let mut writer = writer;
+    make_nonblocking(&reader);
+    make_nonblocking(&writer);
+    thread::scope(|scope| {
+        let read = scope.spawn(|| {
+            let mut bytes = vec![0; 1_000_000];
+            reader.read_exact(&mut bytes).map(|()| bytes)
+        });
+        thread::sleep(MOMENT);
+        writer.write_all(&vec![7; 1_000_000]).unwrap();
+        assert!(read.join().unwrap().unwrap().iter().all(|byte| *byte == 7));
+    });
+    let (mut ours, mut theirs) = backend.options().server(End::blocking()).client(End::blocking()).duplex().unwrap();
+    make_nonblocking(&ours);
+    make_nonblocking(&theirs);
+    thread::scope(|scope| {
+        let read = scope.spawn(move || {
+            let mut bytes = vec![0; 3_000_000];
+            ours.read_exact(&mut bytes)
+        });
+        thread::sleep(MOMENT);
+        theirs.write_all(&vec![7; 3_000_000]).unwrap();
+        soon("the reader", || read.is_finished());
+        read.join().unwrap().unwrap();
+    });
+}
