@@ -142,12 +142,17 @@ pub(crate) fn extreme_timeouts(backend: Backend) {
     writer.write_timeout(b"ab", Duration::ZERO).expect("there is room");
     assert_eq!(reader.read_timeout(&mut [0; 1], Duration::ZERO).expect("there is data"), 1);
     assert_eq!(reader.read_timeout(&mut [0; 4], Duration::MAX).unwrap(), 1);
+    // The other one is beyond 2^31 milliseconds, which some systems refuse.
+    const MONTH: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+    let reader = &reader;
     thread::scope(|scope| {
-        let read = scope.spawn(|| reader.read_timeout(&mut [0; 4], Duration::MAX));
-        until_reads_in_flight(&reader, 1);
-        assert!(!read.is_finished());
-        (&writer).write_all(b"c").unwrap();
-        assert_eq!(read.join().unwrap().unwrap(), 1);
+        for timeout in [Duration::MAX, MONTH] {
+            let read = scope.spawn(move || reader.read_timeout(&mut [0; 4], timeout));
+            until_reads_in_flight(&reader, 1);
+            assert!(!read.is_finished());
+            (&writer).write_all(b"c").unwrap();
+            assert_eq!(read.join().unwrap().unwrap(), 1);
+        }
         let mut op = reader.submit_read(vec![0; 4]);
         writer.write_timeout(b"d", Duration::MAX).unwrap();
         assert_eq!(op.wait_timeout(Duration::MAX).expect("no limit").0.unwrap(), 1);

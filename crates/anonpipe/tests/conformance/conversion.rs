@@ -117,6 +117,10 @@ pub(crate) fn adopting_tells_the_mode(backend: Backend) {
 }
 
 pub(crate) fn adopting_refuses_the_wrong_direction(backend: Backend) {
+    if cfg!(target_os = "freebsd") {
+        // Its pipes are open both ways, so there is no wrong end.
+        return;
+    }
     let (reader, writer) = backend.options().client(End::blocking()).inbound().unwrap();
     let (reader, writer): (Handle, Handle) = (reader.try_into().unwrap(), writer.into());
     let (r, w) = (reader.number(), writer.number());

@@ -334,6 +334,8 @@ run_everywhere! {
         a_write_without_descriptors_says_what_went,
         a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes,
         a_forked_copy_dropped_in_mid_write_leaves_the_parent_reading,
+        a_reader_that_closes_as_a_writer_begins_to_wait_is_heard,
+        a_childs_duplex_end_raises_the_signal,
         a_socket_without_a_peer_is_refused,
         a_fork_leaves_the_parents_operations_alone,
         a_fork_amid_operations_can_close_its_ends,

@@ -281,9 +281,8 @@ pub(crate) fn a_foreign_buffer_serves_one_operation(backend: Backend) {
     assert_eq!(read.unwrap(), 4);
     drop(memory);
     let spent = refused(spent, &|spent| writer.submit_write(spent));
-    let spent = refused(spent, &|spent| reader.submit_read(spent));
-    let also_spent = refused(also_spent, &|spent| reader.submit_read(spent));
-    drop((spent, also_spent));
+    refused(spent, &|spent| reader.submit_read(spent));
+    refused(also_spent, &|spent| reader.submit_read(spent));
     assert_eq!(reader.bytes_available().unwrap(), 0, "something was written");
     // A cancelled one is spent as well.
     let mut memory = Box::new([0; 4]);

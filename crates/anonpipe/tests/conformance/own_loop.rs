@@ -77,9 +77,11 @@ pub(crate) fn a_turn_ends_when_its_time_is_up_or_somebody_says_so(_: Backend) {
     assert!(start.elapsed() < MOMENT);
     driver.turn(Some(MOMENT)).unwrap();
     assert!(start.elapsed() >= MOMENT);
-    // Before the turn, and during it.
+    // Before the turn, and during it. A month is beyond 2^31 milliseconds, which some systems refuse.
     driver.notify();
     driver.turn(None).unwrap();
+    driver.notify();
+    driver.turn(Some(Duration::from_secs(31 * 24 * 60 * 60))).unwrap();
     thread::scope(|scope| {
         scope.spawn(|| driver.turn(None).unwrap());
         scope.spawn(|| driver.turn(None).unwrap());

@@ -159,6 +159,43 @@ pub(crate) fn a_forked_copy_dropped_in_mid_write_leaves_the_parent_reading(backe
     assert_eq!(write.wait().0.unwrap(), 3_000_000);
 }
 
+/// Whenever it closes: before the write is tried, before the system is asked to say so, or afterwards. (On some systems a first
+/// registration says nothing of what was so before.)
+pub(crate) fn a_reader_that_closes_as_a_writer_begins_to_wait_is_heard(backend: Backend) {
+    for round in 0..400 {
+        let (reader, writer) = if round % 2 == 0 {
+            backend.small_pipe()
+        } else {
+            let (ours, theirs) = backend.duplex();
+            let (_, writer) = theirs.split();
+            (ours.split().0, writer)
+        };
+        let closes = thread::spawn(move || {
+            for _ in 0..round * 20 {
+                std::hint::spin_loop();
+            }
+            drop(reader);
+        });
+        let mut write = writer.submit_write(vec![0; 1_000_000]);
+        let (result, _) = write.wait_timeout(LONG).unwrap();
+        assert_eq!(kind(result), ErrorKind::BrokenPipe, "round {round}");
+        closes.join().unwrap();
+    }
+}
+
+/// What keeps the signal from us is not set on what a child gets: `yes` is to die of it, as it does on any socket.
+pub(crate) fn a_childs_duplex_end_raises_the_signal(backend: Backend) {
+    use std::os::unix::process::ExitStatusExt;
+
+    let (ours, theirs) = backend.options().client(End::blocking()).duplex().unwrap();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "read go; exec yes"]).stdin(std::process::Stdio::piped()).stdout(theirs);
+    let mut child = command.spawn().unwrap();
+    drop((command, ours));
+    child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGPIPE));
+}
+
 /// It would be adopted as an end, and fail in every operation.
 pub(crate) fn a_socket_without_a_peer_is_refused(_: Backend) {
     let directory = std::env::temp_dir().join(format!("anonpipe-listening-{}", std::process::id()));

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, RawWaker, RawWakerVTable, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -187,12 +187,11 @@ pub(crate) fn nosy_waker(call: Box<dyn Fn() + Send + Sync>) -> Waker {
 
     const VTABLE: RawWakerVTable = RawWakerVTable::new(
         |data| {
-            // SAFETY: a reference of the `Arc` that was made below, which this waker has a share of.
-            let nosy = unsafe { Arc::from_raw(data.cast::<Nosy>()) };
-            nosy();
-            let new = Arc::clone(&nosy);
-            std::mem::forget(nosy);
-            RawWaker::new(Arc::into_raw(new).cast(), &VTABLE)
+            // SAFETY: from `Arc::into_raw` below, and this waker has a share of it.
+            (unsafe { &*data.cast::<Nosy>() })();
+            // SAFETY: as above; the new waker's share.
+            unsafe { Arc::increment_strong_count(data.cast::<Nosy>()) };
+            RawWaker::new(data, &VTABLE)
         },
         // SAFETY: as above; this is the end of the share.
         |data| (unsafe { Arc::from_raw(data.cast::<Nosy>()) })(),
@@ -232,6 +231,16 @@ pub(crate) fn a_waker_may_use_its_end_wherever_it_is_called(backend: Backend) {
     }
     (&theirs).write_all(b"wake").unwrap();
     assert_eq!(op.wait().0.unwrap(), 4);
+    // It may even end the operation that is being polled.
+    let cancels = Arc::clone(&ours);
+    let waker = nosy_waker(Box::new(move || cancels.cancel_all()));
+    let mut op = ours.submit_read(vec![0; 4]);
+    let polled = Pin::new(&mut op).poll(&mut Context::from_waker(&waker));
+    let (result, _) = match polled {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => op.wait(),
+    };
+    assert!(is_cancelled(&result));
 }
 
 /// Whoever drops an operation is not told that it was cancelled: a task that drops the loser of a race would be polled in vain.

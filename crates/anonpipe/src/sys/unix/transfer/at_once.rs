@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn slices_are_cut_to_what_fits() {
         let buffers = [&b"abc"[..], b"", b"defg"].map(IoSlice::new);
-        let flat = |most| cut(&buffers, most).concat();
+        let flat = |most| cut(&buffers, most).iter().flat_map(|slice| slice.to_vec()).collect::<Vec<u8>>();
         assert_eq!([0, 2, 3, 5, 7, 100].map(flat), ["", "ab", "abc", "abcde", "abcdefg", "abcdefg"].map(Vec::from));
     }
 }
