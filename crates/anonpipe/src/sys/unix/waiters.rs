@@ -1,9 +1,13 @@
 //! The tasks that wait for one direction of an end to become ready.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 
 use crate::driver::undisturbed;
+use crate::sync::{Mutex, MutexGuard, lock};
+
+#[cfg(all(test, loom))]
+mod interleavings;
 
 /// A task that waits, and how to wake it. Shared by the end that it polls and the queue.
 ///
@@ -21,7 +25,7 @@ struct State {
 
 impl Waiter {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Has `waker` called when this is woken; at once, if that was so since it was put among the waiters. No lock may be held.
@@ -83,10 +87,11 @@ impl Waiters {
 
     /// Has `waiter` woken once.
     pub(super) fn put(&mut self, waiter: &Arc<Waiter>) {
+        // Whatever has woken it by now did so for an earlier wait.
+        waiter.state().woken = false;
         if self.first.iter().chain(&self.others).any(|known| Arc::ptr_eq(known, waiter)) {
             return;
         }
-        waiter.state().woken = false;
         if self.first.is_none() {
             self.first = Some(Arc::clone(waiter));
         } else {
