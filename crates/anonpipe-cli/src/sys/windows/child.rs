@@ -15,7 +15,9 @@ use windows_sys::Win32::System::Threading::{CREATE_NO_WINDOW, CREATE_SUSPENDED};
 use crate::status;
 use crate::sys::Exit;
 
-#[link(name = "ntdll", kind = "raw-dylib")]
+// Undecorated: on 32-bit x86 rustc would else ask for `NtResumeProcess@4`, and ntdll exports no such name.
+#[cfg_attr(target_arch = "x86", link(name = "ntdll", kind = "raw-dylib", import_name_type = "undecorated"))]
+#[cfg_attr(not(target_arch = "x86"), link(name = "ntdll", kind = "raw-dylib"))]
 unsafe extern "system" {
     /// Resumes every thread of a process. Undocumented, and what debuggers use; std does not give out a child's first thread,
     /// which ResumeThread would need.

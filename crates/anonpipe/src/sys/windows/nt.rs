@@ -16,7 +16,12 @@ use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 use super::security::SecurityDescriptor;
 
 // Not in windows-sys. Documented since Windows 11's headers (ntioapi.h); exported by ntdll since NT 3.1.
-#[link(name = "ntdll.dll", kind = "raw-dylib", modifiers = "+verbatim")]
+// Undecorated: on 32-bit x86 rustc would else ask for `NtCreateNamedPipeFile@56`, and ntdll exports no such name.
+#[cfg_attr(
+    target_arch = "x86",
+    link(name = "ntdll.dll", kind = "raw-dylib", modifiers = "+verbatim", import_name_type = "undecorated")
+)]
+#[cfg_attr(not(target_arch = "x86"), link(name = "ntdll.dll", kind = "raw-dylib", modifiers = "+verbatim"))]
 unsafe extern "system" {
     fn NtCreateNamedPipeFile(
         handle: *mut HANDLE,
