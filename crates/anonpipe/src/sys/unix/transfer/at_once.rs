@@ -1,8 +1,8 @@
 //! Reads and writes of a pipe that do not wait, whatever another owner of the open file description has done to its
 //! `O_NONBLOCK`: a child that inherited the end, say.
 //!
-//! Linux can say "do not wait" in the call. Where that is not to be had (other systems; kernels before 6.5; a FIFO that was
-//! opened by its name; a pipe that was ever spliced), the flag is looked at before each call. If it is gone, `poll` says
+//! Linux can say "do not wait" in the call. Where that is not to be had (other systems, and Android, for which rustix does not
+//! have the call; kernels before 6.5; a FIFO that was opened by its name; a pipe that was ever spliced), the flag is looked at before each call. If it is gone, `poll` says
 //! whether there is something to read, or room for `PIPE_BUF` bytes, and no more than that is written. What remains is the
 //! moment between the look and the call.
 
@@ -17,13 +17,13 @@ use super::{is_nonblocking, ready_for};
 /// What one descriptor knows of calls that do not wait.
 #[derive(Debug, Default)]
 pub(super) struct AtOnce {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(target_os = "linux")]
     in_the_call: in_the_call::Support,
 }
 
 impl AtOnce {
     pub(super) fn read(&self, fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Result<usize, Errno> {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+        #[cfg(target_os = "linux")]
         if let Some(result) = self.in_the_call.read(fd, buffers) {
             return result;
         }
@@ -34,7 +34,7 @@ impl AtOnce {
     }
 
     pub(super) fn write(&self, fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Result<usize, Errno> {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+        #[cfg(target_os = "linux")]
         if let Some(result) = self.in_the_call.write(fd, buffers) {
             return result;
         }
@@ -67,7 +67,7 @@ fn cut<'a>(buffers: &'a [IoSlice<'_>], most: usize) -> Vec<IoSlice<'a>> {
 }
 
 /// Linux's `RWF_NOWAIT`. It is answered for each file, and the answer can change: `splice` takes it from a pipe for good.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(target_os = "linux")]
 mod in_the_call {
     use std::io::{IoSlice, IoSliceMut};
     use std::os::fd::BorrowedFd;
