@@ -22,6 +22,29 @@ pub(crate) enum Way {
     Both(Duplex<Overlapped>),
 }
 
+impl Way {
+    pub(crate) fn name(&self) -> Name {
+        Name(match self {
+            Self::In(_) => "the read end of a pipe",
+            Self::Out(_) => "the write end of a pipe",
+            Self::Both(_) => "an end of a duplex pipe",
+        })
+    }
+}
+
+/// What an end is called where the system does not tell which end of its pair it is, which is on
+/// Unix. The Rust library calls it adopted there, for it sees a handle that comes from outside; in
+/// C all of them do, also those of anonpipe_pair.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Name(&'static str);
+
+impl Name {
+    /// Why something failed on the end of this name.
+    pub(crate) fn failed(self, error: impl Into<Failed>) -> Failed {
+        error.into().in_words("an adopted end of a duplex pipe", self.0).in_words("an adopted end", self.0)
+    }
+}
+
 impl anonpipe_end {
     /// Wraps a handle; gives it back if it is not fit.
     fn adopt(pipe: OwnedPipe) -> Result<Self, (Failed, OwnedPipe)> {
@@ -41,7 +64,7 @@ impl anonpipe_end {
         let (error, pipe) = attempt!(Reader, In, pipe);
         // What cannot be read either is refused for one reason, unless it is just a writer.
         let (_, pipe) = attempt!(Writer, Out, pipe);
-        Err((error.into(), pipe))
+        Err((Failed::from(error).in_words("adopt a handle", "open the handle as an end"), pipe))
     }
 
     pub(crate) fn way(&self) -> Result<&Way, Failed> {
@@ -82,8 +105,9 @@ impl anonpipe_end {
             None => return Err(Failed::invalid("no end")),
         };
         converted.map_err(|(error, way)| {
+            let failed = way.name().failed(error).in_words("convert", "take the handle out of");
             self.way = Some(way);
-            error.into()
+            failed
         })
     }
 }

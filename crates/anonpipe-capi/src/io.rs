@@ -45,24 +45,26 @@ pub(crate) unsafe fn report(transferred: *mut usize, result: Result<usize, Faile
 
 impl anonpipe_end {
     fn read(&self, buffer: &mut [u8], timeout: Option<Duration>) -> Result<usize, Failed> {
-        let result = match (self.way()?, timeout) {
+        let way = self.way()?;
+        let result = match (way, timeout) {
             (Way::In(end), Some(timeout)) => end.read_timeout(buffer, timeout),
             (Way::Both(end), Some(timeout)) => end.read_timeout(buffer, timeout),
             (Way::In(end), None) => Read::read(&mut &*end, buffer),
             (Way::Both(end), None) => Read::read(&mut &*end, buffer),
             (Way::Out(_), _) => return Err(wrong_direction()),
         };
-        Ok(result?)
+        result.map_err(|error| way.name().failed(error))
     }
 
     /// Writes everything. One call of the library takes all of it, on Windows up to 4 GiB.
     fn write(&self, buffer: &[u8], timeout: Option<Duration>) -> Result<usize, Failed> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let way = self.way()?;
         let mut written = 0;
         loop {
             let rest = &buffer[written..];
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let result = match (self.way()?, left) {
+            let result = match (way, left) {
                 (Way::Out(end), Some(left)) => end.write_timeout(rest, left),
                 (Way::Both(end), Some(left)) => end.write_timeout(rest, left),
                 (Way::Out(end), None) => Write::write(&mut &*end, rest),
@@ -71,7 +73,7 @@ impl anonpipe_end {
             };
             match result {
                 Ok(count) => written += count,
-                Err(error) => return Err(Failed::from(error).after(written)),
+                Err(error) => return Err(way.name().failed(error).after(written)),
             }
             if written == buffer.len() {
                 return Ok(written);
@@ -179,13 +181,14 @@ pub unsafe extern "C" fn anonpipe_bytes_available(end: *mut anonpipe_end, availa
             return Err(Failed::invalid("a null pointer"));
         }
         // SAFETY: null or open, says the caller.
-        let count = match unsafe { given(end) }?.way()? {
-            Way::In(end) => end.bytes_available()?,
-            Way::Both(end) => end.bytes_available()?,
+        let way = unsafe { given(end) }?.way()?;
+        let count = match way {
+            Way::In(end) => end.bytes_available(),
+            Way::Both(end) => end.bytes_available(),
             Way::Out(_) => return Err(wrong_direction()),
         };
         // SAFETY: not null, and the caller's to be written.
-        unsafe { available.write(count) };
+        unsafe { available.write(count.map_err(|error| way.name().failed(error))?) };
         Ok(())
     })
 }
@@ -203,8 +206,9 @@ pub unsafe extern "C" fn anonpipe_bytes_available(end: *mut anonpipe_end, availa
 pub unsafe extern "C" fn anonpipe_shutdown_write(end: *mut anonpipe_end) -> c_int {
     guard(|| {
         // SAFETY: null or open, says the caller.
-        match unsafe { given(end) }?.way()? {
-            Way::Both(end) => Ok(end.shutdown_write()?),
+        let way = unsafe { given(end) }?.way()?;
+        match way {
+            Way::Both(end) => end.shutdown_write().map_err(|error| way.name().failed(error)),
             Way::In(_) | Way::Out(_) => Err(wrong_direction()),
         }
     })

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pipes::{AnyOp, ForeignBuffer, Op, wait_any};
 
-use crate::end::{anonpipe_end, given};
+use crate::end::{Name, anonpipe_end, given};
 use crate::io::{ANONPIPE_INFINITE, check_buffer, duration, report};
 use crate::result::{ANONPIPE_E_INTERNAL, ANONPIPE_E_PENDING, Failed, guard};
 
@@ -15,6 +15,8 @@ use crate::result::{ANONPIPE_E_INTERNAL, ANONPIPE_E_PENDING, Failed, guard};
 pub struct anonpipe_op {
     /// Shared by those who wait and cancel; exclusive, once it is complete, for whoever takes its result.
     state: RwLock<State>,
+    /// Its end's.
+    name: Name,
 }
 
 #[derive(Debug)]
@@ -26,8 +28,8 @@ enum State {
 }
 
 impl anonpipe_op {
-    fn new(op: Op<ForeignBuffer>) -> Self {
-        Self { state: RwLock::new(State::InFlight(op)) }
+    fn new(op: Op<ForeignBuffer>, name: Name) -> Self {
+        Self { state: RwLock::new(State::InFlight(op)), name }
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -64,7 +66,7 @@ impl anonpipe_op {
         // Whoever shares the lock is about to let go of it, because the operation is complete.
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let result = match std::mem::replace(&mut *state, State::Between) {
-            State::InFlight(op) => op.wait().0.map_err(Failed::from),
+            State::InFlight(op) => op.wait().0.map_err(|error| self.name.failed(error)),
             State::Done(result) => result,
             State::Between => Err(Failed::new(ANONPIPE_E_INTERNAL, "the result was lost by an earlier mistake")),
         };
@@ -165,9 +167,9 @@ unsafe fn submit(
     let end = unsafe { given(end) }?;
     // SAFETY: it stays until the operation is complete, says the caller, and nobody else uses it.
     let buffer = unsafe { ForeignBuffer::new(buffer.cast(), length) };
-    let submitted = start(end, buffer)?;
+    let submitted = anonpipe_op::new(start(end, buffer)?, end.way()?.name());
     // SAFETY: not null, and the caller's to be written.
-    unsafe { op.write(Box::into_raw(Box::new(anonpipe_op::new(submitted)))) };
+    unsafe { op.write(Box::into_raw(Box::new(submitted))) };
     Ok(())
 }
 

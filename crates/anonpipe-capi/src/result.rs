@@ -62,9 +62,22 @@ pub(crate) fn describe(code: c_int) -> String {
     let own = usize::try_from(code.unsigned_abs()).ok().and_then(|index| TEXTS.get(index));
     match (code, own) {
         (..=0, Some(text)) => (*text).to_owned(),
-        (1.., _) => io::Error::from_raw_os_error(code).to_string(),
+        (1.., _) => systems_text(code),
         _ => format!("no code of anonpipe's: {code}"),
     }
+}
+
+/// What the system says that a code of its own means.
+fn systems_text(code: c_int) -> String {
+    let text = without_number(&io::Error::from_raw_os_error(code).to_string(), code);
+    // The standard library's way of saying that Windows knows no such code.
+    if text.starts_with("OS Error ") { format!("an unknown error of the system: {code}") } else { text }
+}
+
+/// Takes out what Rust's standard library adds to the system's text: C programs have the code
+/// itself.
+fn without_number(text: &str, code: c_int) -> String {
+    text.replace(&format!(" (os error {code})"), "")
 }
 
 /// Why a call failed.
@@ -85,6 +98,12 @@ impl Failed {
         Self::new(ANONPIPE_E_INVALID_ARGUMENT, text)
     }
 
+    /// Says `words` in the text where the Rust library has `its`.
+    pub(crate) fn in_words(mut self, its: &str, words: &str) -> Self {
+        self.text = self.text.replace(its, words);
+        self
+    }
+
     /// Adds bytes that had gone before the call that failed.
     pub(crate) fn after(mut self, written: usize) -> Self {
         // "Unknown" is the largest number, and stays.
@@ -96,7 +115,8 @@ impl Failed {
 impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Self {
         let own = pipes::Error::of(&error);
-        let code = match (error.kind(), raw(&error)) {
+        let systems = raw(&error);
+        let code = match (error.kind(), systems) {
             _ if own.is_some_and(pipes::Error::is_cancelled) => ANONPIPE_E_CANCELLED as c_int,
             (io::ErrorKind::BrokenPipe, _) => ANONPIPE_E_BROKEN_PIPE as c_int,
             (_, Some(code)) => code,
@@ -107,7 +127,9 @@ impl From<io::Error> for Failed {
             (_, None) => ANONPIPE_E_OTHER as c_int,
         };
         let transferred = own.map_or(Some(0), pipes::Error::transferred).unwrap_or(UNKNOWN);
-        Self { code, transferred, text: error.to_string() }
+        let text = error.to_string();
+        let text = systems.map(|code| without_number(&text, code)).unwrap_or(text);
+        Self { code, transferred, text }
     }
 }
 
