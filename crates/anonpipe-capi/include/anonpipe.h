@@ -1,48 +1,140 @@
-/* anonpipe: asynchronous I/O on anonymous pipes. Made by cbindgen from the sources of the crate anonpipe-capi.
+/* anonpipe: asynchronous I/O on anonymous pipes, on Windows and Unix.
  *
- * Functions return 0 for success, a negative ANONPIPE_E_... code of this library's, or a positive code of the system's (errno, or a
- * Win32 error); anonpipe_strerror() has a text for each. All of them are thread-safe; none raises SIGPIPE.
+ * Made by cbindgen from the sources of the crate anonpipe-capi: change those.
  *
- * What "Safety" says below is what a caller has to see to, and what no function can check. */
+ * WHAT IT IS
+ *
+ * A pipe has two ends, and you choose each of them: OVERLAPPED for the side that you keep, on which
+ * any number of reads and writes may be in flight without blocking a thread, or BLOCKING for the
+ * program that gets the other; one-way or duplex; inherited by children, or private.
+ *
+ * anonpipe_pair() makes a pair of the system's own handles. anonpipe_end_open() wraps an overlapped
+ * one as an anonpipe_end. On that, anonpipe_read() and anonpipe_write() block, with a time limit;
+ * anonpipe_submit_read() and anonpipe_submit_write() start an operation and return at once, with an
+ * anonpipe_op to wait for, to cancel and to release.
+ *
+ * On Windows there are also CreatePipeAnonymousPair7, CreatePipeAnonymousPair and MyCreatePipeEx,
+ * whose handles are plain and need nothing else of this library.
+ *
+ * EXAMPLE
+ *
+ *     #include <anonpipe.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void) {
+ *       anonpipe_handle ours, theirs;
+ *       anonpipe_end *reader = NULL, *writer = NULL;
+ *       anonpipe_op *op = NULL;
+ *       char buffer[16], text[200];
+ *       size_t count = 0;
+ *
+ *       int code = anonpipe_pair(NULL, &ours, &theirs);
+ *       if (!code) code = anonpipe_end_open(ours, &reader);
+ *       if (!code) code = anonpipe_end_open(theirs, &writer);
+ *       if (!code) code = anonpipe_submit_read(reader, buffer, sizeof buffer, &op);
+ *       if (!code) code = anonpipe_write(writer, "hello", 5, ANONPIPE_INFINITE, NULL);
+ *       if (!code) code = anonpipe_wait(op, &count);
+ *       if (!code) {
+ *         printf("%.*s\n", (int)count, buffer);
+ *       } else {
+ *         anonpipe_last_error_text(text, sizeof text);
+ *         fprintf(stderr, "%s\n", text);
+ *       }
+ *       anonpipe_op_release(op);
+ *       anonpipe_end_close(reader);
+ *       anonpipe_end_close(writer);
+ *       return code != 0;
+ *     }
+ *
+ * OWNERSHIP
+ *
+ * A handle is yours to close until anonpipe_end_open() succeeds; then it belongs to the end. Close
+ * each end with anonpipe_end_close(), free each operation with anonpipe_op_release(); there is
+ * nothing else to free. Buffers are always yours: the library copies none, so one that was given to
+ * an operation must stay, and be left alone, until the operation is complete or released. Null is
+ * allowed where something is closed or released.
+ *
+ * RESULTS
+ *
+ * Functions return ANONPIPE_OK (0), a negative ANONPIPE_E_... code of this library, or a positive
+ * code of the system (errno, or a Win32 error). anonpipe_strerror() has a text for each;
+ * anonpipe_last_error_text() says more about the last failure of the calling thread. The end of
+ * file is success with 0 bytes. On failure outputs are not written, except for the number of bytes
+ * where that is said. No function raises SIGPIPE.
+ *
+ * THREADS
+ *
+ * All functions may be called by any number of threads at once, on the same end and the same
+ * operation too, except those that close or release it. The library has one thread of its own,
+ * which starts with the first operation that has to wait. It stays loaded after that, also if the
+ * program unloads it. Call no function from a signal handler or from DllMain.
+ *
+ * FORK
+ *
+ * In a process made by fork() the library works: pairs and ends that are made there have a thread
+ * of their own. Ends and operations that came along still belong to the parent. The child may only
+ * let go of them, with anonpipe_end_close() and anonpipe_op_release(), also in a destructor or an
+ * exit handler: neither waits there, and neither changes what the parent has in flight. On an
+ * operation of the parent anonpipe_wait() and its like return ANONPIPE_E_UNSUPPORTED at once, and
+ * anonpipe_cancel() does nothing.
+ *
+ * REQUIREMENTS
+ *
+ * "Requires" below says what a caller must see to, because no function can check it.
+ *
+ * WINDOWS
+ *
+ * The header needs no other one of Windows', may stand before or after them in any order, and
+ * spells their types out: an anonpipe_handle is a HANDLE. */
 
 #ifndef ANONPIPE_H
 #define ANONPIPE_H
 
 #include <stddef.h>
 #include <stdint.h>
-#ifdef _WIN32
-#include <windows.h>
-#endif
+
+// The version of this header; anonpipe_version() is that of the library that the program runs with.
+#define ANONPIPE_VERSION_MAJOR 0
+#define ANONPIPE_VERSION_MINOR 1
+#define ANONPIPE_VERSION_PATCH 0
 
 // The defaults: inbound, both ends overlapped and private.
-#define ANONPIPE_OPTIONS_INIT { (uint32_t)sizeof(anonpipe_options), 0, 0, 0, 0, 0, 0, 0, 0, NULL }
+#define ANONPIPE_OPTIONS_INIT { sizeof(anonpipe_options), 0, 0, 0, 0, 0, 0, 0, 0, NULL }
 
 // As a number of bytes: the system does not tell how many have gone.
 #define ANONPIPE_UNKNOWN SIZE_MAX
 
 #ifdef _WIN32
+// SECURITY_ATTRIBUTES, which windows.h defines.
+struct _SECURITY_ATTRIBUTES;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
-// CreatePipe with a mode for each end: FILE_FLAG_OVERLAPPED, or 0 for a synchronous one. One-way, and without a name, or
-// with one that cannot be guessed.
+// BOOL APIENTRY MyCreatePipeEx(LPHANDLE lpReadPipe, LPHANDLE lpWritePipe,
+//                              LPSECURITY_ATTRIBUTES lpPipeAttributes, DWORD nSize,
+//                              DWORD dwReadMode, DWORD dwWriteMode)
 //
-// The attributes' inheritance and security descriptor hold for both ends; null means neither. A size of 0 means 4096 bytes.
-// The default timeout is 120 seconds. The handles are plain, as those of CreatePipeAnonymousPair7.
+// CreatePipe with a mode for each end: FILE_FLAG_OVERLAPPED, or 0 for a synchronous one. One-way,
+// and without a name, or with one that cannot be guessed.
 //
-// Returns TRUE; or FALSE, and GetLastError has the code of the call that failed. ERROR_INVALID_PARAMETER: a null output, the
-// same one twice, another mode, or attributes whose nLength is not their size. ERROR_INVALID_SECURITY_DESCR: a descriptor
-// that is none. On failure nothing is written, and nothing stays open. Windows only.
+// The attributes' inheritance and security descriptor hold for both ends; null means neither. A
+// size of 0 means 4096 bytes. The default timeout is 120 seconds. The handles are plain, as those
+// of CreatePipeAnonymousPair7.
 //
-// # Safety
+// Returns TRUE; or FALSE, and GetLastError has the code of the call that failed.
+// ERROR_INVALID_PARAMETER: a null output, the same one twice, another mode, or attributes whose
+// nLength is not their size. ERROR_INVALID_SECURITY_DESCR: a descriptor that is none. On
+// failure nothing is written, and nothing stays open. Windows only.
 //
-// The outputs can be written; the attributes can be read, and so can their descriptor and all that it points to.
-BOOL APIENTRY MyCreatePipeEx(LPHANDLE lpReadPipe,
-                             LPHANDLE lpWritePipe,
-                             LPSECURITY_ATTRIBUTES lpPipeAttributes,
-                             DWORD nSize,
-                             DWORD dwReadMode,
-                             DWORD dwWriteMode);
+// Requires: the outputs, if not null, can be written; the attributes, if not null, can be read, and
+// so can their descriptor and all that it points to.
+int __stdcall MyCreatePipeEx(void **lpReadPipe,
+                             void **lpWritePipe,
+                             struct _SECURITY_ATTRIBUTES *lpPipeAttributes,
+                             unsigned long nSize,
+                             unsigned long dwReadMode,
+                             unsigned long dwWriteMode);
 #ifdef __cplusplus
 }
 #endif
@@ -60,10 +152,11 @@ BOOL APIENTRY MyCreatePipeEx(LPHANDLE lpReadPipe,
 // For the side you keep: opened for overlapped I/O; on Unix O_NONBLOCK. The default.
 #define ANONPIPE_OVERLAPPED 0
 
-// For whoever gets the other: a synchronous handle, as programs expect their standard handles to be.
+// For the program that gets the other end: a synchronous handle, as programs expect their standard
+// handles to be.
 #define ANONPIPE_BLOCKING 1
 
-// Unnamed if the system can do that, else named. The default, and the only choice elsewhere than on Windows.
+// Unnamed if the system can do that, else named. The default, and the only choice on Unix.
 #define ANONPIPE_CREATION_AUTO 0
 
 // Unnamed, or failure. Windows only.
@@ -79,7 +172,8 @@ BOOL APIENTRY MyCreatePipeEx(LPHANDLE lpReadPipe,
 typedef enum anonpipe_error {
   // It worked.
   ANONPIPE_OK = 0,
-  // An argument makes no sense: a null pointer, a value that is not defined, two outputs in the same place.
+  // An argument makes no sense: a null pointer, a value that is not defined, two outputs in the
+  // same place.
   ANONPIPE_E_INVALID_ARGUMENT = -1,
   // The time to wait was up. The operation goes on: wait again, or cancel it.
   ANONPIPE_E_PENDING = -2,
@@ -93,11 +187,12 @@ typedef enum anonpipe_error {
   ANONPIPE_E_BUSY = -6,
   // This system cannot do that.
   ANONPIPE_E_UNSUPPORTED = -7,
-  // The handle is synchronous (on Unix: it blocks), and operations need an overlapped one (on Unix: O_NONBLOCK).
+  // The handle is synchronous (on Unix: it blocks), and operations need an overlapped one (on
+  // Unix: O_NONBLOCK).
   ANONPIPE_E_WRONG_MODE = -8,
   // A read of an end that only writes, or a write to one that only reads.
   ANONPIPE_E_WRONG_DIRECTION = -9,
-  // Something that has no code of its own; anonpipe_last_error_text() says what.
+  // A failure that has no code of its own; anonpipe_last_error_text() says what it was.
   ANONPIPE_E_OTHER = -10,
   // A mistake in this library. What it was working on is in an unknown state.
   ANONPIPE_E_INTERNAL = -11,
@@ -109,11 +204,12 @@ typedef struct anonpipe_end anonpipe_end;
 // An operation that was submitted.
 typedef struct anonpipe_op anonpipe_op;
 
-// How a pair shall be made. Begin with ANONPIPE_OPTIONS_INIT, which sets the size and leaves everything else at 0: the
-// defaults.
+// How a pair shall be made. Begin with ANONPIPE_OPTIONS_INIT, which sets the size and leaves
+// everything else at 0: the defaults.
 //
-// Fields may be added at the end by later versions. A program that was compiled with an older header goes on working, and
-// one compiled with a newer header works as long as it leaves at 0 what this library does not know.
+// Later versions may add fields at the end. A program that was compiled with an older header goes
+// on working, and one compiled with a newer header works as long as it leaves at 0 what this
+// library does not know.
 typedef struct anonpipe_options {
   // sizeof(anonpipe_options).
   uint32_t size;
@@ -131,22 +227,23 @@ typedef struct anonpipe_options {
   uint32_t creation;
   // 0.
   uint32_t reserved;
-  // How many bytes the system holds for a reader before a writer has to wait, in each direction. 0: the default, 65536 on
-  // Windows, the system's own elsewhere. At most UINT32_MAX on Windows, INT32_MAX elsewhere. Linux rounds it up, and
-  // where it refuses that much, the pipe gets what /proc/sys/fs/pipe-max-size allows, or stays as it is (fcntl with
-  // F_GETPIPE_SZ tells).
+  // How many bytes the system holds for a reader before a writer has to wait, in each direction.
+  // 0: the default, 65536 on Windows, the system's own elsewhere. At most UINT32_MAX on Windows,
+  // INT32_MAX elsewhere. Linux rounds it up, and where it refuses that much, the pipe gets what
+  // /proc/sys/fs/pipe-max-size allows, or stays as it is (fcntl with F_GETPIPE_SZ tells).
   uint64_t capacity;
-  // Who may open the pipe on Windows, as SDDL in UTF-8, such as "D:P(A;;GA;;;OW)". Null: the default.
+  // Who may open the pipe on Windows, as SDDL in UTF-8, such as "D:P(A;;GA;;;OW)". Null: the
+  // default.
   const char *sddl;
 } anonpipe_options;
 
 #if defined(_WIN32)
-// The system's own handle to an end of a pipe. It is yours: close it with CloseHandle (Windows) or close (elsewhere).
-typedef HANDLE anonpipe_handle;
+// The system's own handle to an end of a pipe: a HANDLE. It is yours: close it with CloseHandle.
+typedef void *anonpipe_handle;
 #endif
 
 #if !defined(_WIN32)
-// The system's own handle to an end of a pipe. It is yours: close it with CloseHandle (Windows) or close (elsewhere).
+// The system's own handle to an end of a pipe: a descriptor. It is yours: close it with close.
 typedef int anonpipe_handle;
 #endif
 
@@ -156,275 +253,266 @@ extern "C" {
 
 // Writes what a code means into a buffer: one sentence in UTF-8, terminated, cut short if need be.
 //
-// Takes any code that a function here returned: one of ours, or a positive one of the system's. Thread-safe. Returns the
-// length of the whole text in bytes, without the terminator; if that is size or more, the text was cut. With a null
-// buffer or size 0 nothing is written.
+// Takes any code that a function here returned: one of ours, or a positive one of the system's.
+// With a null buffer or size 0 nothing is written.
 //
-// # Safety
+// Returns the length of the whole text in bytes, without the terminator; if that is size or more,
+// the text was cut.
 //
-// The buffer, if not null, has room for size bytes.
-size_t anonpipe_strerror(int error,
-                         char *buffer,
-                         size_t size);
+// Requires: the buffer, if not null, has room for size bytes.
+size_t anonpipe_strerror(int error, char *buffer, size_t size);
 
-// Writes why the last call of this thread that failed did so into a buffer: the action, the end, the cause and, where there
-// is some, advice. More than the code says. As anonpipe_strerror otherwise; empty if no call has failed.
+// Writes why the last call of this thread that failed did so into a buffer: the action, the end,
+// the cause and, where there is some, advice. More than the code says. As anonpipe_strerror
+// otherwise; empty if no call has failed.
 //
-// A call that succeeds leaves the text as it is, so look at it only after a failure. The three Windows functions have
-// their own way of failing and no text here.
+// A call that succeeds leaves the text as it is, so look at it only after a failure. The three
+// Windows functions have their own way of failing and no text here.
 //
-// # Safety
+// Returns the length of the whole text, as anonpipe_strerror does.
 //
-// The buffer, if not null, has room for size bytes.
-size_t anonpipe_last_error_text(char *buffer,
-                                size_t size);
+// Requires: the buffer, if not null, has room for size bytes.
+size_t anonpipe_last_error_text(char *buffer, size_t size);
 
-// The version of the library, such as "0.1.0". The text is static.
+// The version of the library that runs, such as "0.1.0"; ANONPIPE_VERSION_MAJOR and its like are
+// the header's. The text is static.
 const char *anonpipe_version(void);
 
 // Makes a connected pair of ends. Does not block, and starts no thread.
 //
-// Null options mean the defaults, as ANONPIPE_OPTIONS_INIT does: the server reads, the client writes, both ends are overlapped
-// and private. The handles are the system's own, bound to no completion port; they are yours to close. On failure
-// neither output is written, and nothing stays open.
+// Null options mean the defaults, as ANONPIPE_OPTIONS_INIT does: the server reads, the client
+// writes, both ends are overlapped and private. The handles are the system's own, bound to no
+// completion port; they are yours to close. On failure neither output is written, and nothing
+// stays open.
 //
-// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for a null output, the same place for both, an unknown value, a capacity beyond
-// what the system can express, or a bad descriptor; ANONPIPE_E_UNSUPPORTED for Windows' own options elsewhere, and for
-// a field that this version does not know; else the system's code, such as that for too many open files.
+// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for a null output, the same place for both, an unknown
+// value, a capacity beyond what the system can express, or a bad descriptor;
+// ANONPIPE_E_UNSUPPORTED for Windows' own options elsewhere, and for a field that this version
+// does not know; else the system's code, such as that for too many open files.
 //
-// # Safety
-//
-// The options, if not null, begin with their size and are that large; the outputs can be written.
+// Requires: the options, if not null, begin with their size and are that large, and their text, if
+// there is one, is terminated; the outputs can be written.
 int anonpipe_pair(const struct anonpipe_options *options,
                   anonpipe_handle *server,
                   anonpipe_handle *client);
 
-// Wraps an overlapped handle for operations: one from anonpipe_pair, or any overlapped end of a connected byte pipe (on Unix:
-// a pipe, FIFO or Unix stream socket with O_NONBLOCK).
+// Wraps an overlapped handle for operations: one from anonpipe_pair, or any overlapped end of a
+// connected byte pipe (on Unix: a pipe, FIFO or Unix stream socket with O_NONBLOCK).
 //
-// The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it was. Reads and writes of an end
-// may be made by any number of threads at once. The first one that has to wait starts the library's one thread; on Windows the
-// first anonpipe_submit_ binds the handle to a completion port of the library's. No function of this library may be called
-// from a signal handler or from DllMain.
+// The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it
+// was. The first operation that has to wait starts the library's one thread; on Windows the first
+// anonpipe_submit_ binds the handle to a completion port of the library's.
 //
-// On Windows this waits where somebody else is blocked in a read or write of the same *synchronous* handle. After fork() the
-// child's own pairs and ends work; those that came along from the parent it may close, no more.
+// On Windows this waits while another thread or process is blocked in a read or write of the same
+// synchronous handle.
 //
-// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, what is no handle, or no pipe or one that is not fit;
-// ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such as EBADF for a descriptor that is not open (on
-// Windows such a handle is no pipe).
+// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, for what is no handle, and for what is no pipe
+// or not a fit one; ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such
+// as EBADF for a descriptor that is not open (on Windows such a handle is no pipe).
 //
-// # Safety
-//
-// The handle belongs to the caller, who does not use it any more if this succeeds. The output can be written.
-int anonpipe_end_open(anonpipe_handle handle,
-                      struct anonpipe_end **end);
+// Requires: the handle belongs to the caller, who does not use it any more if this succeeds; the
+// output can be written.
+int anonpipe_end_open(anonpipe_handle handle, struct anonpipe_end **end);
 
 // Closes an end, and returns at once. Null does nothing.
 //
-// Reads in flight are cancelled; writes that were submitted finish, and only then the peer sees the end of file. The
-// operations themselves, and their buffers, stay as they are: wait for them and release them as ever.
+// Reads in flight are cancelled; writes that were submitted finish, and only then does the peer
+// see the end of file. The operations themselves, and their buffers, stay as they are: wait for
+// them and release them as ever.
 //
-// # Safety
-//
-// The end is open, and no other thread uses it.
+// Requires: the end is open, and no other thread uses it.
 void anonpipe_end_close(struct anonpipe_end *end);
 
-// Takes the handle out again, unbound from our completion port, and frees the end. The handle is yours.
+// Takes the handle out again, unbound from our completion port, and frees the end. The handle is
+// yours.
 //
-// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight. Windows before 8.1, and Wine,
-// cannot unbind: there an end on which an operation was submitted fails with the system's code or ANONPIPE_E_UNSUPPORTED. On
-// failure the end is as it was.
+// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight.
+// Windows before 8.1, and Wine, cannot unbind: there an end on which an operation was submitted
+// fails with the system's code or ANONPIPE_E_UNSUPPORTED. On failure the end is as it was.
 //
-// # Safety
-//
-// The end is open, and no other thread uses it. It is gone if this succeeds. The output can be written.
-int anonpipe_end_into_handle(struct anonpipe_end *end,
-                             anonpipe_handle *handle);
+// Requires: the end is open, and no other thread uses it; it is gone if this succeeds. The output
+// can be written.
+int anonpipe_end_into_handle(struct anonpipe_end *end, anonpipe_handle *handle);
 
-// Reads up to length bytes, blocking the caller, but not longer than the time in milliseconds; ANONPIPE_INFINITE is no limit, and
-// 0 takes what is there.
+// Reads up to length bytes, blocking the caller, but not longer than the time in milliseconds;
+// ANONPIPE_INFINITE is no limit, and 0 takes what is there.
 //
-// Returns 0 as soon as there are any bytes, and how many in transferred; 0 bytes are the end of file (or an empty buffer).
-// ANONPIPE_E_TIMED_OUT when the time was up, and ANONPIPE_E_CANCELLED after anonpipe_cancel_all: nothing was consumed then.
-// ANONPIPE_E_INVALID_ARGUMENT for a null end or buffer; ANONPIPE_E_WRONG_DIRECTION for an end that only writes; else the
-// system's code. Reads, whichever way they are made, are served in the order in which they came.
+// Reads, whichever way they are made, are served in the order in which they came.
 //
-// # Safety
+// Returns 0 as soon as there are any bytes, and how many in transferred; 0 bytes are the end of
+// file (or an empty buffer). ANONPIPE_E_TIMED_OUT when the time was up, and ANONPIPE_E_CANCELLED
+// after anonpipe_cancel_all: nothing was consumed then. ANONPIPE_E_INVALID_ARGUMENT for a null end
+// or buffer; ANONPIPE_E_WRONG_DIRECTION for an end that only writes; else the system's code.
 //
-// The end is open; the buffer has room for length bytes; transferred is null or can be written.
+// Requires: the end is open; the buffer has room for length bytes; transferred is null or can be
+// written.
 int anonpipe_read(struct anonpipe_end *end,
                   void *buffer,
                   size_t length,
                   uint32_t timeout_ms,
                   size_t *transferred);
 
-// Writes all of length bytes, blocking the caller, but not longer than the time in milliseconds; ANONPIPE_INFINITE is no limit.
+// Writes all of length bytes, blocking the caller, but not longer than the time in milliseconds;
+// ANONPIPE_INFINITE is no limit.
 //
-// Returns 0 when the system has taken all of it. ANONPIPE_E_BROKEN_PIPE if the peer has closed its reading side, without a
-// signal; ANONPIPE_E_TIMED_OUT and ANONPIPE_E_CANCELLED as for anonpipe_read, and then transferred says how much had gone, or
-// ANONPIPE_UNKNOWN (Windows does not tell). Else as anonpipe_read.
+// Returns 0 when the system has taken all of it. ANONPIPE_E_BROKEN_PIPE if the peer has closed its
+// reading side, without a signal; ANONPIPE_E_TIMED_OUT and ANONPIPE_E_CANCELLED as for
+// anonpipe_read, and then transferred says how much had gone, or ANONPIPE_UNKNOWN (Windows does
+// not tell). Else as anonpipe_read.
 //
-// # Safety
-//
-// The end is open; the buffer has length bytes; transferred is null or can be written.
+// Requires: the end is open; the buffer has length bytes; transferred is null or can be written.
 int anonpipe_write(struct anonpipe_end *end,
                    const void *buffer,
                    size_t length,
                    uint32_t timeout_ms,
                    size_t *transferred);
 
-// Asks for the end of everything that is in flight on an end, reads and writes, those that block other threads included.
-// Returns at once; each operation says itself what became of it.
+// Cancels everything that is in flight on an end, reads and writes, those that block other threads
+// included. Does not wait; each operation says itself what became of it.
 //
 // Returns 0, or ANONPIPE_E_INVALID_ARGUMENT for null.
 //
-// # Safety
-//
-// The end is open.
+// Requires: the end is open.
 int anonpipe_cancel_all(struct anonpipe_end *end);
 
-// How many bytes can be read without waiting; 0 at the end of file. Does not block.
+// Tells how many bytes can be read without waiting; 0 at the end of file. Does not block.
 //
-// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for an end that only writes; else the system's code.
+// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for an end that only
+// writes; else the system's code.
 //
-// # Safety
-//
-// The end is open; the output can be written.
-int anonpipe_bytes_available(struct anonpipe_end *end,
-                             size_t *available);
+// Requires: the end is open; the output can be written.
+int anonpipe_bytes_available(struct anonpipe_end *end, size_t *available);
 
-// Half-closes a duplex end: the peer reads the end of file, while this end still reads. Writes in flight go out first;
-// later ones fail with ANONPIPE_E_BROKEN_PIPE.
+// Half-closes a duplex end: the peer reads the end of file, while this end still reads. Writes in
+// flight go out first; later ones fail with ANONPIPE_E_BROKEN_PIPE.
 //
-// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for a one-way end, which is closed instead;
-// ANONPIPE_E_UNSUPPORTED on Windows, whose pipes have no half-close: the end is as it was.
+// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for a one-way end,
+// which is closed instead; ANONPIPE_E_UNSUPPORTED on Windows, whose pipes have no half-close: the
+// end is as it was.
 //
-// # Safety
-//
-// The end is open.
+// Requires: the end is open.
 int anonpipe_shutdown_write(struct anonpipe_end *end);
 
 // Starts to read up to length bytes into a buffer, and returns at once.
 //
-// Any number of operations may be in flight on an end; they are served in the order in which they came, and go on
-// whether or not anyone waits. The buffer stays yours, but belongs to the operation until that is complete: until then it must
-// stay, and nobody may look at it or change it. Each operation is released with anonpipe_op_release.
+// Any number of operations may be in flight on an end; they are served in the order in which they
+// came, and go on whether or not a thread waits. The buffer stays yours, but the operation uses it
+// until it is complete: until then the buffer must stay, and you neither read nor change it. Each
+// operation is released with anonpipe_op_release.
 //
-// Returns 0, and the operation in op; whatever goes wrong with the read is said by anonpipe_wait, such as
-// ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing submitted,
-// ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only writes.
+// Returns 0, and the operation in op; what goes wrong with the read is said by anonpipe_wait, such
+// as ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing
+// submitted, ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only
+// writes.
 //
-// # Safety
-//
-// The end is open; the buffer has room for length bytes until the operation is complete; the output can be written.
+// Requires: the end is open; the buffer has room for length bytes until the operation is complete;
+// the output can be written.
 int anonpipe_submit_read(struct anonpipe_end *end,
                          void *buffer,
                          size_t length,
                          struct anonpipe_op **op);
 
-// Starts to write all of length bytes, and returns at once. As anonpipe_submit_read otherwise: the buffer must stay, unchanged,
-// until the operation is complete.
+// Starts to write all of length bytes, and returns at once. As anonpipe_submit_read otherwise: the
+// buffer must stay, unchanged, until the operation is complete.
 //
-// Returns 0, and the operation in op; whatever goes wrong with the write is said by anonpipe_wait, such as
-// ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing submitted,
-// ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only reads.
+// Returns 0, and the operation in op; what goes wrong with the write is said by anonpipe_wait,
+// such as ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing
+// submitted, ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only
+// reads.
 //
-// # Safety
-//
-// The end is open; the buffer has length bytes until the operation is complete; the output can be written.
+// Requires: the end is open; the buffer has length bytes until the operation is complete; the
+// output can be written.
 int anonpipe_submit_write(struct anonpipe_end *end,
                           const void *buffer,
                           size_t length,
                           struct anonpipe_op **op);
 
-// Blocks until an operation is complete. May be called again, and by several threads at once: all get the same result.
+// Blocks until an operation is complete. May be called again, and by several threads at once: all
+// get the same result.
 //
-// Returns 0, and how many bytes in transferred; for a read 0 bytes are the end of file. ANONPIPE_E_CANCELLED after
-// anonpipe_cancel and its like, or after the end of a read was closed, and then transferred says what is known: a read has
-// consumed nothing; of a write that many bytes had gone, or ANONPIPE_UNKNOWN (Windows does not tell). A cancel that came too late
-// changes nothing. ANONPIPE_E_BROKEN_PIPE for a write that nobody can read any more; ANONPIPE_E_INVALID_ARGUMENT for null; else
-// the system's code.
+// Returns 0, and how many bytes in transferred; for a read 0 bytes are the end of file.
+// ANONPIPE_E_CANCELLED after anonpipe_cancel and its like, or after the end of a read was closed,
+// and then transferred says what is known: a read has consumed nothing; of a write that many bytes
+// had gone, or ANONPIPE_UNKNOWN (Windows does not tell). A cancel that came too late changes
+// nothing. ANONPIPE_E_BROKEN_PIPE for a write whose reader is gone; ANONPIPE_E_INVALID_ARGUMENT
+// for null; else the system's code.
 //
-// # Safety
-//
-// The operation is not released; transferred is null or can be written.
-int anonpipe_wait(struct anonpipe_op *op,
-                  size_t *transferred);
+// Requires: the operation is not released; transferred is null or can be written.
+int anonpipe_wait(struct anonpipe_op *op, size_t *transferred);
 
 // As anonpipe_wait, but not longer than the time in milliseconds. 0 asks without waiting.
 //
-// When the time is up: ANONPIPE_E_PENDING. The operation goes on, and transferred is not written.
+// Returns ANONPIPE_E_PENDING when the time is up: the operation goes on, and transferred is not
+// written. Else as anonpipe_wait.
 //
-// # Safety
-//
-// The operation is not released; transferred is null or can be written.
+// Requires: the operation is not released; transferred is null or can be written.
 int anonpipe_wait_timeout(struct anonpipe_op *op, uint32_t timeout_ms, size_t *transferred);
 
-// Blocks until the first of several operations is complete, but not longer than the time in milliseconds, and says which:
-// the lowest index, if there are several. Null entries are passed over, so that finished ones can be struck out.
+// Blocks until the first of several operations is complete, but not longer than the time in
+// milliseconds, and says which: the lowest index, if there are several. Null entries are passed
+// over, so that finished ones can be struck out.
 //
-// Takes no result: ask with anonpipe_wait, which then returns at once. An operation that was complete before counts.
+// Takes no result: ask with anonpipe_wait, which then returns at once. An operation that was
+// complete before counts.
 //
-// Returns 0; ANONPIPE_E_PENDING when the time was up; ANONPIPE_E_INVALID_ARGUMENT for null, and if there is no operation to wait
-// for. On failure the index is not written.
+// Returns 0; ANONPIPE_E_PENDING when the time was up; ANONPIPE_E_INVALID_ARGUMENT for null, and if
+// there is no operation to wait for. On failure the index is not written.
 //
-// # Safety
-//
-// There are count operations, none of them released before this returns; the output can be written.
+// Requires: there are count operations, none of them released before this returns; the output can
+// be written.
 int anonpipe_wait_any(struct anonpipe_op *const *ops,
                       size_t count,
                       uint32_t timeout_ms,
                       size_t *index);
 
-// Asks for an operation to end, and returns at once. What happened is said by anonpipe_wait: usually ANONPIPE_E_CANCELLED,
-// or the real result if that was quicker. Does nothing to an operation that is complete.
+// Asks for an operation to end, and returns at once. What happened is said by anonpipe_wait:
+// usually ANONPIPE_E_CANCELLED, or the real result if that was quicker. Does nothing to an
+// operation that is complete.
 //
 // Returns 0, or ANONPIPE_E_INVALID_ARGUMENT for null.
 //
-// # Safety
-//
-// The operation is not released.
+// Requires: the operation is not released.
 int anonpipe_cancel(struct anonpipe_op *op);
 
 // Frees an operation; its buffer is yours alone again. Null does nothing.
 //
-// One that is still in flight is cancelled first, and *this waits until the system is done with the buffer*: for as long as the
-// system needs to cancel, which does not depend on the peer. A read that was quicker than the cancel has taken its bytes, and
-// nobody is told; a write may have gone in part, and the rest does not go any more, also if its end was closed. anonpipe_wait
-// first (after anonpipe_cancel, if need be) where that matters.
+// One that is still in flight is cancelled first, and this WAITS until the system is done with the
+// buffer: for as long as the system needs to cancel, which does not depend on the peer. A read
+// that was quicker than the cancel has taken its bytes, and they are lost; a write may have gone
+// in part, and the rest does not go any more, also if its end was closed. Where that matters,
+// anonpipe_wait first (after anonpipe_cancel, if need be).
 //
-// # Safety
-//
-// The operation is not released yet, and no other thread uses it.
+// Requires: the operation is not released yet, and no other thread uses it.
 void anonpipe_op_release(struct anonpipe_op *op);
 
 #if defined(_WIN32)
-// Makes an unnamed pair: the server end overlapped and not inheritable, the client end synchronous and inheritable, both
-// read and write. Each direction holds 65536 bytes.
+// ULONG CreatePipeAnonymousPair7(PHANDLE phServerPipe, PHANDLE phClientPipe)
 //
-// The handles are plain, bound to no completion port, and yours to close. They are good for every way of waiting: events,
-// completion ports, completion routines, thread pool I/O. Give the client end to a child, and close it when the child has it.
+// Makes an unnamed pair: the server end overlapped and not inheritable, the client end synchronous
+// and inheritable, both read and write. Each direction holds 65536 bytes.
 //
-// Returns 0, or the Win32 error code of the call that failed: ERROR_INVALID_PARAMETER for a null pointer, or the same one twice.
-// On failure nothing is written, and nothing stays open. Windows only.
+// The handles are plain, bound to no completion port, and yours to close. They are good for every
+// way of waiting: events, completion ports, completion routines, thread pool I/O. Give the client
+// end to a child, and close it when the child has it.
 //
-// # Safety
+// Returns 0, or the Win32 error code of the call that failed: ERROR_INVALID_PARAMETER for a null
+// pointer, or the same one twice. On failure nothing is written, and nothing stays open. Windows
+// only.
 //
-// The outputs, if not null, can be written.
-ULONG CreatePipeAnonymousPair7(PHANDLE phServerPipe,
-                               PHANDLE phClientPipe);
+// Requires: the outputs, if not null, can be written.
+unsigned long CreatePipeAnonymousPair7(anonpipe_handle *phServerPipe,
+                                       anonpipe_handle *phClientPipe);
 #endif
 
 #if defined(_WIN32)
-// As CreatePipeAnonymousPair7, on systems that know no unnamed pipes too: there the pair has a name, of 128 random bits, that
-// admits this user alone and one client, which is already connected.
+// ULONG CreatePipeAnonymousPair(PHANDLE phServerPipe, PHANDLE phClientPipe)
 //
-// # Safety
+// As CreatePipeAnonymousPair7, on systems that know no unnamed pipes too: there the pair has a
+// name, of 128 random bits, that admits this user alone and one client, which is already
+// connected.
 //
-// The outputs, if not null, can be written.
-ULONG CreatePipeAnonymousPair(PHANDLE phServerPipe,
-                              PHANDLE phClientPipe);
+// Requires: the outputs, if not null, can be written.
+unsigned long CreatePipeAnonymousPair(anonpipe_handle *phServerPipe, anonpipe_handle *phClientPipe);
 #endif
 
 #ifdef __cplusplus

@@ -126,24 +126,22 @@ pub(crate) unsafe fn given<'a, T>(pointer: *const T) -> Result<&'a T, Failed> {
     unsafe { pointer.as_ref() }.ok_or_else(|| Failed::invalid("a null pointer"))
 }
 
-/// Wraps an overlapped handle for operations: one from anonpipe_pair, or any overlapped end of a connected byte pipe (on Unix:
-/// a pipe, FIFO or Unix stream socket with O_NONBLOCK).
+/// Wraps an overlapped handle for operations: one from anonpipe_pair, or any overlapped end of a
+/// connected byte pipe (on Unix: a pipe, FIFO or Unix stream socket with O_NONBLOCK).
 ///
-/// The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it was. Reads and writes of an end
-/// may be made by any number of threads at once. The first one that has to wait starts the library's one thread; on Windows the
-/// first anonpipe_submit_ binds the handle to a completion port of the library's. No function of this library may be called
-/// from a signal handler or from DllMain.
+/// The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it
+/// was. The first operation that has to wait starts the library's one thread; on Windows the first
+/// anonpipe_submit_ binds the handle to a completion port of the library's.
 ///
-/// On Windows this waits where somebody else is blocked in a read or write of the same *synchronous* handle. After fork() the
-/// child's own pairs and ends work; those that came along from the parent it may close, no more.
+/// On Windows this waits while another thread or process is blocked in a read or write of the same
+/// synchronous handle.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, what is no handle, or no pipe or one that is not fit;
-/// ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such as EBADF for a descriptor that is not open (on
-/// Windows such a handle is no pipe).
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, for what is no handle, and for what is no pipe
+/// or not a fit one; ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such
+/// as EBADF for a descriptor that is not open (on Windows such a handle is no pipe).
 ///
-/// # Safety
-///
-/// The handle belongs to the caller, who does not use it any more if this succeeds. The output can be written.
+/// Requires: the handle belongs to the caller, who does not use it any more if this succeeds; the
+/// output can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_end_open(handle: anonpipe_handle, end: *mut *mut anonpipe_end) -> c_int {
     guard(|| {
@@ -172,12 +170,11 @@ pub unsafe extern "C" fn anonpipe_end_open(handle: anonpipe_handle, end: *mut *m
 
 /// Closes an end, and returns at once. Null does nothing.
 ///
-/// Reads in flight are cancelled; writes that were submitted finish, and only then the peer sees the end of file. The
-/// operations themselves, and their buffers, stay as they are: wait for them and release them as ever.
+/// Reads in flight are cancelled; writes that were submitted finish, and only then does the peer
+/// see the end of file. The operations themselves, and their buffers, stay as they are: wait for
+/// them and release them as ever.
 ///
-/// # Safety
-///
-/// The end is open, and no other thread uses it.
+/// Requires: the end is open, and no other thread uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_end_close(end: *mut anonpipe_end) {
     guard(|| {
@@ -189,15 +186,15 @@ pub unsafe extern "C" fn anonpipe_end_close(end: *mut anonpipe_end) {
     });
 }
 
-/// Takes the handle out again, unbound from our completion port, and frees the end. The handle is yours.
+/// Takes the handle out again, unbound from our completion port, and frees the end. The handle is
+/// yours.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight. Windows before 8.1, and Wine,
-/// cannot unbind: there an end on which an operation was submitted fails with the system's code or ANONPIPE_E_UNSUPPORTED. On
-/// failure the end is as it was.
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight.
+/// Windows before 8.1, and Wine, cannot unbind: there an end on which an operation was submitted
+/// fails with the system's code or ANONPIPE_E_UNSUPPORTED. On failure the end is as it was.
 ///
-/// # Safety
-///
-/// The end is open, and no other thread uses it. It is gone if this succeeds. The output can be written.
+/// Requires: the end is open, and no other thread uses it; it is gone if this succeeds. The output
+/// can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_end_into_handle(end: *mut anonpipe_end, handle: *mut anonpipe_handle) -> c_int {
     guard(|| {

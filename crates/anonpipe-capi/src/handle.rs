@@ -6,15 +6,15 @@ use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::os::windows::io::{FromRawHandle, IntoRawHandle, OwnedHandle};
 
 #[cfg(windows)]
-use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE};
+use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
 
 use crate::result::Failed;
 
-/// The system's own handle to an end of a pipe. It is yours: close it with CloseHandle (Windows) or close (elsewhere).
+/// The system's own handle to an end of a pipe: a HANDLE. It is yours: close it with CloseHandle.
 #[cfg(windows)]
-pub type anonpipe_handle = HANDLE;
+pub type anonpipe_handle = *mut std::ffi::c_void;
 
-/// The system's own handle to an end of a pipe. It is yours: close it with CloseHandle (Windows) or close (elsewhere).
+/// The system's own handle to an end of a pipe: a descriptor. It is yours: close it with close.
 #[cfg(not(windows))]
 pub type anonpipe_handle = std::ffi::c_int;
 
@@ -56,8 +56,8 @@ pub(crate) unsafe fn from_raw(handle: anonpipe_handle) -> OwnedPipe {
     }
 }
 
-/// Keeps the library in the process, whoever unloads it: a thread of ours may be running in it. Elsewhere than on Windows
-/// that was said when it was linked.
+/// Keeps the library in the process when it is unloaded: a thread of ours may be running in it.
+/// Elsewhere than on Windows that was said when it was linked.
 pub(crate) fn stay_loaded() {
     #[cfg(windows)]
     {

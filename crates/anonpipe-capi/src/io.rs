@@ -26,7 +26,7 @@ pub(crate) fn check_buffer(buffer: *const c_void, length: usize) -> Result<(), F
     Ok(())
 }
 
-/// Tells the caller how many bytes went, if he wants to know.
+/// Tells the caller how many bytes went, if it wants to know.
 ///
 /// # Safety
 ///
@@ -82,17 +82,18 @@ impl anonpipe_end {
     }
 }
 
-/// Reads up to length bytes, blocking the caller, but not longer than the time in milliseconds; ANONPIPE_INFINITE is no limit, and
-/// 0 takes what is there.
+/// Reads up to length bytes, blocking the caller, but not longer than the time in milliseconds;
+/// ANONPIPE_INFINITE is no limit, and 0 takes what is there.
 ///
-/// Returns 0 as soon as there are any bytes, and how many in transferred; 0 bytes are the end of file (or an empty buffer).
-/// ANONPIPE_E_TIMED_OUT when the time was up, and ANONPIPE_E_CANCELLED after anonpipe_cancel_all: nothing was consumed then.
-/// ANONPIPE_E_INVALID_ARGUMENT for a null end or buffer; ANONPIPE_E_WRONG_DIRECTION for an end that only writes; else the
-/// system's code. Reads, whichever way they are made, are served in the order in which they came.
+/// Reads, whichever way they are made, are served in the order in which they came.
 ///
-/// # Safety
+/// Returns 0 as soon as there are any bytes, and how many in transferred; 0 bytes are the end of
+/// file (or an empty buffer). ANONPIPE_E_TIMED_OUT when the time was up, and ANONPIPE_E_CANCELLED
+/// after anonpipe_cancel_all: nothing was consumed then. ANONPIPE_E_INVALID_ARGUMENT for a null end
+/// or buffer; ANONPIPE_E_WRONG_DIRECTION for an end that only writes; else the system's code.
 ///
-/// The end is open; the buffer has room for length bytes; transferred is null or can be written.
+/// Requires: the end is open; the buffer has room for length bytes; transferred is null or can be
+/// written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_read(
     end: *mut anonpipe_end,
@@ -115,15 +116,15 @@ pub unsafe extern "C" fn anonpipe_read(
     })
 }
 
-/// Writes all of length bytes, blocking the caller, but not longer than the time in milliseconds; ANONPIPE_INFINITE is no limit.
+/// Writes all of length bytes, blocking the caller, but not longer than the time in milliseconds;
+/// ANONPIPE_INFINITE is no limit.
 ///
-/// Returns 0 when the system has taken all of it. ANONPIPE_E_BROKEN_PIPE if the peer has closed its reading side, without a
-/// signal; ANONPIPE_E_TIMED_OUT and ANONPIPE_E_CANCELLED as for anonpipe_read, and then transferred says how much had gone, or
-/// ANONPIPE_UNKNOWN (Windows does not tell). Else as anonpipe_read.
+/// Returns 0 when the system has taken all of it. ANONPIPE_E_BROKEN_PIPE if the peer has closed its
+/// reading side, without a signal; ANONPIPE_E_TIMED_OUT and ANONPIPE_E_CANCELLED as for
+/// anonpipe_read, and then transferred says how much had gone, or ANONPIPE_UNKNOWN (Windows does
+/// not tell). Else as anonpipe_read.
 ///
-/// # Safety
-///
-/// The end is open; the buffer has length bytes; transferred is null or can be written.
+/// Requires: the end is open; the buffer has length bytes; transferred is null or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_write(
     end: *mut anonpipe_end,
@@ -146,14 +147,12 @@ pub unsafe extern "C" fn anonpipe_write(
     })
 }
 
-/// Asks for the end of everything that is in flight on an end, reads and writes, those that block other threads included.
-/// Returns at once; each operation says itself what became of it.
+/// Cancels everything that is in flight on an end, reads and writes, those that block other threads
+/// included. Does not wait; each operation says itself what became of it.
 ///
 /// Returns 0, or ANONPIPE_E_INVALID_ARGUMENT for null.
 ///
-/// # Safety
-///
-/// The end is open.
+/// Requires: the end is open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_cancel_all(end: *mut anonpipe_end) -> c_int {
     guard(|| {
@@ -167,13 +166,12 @@ pub unsafe extern "C" fn anonpipe_cancel_all(end: *mut anonpipe_end) -> c_int {
     })
 }
 
-/// How many bytes can be read without waiting; 0 at the end of file. Does not block.
+/// Tells how many bytes can be read without waiting; 0 at the end of file. Does not block.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for an end that only writes; else the system's code.
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for an end that only
+/// writes; else the system's code.
 ///
-/// # Safety
-///
-/// The end is open; the output can be written.
+/// Requires: the end is open; the output can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_bytes_available(end: *mut anonpipe_end, available: *mut usize) -> c_int {
     guard(|| {
@@ -193,15 +191,14 @@ pub unsafe extern "C" fn anonpipe_bytes_available(end: *mut anonpipe_end, availa
     })
 }
 
-/// Half-closes a duplex end: the peer reads the end of file, while this end still reads. Writes in flight go out first;
-/// later ones fail with ANONPIPE_E_BROKEN_PIPE.
+/// Half-closes a duplex end: the peer reads the end of file, while this end still reads. Writes in
+/// flight go out first; later ones fail with ANONPIPE_E_BROKEN_PIPE.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for a one-way end, which is closed instead;
-/// ANONPIPE_E_UNSUPPORTED on Windows, whose pipes have no half-close: the end is as it was.
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for a one-way end,
+/// which is closed instead; ANONPIPE_E_UNSUPPORTED on Windows, whose pipes have no half-close: the
+/// end is as it was.
 ///
-/// # Safety
-///
-/// The end is open.
+/// Requires: the end is open.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_shutdown_write(end: *mut anonpipe_end) -> c_int {
     guard(|| {

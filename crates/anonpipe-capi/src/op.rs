@@ -13,7 +13,8 @@ use crate::result::{ANONPIPE_E_INTERNAL, ANONPIPE_E_PENDING, Failed, guard};
 /// An operation that was submitted.
 #[derive(Debug)]
 pub struct anonpipe_op {
-    /// Shared by those who wait and cancel; exclusive, once it is complete, for whoever takes its result.
+    /// Shared by the threads that wait and cancel; exclusive, once it is complete, for the one that
+    /// takes its result.
     state: RwLock<State>,
     /// Its end's.
     name: Name,
@@ -49,7 +50,8 @@ impl anonpipe_op {
         }
     }
 
-    /// Waits; `None` if the time was up first. Any number of threads may wait, and all get the result.
+    /// Waits; `None` if the time was up first. Any number of threads may wait, and all get the
+    /// result.
     fn wait(&self, timeout: Option<Duration>) -> Option<Result<usize, Failed>> {
         if let State::InFlight(op) = &*self.state() {
             // With the lock shared: cancelling must be possible meanwhile.
@@ -63,7 +65,7 @@ impl anonpipe_op {
         if let State::Done(result) = &*self.state() {
             return result.clone();
         }
-        // Whoever shares the lock is about to let go of it, because the operation is complete.
+        // A thread that shares the lock is about to let go of it, because the operation is complete.
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let result = match std::mem::replace(&mut *state, State::Between) {
             State::InFlight(op) => op.wait().0.map_err(|error| self.name.failed(error)),
@@ -75,7 +77,8 @@ impl anonpipe_op {
     }
 }
 
-/// Waits for the first of several, and says which is complete: the lowest index, if there are several.
+/// Waits for the first of several, and says which is complete: the lowest index, if there are
+/// several.
 fn wait_for_any(ops: &[Option<&anonpipe_op>], timeout: Option<Duration>) -> Option<usize> {
     let mut distinct: Vec<&anonpipe_op> = ops.iter().copied().flatten().collect();
     // Each lock once, even if an operation is listed twice: a thread that takes the result in between would wait for the
@@ -104,17 +107,18 @@ fn still_in_flight() -> Failed {
 
 /// Starts to read up to length bytes into a buffer, and returns at once.
 ///
-/// Any number of operations may be in flight on an end; they are served in the order in which they came, and go on
-/// whether or not anyone waits. The buffer stays yours, but belongs to the operation until that is complete: until then it must
-/// stay, and nobody may look at it or change it. Each operation is released with anonpipe_op_release.
+/// Any number of operations may be in flight on an end; they are served in the order in which they
+/// came, and go on whether or not a thread waits. The buffer stays yours, but the operation uses it
+/// until it is complete: until then the buffer must stay, and you neither read nor change it. Each
+/// operation is released with anonpipe_op_release.
 ///
-/// Returns 0, and the operation in op; whatever goes wrong with the read is said by anonpipe_wait, such as
-/// ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing submitted,
-/// ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only writes.
+/// Returns 0, and the operation in op; what goes wrong with the read is said by anonpipe_wait, such
+/// as ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing
+/// submitted, ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only
+/// writes.
 ///
-/// # Safety
-///
-/// The end is open; the buffer has room for length bytes until the operation is complete; the output can be written.
+/// Requires: the end is open; the buffer has room for length bytes until the operation is complete;
+/// the output can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_submit_read(
     end: *mut anonpipe_end,
@@ -126,16 +130,16 @@ pub unsafe extern "C" fn anonpipe_submit_read(
     guard(|| unsafe { submit(end, buffer, length, op, anonpipe_end::submit_read) })
 }
 
-/// Starts to write all of length bytes, and returns at once. As anonpipe_submit_read otherwise: the buffer must stay, unchanged,
-/// until the operation is complete.
+/// Starts to write all of length bytes, and returns at once. As anonpipe_submit_read otherwise: the
+/// buffer must stay, unchanged, until the operation is complete.
 ///
-/// Returns 0, and the operation in op; whatever goes wrong with the write is said by anonpipe_wait, such as
-/// ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing submitted,
-/// ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only reads.
+/// Returns 0, and the operation in op; what goes wrong with the write is said by anonpipe_wait,
+/// such as ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing
+/// submitted, ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only
+/// reads.
 ///
-/// # Safety
-///
-/// The end is open; the buffer has length bytes until the operation is complete; the output can be written.
+/// Requires: the end is open; the buffer has length bytes until the operation is complete; the
+/// output can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_submit_write(
     end: *mut anonpipe_end,
@@ -165,7 +169,7 @@ unsafe fn submit(
     check_buffer(buffer, length)?;
     // SAFETY: null or open, says the caller.
     let end = unsafe { given(end) }?;
-    // SAFETY: it stays until the operation is complete, says the caller, and nobody else uses it.
+    // SAFETY: it stays until the operation is complete, says the caller, and has no other use until then.
     let buffer = unsafe { ForeignBuffer::new(buffer.cast(), length) };
     let submitted = anonpipe_op::new(start(end, buffer)?, end.way()?.name());
     // SAFETY: not null, and the caller's to be written.
@@ -173,17 +177,17 @@ unsafe fn submit(
     Ok(())
 }
 
-/// Blocks until an operation is complete. May be called again, and by several threads at once: all get the same result.
+/// Blocks until an operation is complete. May be called again, and by several threads at once: all
+/// get the same result.
 ///
-/// Returns 0, and how many bytes in transferred; for a read 0 bytes are the end of file. ANONPIPE_E_CANCELLED after
-/// anonpipe_cancel and its like, or after the end of a read was closed, and then transferred says what is known: a read has
-/// consumed nothing; of a write that many bytes had gone, or ANONPIPE_UNKNOWN (Windows does not tell). A cancel that came too late
-/// changes nothing. ANONPIPE_E_BROKEN_PIPE for a write that nobody can read any more; ANONPIPE_E_INVALID_ARGUMENT for null; else
-/// the system's code.
+/// Returns 0, and how many bytes in transferred; for a read 0 bytes are the end of file.
+/// ANONPIPE_E_CANCELLED after anonpipe_cancel and its like, or after the end of a read was closed,
+/// and then transferred says what is known: a read has consumed nothing; of a write that many bytes
+/// had gone, or ANONPIPE_UNKNOWN (Windows does not tell). A cancel that came too late changes
+/// nothing. ANONPIPE_E_BROKEN_PIPE for a write whose reader is gone; ANONPIPE_E_INVALID_ARGUMENT
+/// for null; else the system's code.
 ///
-/// # Safety
-///
-/// The operation is not released; transferred is null or can be written.
+/// Requires: the operation is not released; transferred is null or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_wait(op: *mut anonpipe_op, transferred: *mut usize) -> c_int {
     // SAFETY: what the caller promises is what this asks for.
@@ -192,11 +196,10 @@ pub unsafe extern "C" fn anonpipe_wait(op: *mut anonpipe_op, transferred: *mut u
 
 /// As anonpipe_wait, but not longer than the time in milliseconds. 0 asks without waiting.
 ///
-/// When the time is up: ANONPIPE_E_PENDING. The operation goes on, and transferred is not written.
+/// Returns ANONPIPE_E_PENDING when the time is up: the operation goes on, and transferred is not
+/// written. Else as anonpipe_wait.
 ///
-/// # Safety
-///
-/// The operation is not released; transferred is null or can be written.
+/// Requires: the operation is not released; transferred is null or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_wait_timeout(
     op: *mut anonpipe_op,
@@ -211,17 +214,18 @@ pub unsafe extern "C" fn anonpipe_wait_timeout(
     })
 }
 
-/// Blocks until the first of several operations is complete, but not longer than the time in milliseconds, and says which:
-/// the lowest index, if there are several. Null entries are passed over, so that finished ones can be struck out.
+/// Blocks until the first of several operations is complete, but not longer than the time in
+/// milliseconds, and says which: the lowest index, if there are several. Null entries are passed
+/// over, so that finished ones can be struck out.
 ///
-/// Takes no result: ask with anonpipe_wait, which then returns at once. An operation that was complete before counts.
+/// Takes no result: ask with anonpipe_wait, which then returns at once. An operation that was
+/// complete before counts.
 ///
-/// Returns 0; ANONPIPE_E_PENDING when the time was up; ANONPIPE_E_INVALID_ARGUMENT for null, and if there is no operation to wait
-/// for. On failure the index is not written.
+/// Returns 0; ANONPIPE_E_PENDING when the time was up; ANONPIPE_E_INVALID_ARGUMENT for null, and if
+/// there is no operation to wait for. On failure the index is not written.
 ///
-/// # Safety
-///
-/// There are count operations, none of them released before this returns; the output can be written.
+/// Requires: there are count operations, none of them released before this returns; the output can
+/// be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_wait_any(
     ops: *const *mut anonpipe_op,
@@ -247,14 +251,13 @@ pub unsafe extern "C" fn anonpipe_wait_any(
     })
 }
 
-/// Asks for an operation to end, and returns at once. What happened is said by anonpipe_wait: usually ANONPIPE_E_CANCELLED,
-/// or the real result if that was quicker. Does nothing to an operation that is complete.
+/// Asks for an operation to end, and returns at once. What happened is said by anonpipe_wait:
+/// usually ANONPIPE_E_CANCELLED, or the real result if that was quicker. Does nothing to an
+/// operation that is complete.
 ///
 /// Returns 0, or ANONPIPE_E_INVALID_ARGUMENT for null.
 ///
-/// # Safety
-///
-/// The operation is not released.
+/// Requires: the operation is not released.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_cancel(op: *mut anonpipe_op) -> c_int {
     guard(|| {
@@ -266,14 +269,13 @@ pub unsafe extern "C" fn anonpipe_cancel(op: *mut anonpipe_op) -> c_int {
 
 /// Frees an operation; its buffer is yours alone again. Null does nothing.
 ///
-/// One that is still in flight is cancelled first, and *this waits until the system is done with the buffer*: for as long as the
-/// system needs to cancel, which does not depend on the peer. A read that was quicker than the cancel has taken its bytes, and
-/// nobody is told; a write may have gone in part, and the rest does not go any more, also if its end was closed. anonpipe_wait
-/// first (after anonpipe_cancel, if need be) where that matters.
+/// One that is still in flight is cancelled first, and this WAITS until the system is done with the
+/// buffer: for as long as the system needs to cancel, which does not depend on the peer. A read
+/// that was quicker than the cancel has taken its bytes, and they are lost; a write may have gone
+/// in part, and the rest does not go any more, also if its end was closed. Where that matters,
+/// anonpipe_wait first (after anonpipe_cancel, if need be).
 ///
-/// # Safety
-///
-/// The operation is not released yet, and no other thread uses it.
+/// Requires: the operation is not released yet, and no other thread uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_op_release(op: *mut anonpipe_op) {
     guard(|| {

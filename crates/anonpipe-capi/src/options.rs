@@ -18,21 +18,23 @@ pub const ANONPIPE_DUPLEX: u32 = 2;
 
 /// For the side you keep: opened for overlapped I/O; on Unix O_NONBLOCK. The default.
 pub const ANONPIPE_OVERLAPPED: u32 = 0;
-/// For whoever gets the other: a synchronous handle, as programs expect their standard handles to be.
+/// For the program that gets the other end: a synchronous handle, as programs expect their standard
+/// handles to be.
 pub const ANONPIPE_BLOCKING: u32 = 1;
 
-/// Unnamed if the system can do that, else named. The default, and the only choice elsewhere than on Windows.
+/// Unnamed if the system can do that, else named. The default, and the only choice on Unix.
 pub const ANONPIPE_CREATION_AUTO: u32 = 0;
 /// Unnamed, or failure. Windows only.
 pub const ANONPIPE_CREATION_UNNAMED: u32 = 1;
 /// With a name of 128 random bits. Windows only.
 pub const ANONPIPE_CREATION_NAMED: u32 = 2;
 
-/// How a pair shall be made. Begin with ANONPIPE_OPTIONS_INIT, which sets the size and leaves everything else at 0: the
-/// defaults.
+/// How a pair shall be made. Begin with ANONPIPE_OPTIONS_INIT, which sets the size and leaves
+/// everything else at 0: the defaults.
 ///
-/// Fields may be added at the end by later versions. A program that was compiled with an older header goes on working, and
-/// one compiled with a newer header works as long as it leaves at 0 what this library does not know.
+/// Later versions may add fields at the end. A program that was compiled with an older header goes
+/// on working, and one compiled with a newer header works as long as it leaves at 0 what this
+/// library does not know.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct anonpipe_options {
@@ -52,12 +54,13 @@ pub struct anonpipe_options {
     pub creation: u32,
     /// 0.
     pub reserved: u32,
-    /// How many bytes the system holds for a reader before a writer has to wait, in each direction. 0: the default, 65536 on
-    /// Windows, the system's own elsewhere. At most UINT32_MAX on Windows, INT32_MAX elsewhere. Linux rounds it up, and
-    /// where it refuses that much, the pipe gets what /proc/sys/fs/pipe-max-size allows, or stays as it is (fcntl with
-    /// F_GETPIPE_SZ tells).
+    /// How many bytes the system holds for a reader before a writer has to wait, in each direction.
+    /// 0: the default, 65536 on Windows, the system's own elsewhere. At most UINT32_MAX on Windows,
+    /// INT32_MAX elsewhere. Linux rounds it up, and where it refuses that much, the pipe gets what
+    /// /proc/sys/fs/pipe-max-size allows, or stays as it is (fcntl with F_GETPIPE_SZ tells).
     pub capacity: u64,
-    /// Who may open the pipe on Windows, as SDDL in UTF-8, such as "D:P(A;;GA;;;OW)". Null: the default.
+    /// Who may open the pipe on Windows, as SDDL in UTF-8, such as "D:P(A;;GA;;;OW)". Null: the
+    /// default.
     pub sddl: *const c_char,
 }
 
@@ -67,7 +70,7 @@ const FIRST_SIZE: usize = size_of::<anonpipe_options>();
 const ABSURD_SIZE: usize = 4096;
 
 impl anonpipe_options {
-    /// Reads what the caller has, in the size that he says it has.
+    /// Reads what the caller has, in the size that it says.
     ///
     /// # Safety
     ///
@@ -79,7 +82,7 @@ impl anonpipe_options {
             return Err(Failed::invalid("the options have an impossible size; begin with ANONPIPE_OPTIONS_INIT"));
         }
         for offset in FIRST_SIZE..size {
-            // SAFETY: inside what the caller says is his.
+            // SAFETY: inside the struct, if it is as large as the caller says.
             let place = unsafe { options.cast::<u8>().add(offset) };
             // SAFETY: as above.
             if unsafe { place.read() } != 0 {
@@ -125,17 +128,18 @@ impl anonpipe_options {
 
 /// Makes a connected pair of ends. Does not block, and starts no thread.
 ///
-/// Null options mean the defaults, as ANONPIPE_OPTIONS_INIT does: the server reads, the client writes, both ends are overlapped
-/// and private. The handles are the system's own, bound to no completion port; they are yours to close. On failure
-/// neither output is written, and nothing stays open.
+/// Null options mean the defaults, as ANONPIPE_OPTIONS_INIT does: the server reads, the client
+/// writes, both ends are overlapped and private. The handles are the system's own, bound to no
+/// completion port; they are yours to close. On failure neither output is written, and nothing
+/// stays open.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for a null output, the same place for both, an unknown value, a capacity beyond
-/// what the system can express, or a bad descriptor; ANONPIPE_E_UNSUPPORTED for Windows' own options elsewhere, and for
-/// a field that this version does not know; else the system's code, such as that for too many open files.
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for a null output, the same place for both, an unknown
+/// value, a capacity beyond what the system can express, or a bad descriptor;
+/// ANONPIPE_E_UNSUPPORTED for Windows' own options elsewhere, and for a field that this version
+/// does not know; else the system's code, such as that for too many open files.
 ///
-/// # Safety
-///
-/// The options, if not null, begin with their size and are that large; the outputs can be written.
+/// Requires: the options, if not null, begin with their size and are that large, and their text, if
+/// there is one, is terminated; the outputs can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_pair(
     options: *const anonpipe_options,

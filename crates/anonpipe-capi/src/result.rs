@@ -12,7 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub enum anonpipe_error {
     /// It worked.
     ANONPIPE_OK = 0,
-    /// An argument makes no sense: a null pointer, a value that is not defined, two outputs in the same place.
+    /// An argument makes no sense: a null pointer, a value that is not defined, two outputs in the
+    /// same place.
     ANONPIPE_E_INVALID_ARGUMENT = -1,
     /// The time to wait was up. The operation goes on: wait again, or cancel it.
     ANONPIPE_E_PENDING = -2,
@@ -26,11 +27,12 @@ pub enum anonpipe_error {
     ANONPIPE_E_BUSY = -6,
     /// This system cannot do that.
     ANONPIPE_E_UNSUPPORTED = -7,
-    /// The handle is synchronous (on Unix: it blocks), and operations need an overlapped one (on Unix: O_NONBLOCK).
+    /// The handle is synchronous (on Unix: it blocks), and operations need an overlapped one (on
+    /// Unix: O_NONBLOCK).
     ANONPIPE_E_WRONG_MODE = -8,
     /// A read of an end that only writes, or a write to one that only reads.
     ANONPIPE_E_WRONG_DIRECTION = -9,
-    /// Something that has no code of its own; anonpipe_last_error_text() says what.
+    /// A failure that has no code of its own; anonpipe_last_error_text() says what it was.
     ANONPIPE_E_OTHER = -10,
     /// A mistake in this library. What it was working on is in an unknown state.
     ANONPIPE_E_INTERNAL = -11,

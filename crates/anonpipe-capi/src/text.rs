@@ -7,13 +7,13 @@ use crate::result::{catch, describe, last_error_text};
 
 /// Writes what a code means into a buffer: one sentence in UTF-8, terminated, cut short if need be.
 ///
-/// Takes any code that a function here returned: one of ours, or a positive one of the system's. Thread-safe. Returns the
-/// length of the whole text in bytes, without the terminator; if that is size or more, the text was cut. With a null
-/// buffer or size 0 nothing is written.
+/// Takes any code that a function here returned: one of ours, or a positive one of the system's.
+/// With a null buffer or size 0 nothing is written.
 ///
-/// # Safety
+/// Returns the length of the whole text in bytes, without the terminator; if that is size or more,
+/// the text was cut.
 ///
-/// The buffer, if not null, has room for size bytes.
+/// Requires: the buffer, if not null, has room for size bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_strerror(error: c_int, buffer: *mut c_char, size: usize) -> usize {
     let text = catch(|| describe(error)).unwrap_or_default();
@@ -21,15 +21,16 @@ pub unsafe extern "C" fn anonpipe_strerror(error: c_int, buffer: *mut c_char, si
     unsafe { copy_out(&text, buffer, size) }
 }
 
-/// Writes why the last call of this thread that failed did so into a buffer: the action, the end, the cause and, where there
-/// is some, advice. More than the code says. As anonpipe_strerror otherwise; empty if no call has failed.
+/// Writes why the last call of this thread that failed did so into a buffer: the action, the end,
+/// the cause and, where there is some, advice. More than the code says. As anonpipe_strerror
+/// otherwise; empty if no call has failed.
 ///
-/// A call that succeeds leaves the text as it is, so look at it only after a failure. The three Windows functions have
-/// their own way of failing and no text here.
+/// A call that succeeds leaves the text as it is, so look at it only after a failure. The three
+/// Windows functions have their own way of failing and no text here.
 ///
-/// # Safety
+/// Returns the length of the whole text, as anonpipe_strerror does.
 ///
-/// The buffer, if not null, has room for size bytes.
+/// Requires: the buffer, if not null, has room for size bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_last_error_text(buffer: *mut c_char, size: usize) -> usize {
     let text = catch(last_error_text).unwrap_or_default();
@@ -37,7 +38,8 @@ pub unsafe extern "C" fn anonpipe_last_error_text(buffer: *mut c_char, size: usi
     unsafe { copy_out(&text, buffer, size) }
 }
 
-/// The version of the library, such as "0.1.0". The text is static.
+/// The version of the library that runs, such as "0.1.0"; ANONPIPE_VERSION_MAJOR and its like are
+/// the header's. The text is static.
 #[unsafe(no_mangle)]
 pub extern "C" fn anonpipe_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()

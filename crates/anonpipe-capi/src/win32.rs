@@ -1,73 +1,71 @@
 //! The question's functions, under their own names and with their own ways of failing.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_ulong};
 use std::io;
 use std::os::windows::io::{IntoRawHandle, OwnedHandle};
 
 use pipes::windows::{HandleMode, SecurityAttributes, SecurityDescriptor};
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_GEN_FAILURE, ERROR_INVALID_PARAMETER, ERROR_SUCCESS, HANDLE, SetLastError,
+    ERROR_ACCESS_DENIED, ERROR_GEN_FAILURE, ERROR_INVALID_PARAMETER, ERROR_SUCCESS, SetLastError,
 };
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 
+use crate::handle::anonpipe_handle;
 use crate::result::{catch, raw};
 
-// As Windows' headers have them.
-type PHANDLE = *mut HANDLE;
-type LPHANDLE = *mut HANDLE;
-type LPSECURITY_ATTRIBUTES = *mut SECURITY_ATTRIBUTES;
-type DWORD = u32;
-type ULONG = u32;
-type BOOL = c_int;
-
-/// Makes an unnamed pair: the server end overlapped and not inheritable, the client end synchronous and inheritable, both
-/// read and write. Each direction holds 65536 bytes.
+/// ULONG CreatePipeAnonymousPair7(PHANDLE phServerPipe, PHANDLE phClientPipe)
 ///
-/// The handles are plain, bound to no completion port, and yours to close. They are good for every way of waiting: events,
-/// completion ports, completion routines, thread pool I/O. Give the client end to a child, and close it when the child has it.
+/// Makes an unnamed pair: the server end overlapped and not inheritable, the client end synchronous
+/// and inheritable, both read and write. Each direction holds 65536 bytes.
 ///
-/// Returns 0, or the Win32 error code of the call that failed: ERROR_INVALID_PARAMETER for a null pointer, or the same one twice.
-/// On failure nothing is written, and nothing stays open. Windows only.
+/// The handles are plain, bound to no completion port, and yours to close. They are good for every
+/// way of waiting: events, completion ports, completion routines, thread pool I/O. Give the client
+/// end to a child, and close it when the child has it.
 ///
-/// # Safety
+/// Returns 0, or the Win32 error code of the call that failed: ERROR_INVALID_PARAMETER for a null
+/// pointer, or the same one twice. On failure nothing is written, and nothing stays open. Windows
+/// only.
 ///
-/// The outputs, if not null, can be written.
+/// Requires: the outputs, if not null, can be written.
 #[cfg(windows)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn CreatePipeAnonymousPair7(phServerPipe: PHANDLE, phClientPipe: PHANDLE) -> ULONG {
+pub unsafe extern "C" fn CreatePipeAnonymousPair7(
+    phServerPipe: *mut anonpipe_handle,
+    phClientPipe: *mut anonpipe_handle,
+) -> c_ulong {
     // SAFETY: what the caller promises is what this asks for.
     unsafe { store(phServerPipe, phClientPipe, pipes::create_pipe_anonymous_pair7) }
 }
 
-/// As CreatePipeAnonymousPair7, on systems that know no unnamed pipes too: there the pair has a name, of 128 random bits, that
-/// admits this user alone and one client, which is already connected.
+/// ULONG CreatePipeAnonymousPair(PHANDLE phServerPipe, PHANDLE phClientPipe)
 ///
-/// # Safety
+/// As CreatePipeAnonymousPair7, on systems that know no unnamed pipes too: there the pair has a
+/// name, of 128 random bits, that admits this user alone and one client, which is already
+/// connected.
 ///
-/// The outputs, if not null, can be written.
+/// Requires: the outputs, if not null, can be written.
 #[cfg(windows)]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn CreatePipeAnonymousPair(phServerPipe: PHANDLE, phClientPipe: PHANDLE) -> ULONG {
+pub unsafe extern "C" fn CreatePipeAnonymousPair(
+    phServerPipe: *mut anonpipe_handle,
+    phClientPipe: *mut anonpipe_handle,
+) -> c_ulong {
     // SAFETY: what the caller promises is what this asks for.
     unsafe { store(phServerPipe, phClientPipe, pipes::create_pipe_anonymous_pair) }
 }
 
-/// `CreatePipe` with a mode for each end. cbindgen knows no calling conventions, so its declaration for C, and what it
-/// promises, is in `cbindgen.toml`.
-///
-/// # Safety
-///
-/// The outputs, if not null, can be written; the attributes, if not null, are readable, and so is their descriptor.
+/// `CreatePipe` with a mode for each end. cbindgen knows no calling conventions, so its declaration
+/// for C, and what it promises, is in `cbindgen.toml`.
 #[cfg(windows)]
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn MyCreatePipeEx(
-    lpReadPipe: LPHANDLE,
-    lpWritePipe: LPHANDLE,
-    lpPipeAttributes: LPSECURITY_ATTRIBUTES,
-    nSize: DWORD,
-    dwReadMode: DWORD,
-    dwWriteMode: DWORD,
-) -> BOOL {
+    lpReadPipe: *mut anonpipe_handle,
+    lpWritePipe: *mut anonpipe_handle,
+    lpPipeAttributes: *mut SECURITY_ATTRIBUTES,
+    nSize: c_ulong,
+    dwReadMode: c_ulong,
+    dwWriteMode: c_ulong,
+) -> c_int {
     let make = || {
         let read = HandleMode::try_from(dwReadMode)?;
         let write = HandleMode::try_from(dwWriteMode)?;
@@ -91,8 +89,8 @@ pub unsafe extern "system" fn MyCreatePipeEx(
 ///
 /// The outputs, if not null, can be written.
 unsafe fn store(
-    first: *mut HANDLE,
-    second: *mut HANDLE,
+    first: *mut anonpipe_handle,
+    second: *mut anonpipe_handle,
     make: impl FnOnce() -> io::Result<(OwnedHandle, OwnedHandle)>,
 ) -> u32 {
     if first.is_null() || second.is_null() || first == second {
@@ -119,12 +117,12 @@ unsafe fn attributes(given: *const SECURITY_ATTRIBUTES) -> io::Result<SecurityAt
     if given.is_null() {
         return Ok(SecurityAttributes::new());
     }
-    // SAFETY: not null, so readable; the length comes first, and only a struct that has all of it is read.
+    // SAFETY: not null, so readable; the length comes first.
     let length = unsafe { given.cast::<u32>().read_unaligned() };
     if length as usize != size_of::<SECURITY_ATTRIBUTES>() {
         return Err(io::Error::from_raw_os_error(ERROR_INVALID_PARAMETER.cast_signed()));
     }
-    // SAFETY: readable, and of the size it should have.
+    // SAFETY: readable, says the caller.
     let given = unsafe { given.read_unaligned() };
     let attributes = SecurityAttributes::new().inheritable(given.bInheritHandle != 0);
     if given.lpSecurityDescriptor.is_null() {

@@ -2,6 +2,7 @@
 #include <anonpipe.h>
 #include <stdio.h>
 #include <string.h>
+#include <windows.h>
 
 static int failed(const char *action) {
   fprintf(stderr, "cannot %s: error %lu\n", action, GetLastError());

@@ -32,17 +32,17 @@ int main(void) {
   }
   if (anonpipe_wait_any(reads, PIPES, 50, &index) == ANONPIPE_E_PENDING) puts("all quiet");
 
-  /* Whoever writes is served first. */
+  /* The pipe that is written to is served first. */
   for (left = PIPES; left > 1; left--) {
-    check(anonpipe_write(writers[left - 1], words[left - 1], strlen(words[left - 1]), 1000, &count), "write");
-    check(anonpipe_wait_any(reads, PIPES, 1000, &index), "wait");
+    check(anonpipe_write(writers[left - 1], words[left - 1], strlen(words[left - 1]), ANONPIPE_INFINITE, &count), "write");
+    check(anonpipe_wait_any(reads, PIPES, ANONPIPE_INFINITE, &index), "wait");
     check(anonpipe_wait(reads[index], &count), "read");
     printf("pipe %u: %.*s\n", (unsigned)index, (int)count, buffers[index]);
     anonpipe_op_release(reads[index]);
     reads[index] = NULL; /* null entries are passed over */
   }
 
-  /* Nobody writes to the first pipe. A cancelled read has consumed nothing. */
+  /* The first pipe stays quiet. A cancelled read has consumed nothing. */
   check(anonpipe_cancel(reads[0]), "cancel");
   if (anonpipe_wait(reads[0], NULL) == ANONPIPE_E_CANCELLED) puts("pipe 0: cancelled");
   anonpipe_op_release(reads[0]);

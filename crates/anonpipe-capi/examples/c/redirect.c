@@ -4,6 +4,7 @@
 #include <anonpipe.h>
 #include <stdio.h>
 #include <string.h>
+#include <windows.h>
 
 static int failed(const char *action, DWORD code) {
   fprintf(stderr, "cannot %s: error %lu\n", action, code);

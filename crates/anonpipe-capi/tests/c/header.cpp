@@ -1,7 +1,31 @@
-// The header in use by C++.
+// The header in use by C++, under warnings that C does not have: each macro is expanded here.
 #include <anonpipe.h>
 
+#include <cstdio>
 #include <cstring>
+
+#if ANONPIPE_VERSION_MAJOR == 0 && ANONPIPE_VERSION_MINOR < 1
+#error "this is for version 0.1 and later"
+#endif
+
+// What the preprocessor and constant expressions can do with them.
+static_assert(ANONPIPE_INBOUND == 0 && ANONPIPE_OUTBOUND == 1 && ANONPIPE_DUPLEX == 2, "the directions");
+static_assert(ANONPIPE_OVERLAPPED == 0 && ANONPIPE_BLOCKING == 1, "the modes");
+static_assert(ANONPIPE_CREATION_AUTO == 0 && ANONPIPE_CREATION_UNNAMED == 1 && ANONPIPE_CREATION_NAMED == 2, "the ways");
+static_assert(ANONPIPE_UNKNOWN == SIZE_MAX, "as large as a number of bytes can be");
+
+static bool version_is_the_headers() {
+  char text[40];
+  std::snprintf(text, sizeof text, "%d.%d.%d", ANONPIPE_VERSION_MAJOR, ANONPIPE_VERSION_MINOR, ANONPIPE_VERSION_PATCH);
+  return std::strcmp(text, anonpipe_version()) == 0;
+}
+
+static int defaults_are_zero() {
+  const anonpipe_options options = ANONPIPE_OPTIONS_INIT;
+  anonpipe_options zero = anonpipe_options();
+  zero.size = sizeof zero;
+  return std::memcmp(&options, &zero, sizeof zero);
+}
 
 int main() {
   anonpipe_options options = ANONPIPE_OPTIONS_INIT;
@@ -20,5 +44,7 @@ int main() {
   anonpipe_op_release(op);
   anonpipe_end_close(reader);
   anonpipe_end_close(writer);
-  return std::memcmp(buffer, "C++", 3) == 0 ? 0 : 7;
+  if (std::memcmp(buffer, "C++", 3) != 0) return 7;
+  if (!version_is_the_headers()) return 8;
+  return defaults_are_zero() == 0 ? 0 : 9;
 }

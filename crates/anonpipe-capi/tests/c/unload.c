@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #ifdef _WIN32
+#include <windows.h>
 #define LIBRARY "anonpipe.dll"
 static void *load(void) { return LoadLibraryA(LIBRARY); }
 static void unload(void *library) { FreeLibrary(library); }
