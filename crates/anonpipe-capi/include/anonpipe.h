@@ -124,7 +124,7 @@ extern "C" {
 //
 // Returns TRUE; or FALSE, and GetLastError has the code of the call that failed.
 // ERROR_INVALID_PARAMETER: a null output, the same one twice, another mode, or attributes whose
-// nLength is not their size. ERROR_INVALID_SECURITY_DESCR: a descriptor that is none. On
+// nLength is neither their size nor 0. ERROR_INVALID_SECURITY_DESCR: a descriptor that is none. On
 // failure nothing is written, and nothing stays open. Windows only.
 //
 // Requires: the outputs, if not null, can be written; the attributes, if not null, can be read, and

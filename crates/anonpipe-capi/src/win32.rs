@@ -119,7 +119,9 @@ unsafe fn attributes(given: *const SECURITY_ATTRIBUTES) -> io::Result<SecurityAt
     }
     // SAFETY: not null, so readable; the length comes first.
     let length = unsafe { given.cast::<u32>().read_unaligned() };
-    if length as usize != size_of::<SECURITY_ATTRIBUTES>() {
+    // CreatePipe does not look at it (*observed*, Wine 8, and tests/c/question.c asks the system that it runs on), nor did the
+    // function of 1997, so there are programs that leave it 0. Another number is no length of this struct.
+    if length != 0 && length as usize != size_of::<SECURITY_ATTRIBUTES>() {
         return Err(io::Error::from_raw_os_error(ERROR_INVALID_PARAMETER.cast_signed()));
     }
     // SAFETY: readable, says the caller.

@@ -52,7 +52,8 @@ static void the_pipe_of_1997_has_a_mode_for_each_end(void) {
   DWORD bits;
   for (bits = 0; bits < 8; bits++) {
     HANDLE read = NULL, write = NULL;
-    SECURITY_ATTRIBUTES attributes = {sizeof attributes, NULL, (bits & 4) != 0};
+    /* The original passed them on to calls that do not look at the length, so there are programs that leave it 0. */
+    SECURITY_ATTRIBUTES attributes = {bits & 1 ? 0 : sizeof attributes, NULL, (bits & 4) != 0};
     DWORD read_mode = bits & 1 ? FILE_FLAG_OVERLAPPED : 0, write_mode = bits & 2 ? FILE_FLAG_OVERLAPPED : 0;
     WCHAR name[300];
     DWORD in = 0, count;
@@ -97,11 +98,33 @@ static void bad_input_is_refused_and_nothing_written(void) {
   refuse(&first, &second, NULL, FILE_FLAG_WRITE_THROUGH, 0, ERROR_INVALID_PARAMETER);
   refuse(&first, &second, &attributes, 0, 0, ERROR_INVALID_SECURITY_DESCR);
   attributes.lpSecurityDescriptor = NULL;
-  attributes.nLength = 0;
+  attributes.nLength = sizeof attributes - 1;
   refuse(&first, &second, &attributes, 0, 0, ERROR_INVALID_PARAMETER);
   attributes.nLength = sizeof attributes + 1;
   refuse(&first, &second, &attributes, 0, 0, ERROR_INVALID_PARAMETER);
   CHECK(first == UNTOUCHED && second == UNTOUCHED);
+}
+
+/* As the system's own function has it, which is what programs were written against. */
+static void attributes_without_a_length_are_taken(void) {
+  SECURITY_ATTRIBUTES attributes = {0, NULL, TRUE};
+  SECURITY_DESCRIPTOR everyone;
+  int descriptor;
+  CHECK(InitializeSecurityDescriptor(&everyone, SECURITY_DESCRIPTOR_REVISION));
+  CHECK(SetSecurityDescriptorDacl(&everyone, TRUE, NULL, FALSE));
+  for (descriptor = 0; descriptor < 2; descriptor++) {
+    HANDLE read, write;
+    attributes.lpSecurityDescriptor = descriptor ? &everyone : NULL;
+    CHECK(CreatePipe(&read, &write, &attributes, 0));
+    CHECK(is_inheritable(read) && is_inheritable(write));
+    close_handle(read);
+    close_handle(write);
+    CHECK(MyCreatePipeEx(&read, &write, &attributes, 0, FILE_FLAG_OVERLAPPED, 0));
+    CHECK(is_inheritable(read) && is_inheritable(write));
+    pass(write, read);
+    close_handle(read);
+    close_handle(write);
+  }
 }
 
 static void a_huge_size_succeeds_or_fails_cleanly(void) {
@@ -169,6 +192,7 @@ int main(int argc, char **argv) {
       TEST(the_pairs_are_what_the_question_asks_for),
       TEST(the_pipe_of_1997_has_a_mode_for_each_end),
       TEST(bad_input_is_refused_and_nothing_written),
+      TEST(attributes_without_a_length_are_taken),
       TEST(a_huge_size_succeeds_or_fails_cleanly),
       TEST(a_descriptor_holds_for_both_ends),
       TEST(a_hundred_thousand_pairs_leak_nothing),
