@@ -69,7 +69,7 @@ static void the_last_failure_is_told_in_a_sentence(void) {
   CHECK_EQ(text[0], 0);
   open_pair(ANONPIPE_INBOUND, 0, &reader, &writer);
   anonpipe_end_close(reader);
-  CHECK_EQ(anonpipe_write(writer, "x", 1, 1000, NULL), ANONPIPE_E_BROKEN_PIPE);
+  CHECK_EQ(anonpipe_write(writer, "x", 1, LONG_MS, NULL), ANONPIPE_E_BROKEN_PIPE);
   anonpipe_last_error_text(text, sizeof text);
   CHECK(strstr(text, "cannot write") != NULL && strstr(text, "stop writing") != NULL);
   start(&thread, other_thread, others);
@@ -169,9 +169,9 @@ static void wait_for_shared(void *unused) {
   anonpipe_op *ops[3];
   (void)unused;
   ops[0] = ops[1] = ops[2] = shared;
-  CHECK_EQ(anonpipe_wait_any(ops, 3, 20000, &index), 0);
+  CHECK_EQ(anonpipe_wait_any(ops, 3, LONG_MS, &index), 0);
   CHECK_EQ(index, 0);
-  CHECK_EQ(anonpipe_wait_timeout(shared, 20000, &count), 0);
+  CHECK_EQ(anonpipe_wait_timeout(shared, LONG_MS, &count), 0);
   CHECK_EQ(count, 3);
 }
 
@@ -181,11 +181,12 @@ static void several_threads_wait_for_one_operation(void) {
     anonpipe_end *reader, *writer;
     struct thread threads[6];
     char buffer[8];
+    progress();
     open_pair(ANONPIPE_INBOUND, 0, &reader, &writer);
     CHECK_EQ(anonpipe_submit_read(reader, buffer, sizeof buffer, &shared), 0);
     for (index = 0; index < 6; index++) start(&threads[index], wait_for_shared, NULL);
     if (round % 3 == 0) sleep_ms(1);
-    CHECK_EQ(anonpipe_write(writer, "now", 3, 5000, NULL), 0);
+    CHECK_EQ(anonpipe_write(writer, "now", 3, LONG_MS, NULL), 0);
     for (index = 0; index < 6; index++) join(&threads[index]);
     anonpipe_op_release(shared);
     anonpipe_end_close(reader);
@@ -201,8 +202,9 @@ static void list_each_very_often(void *unused) {
   size_t round, place, index;
   (void)unused;
   for (round = 0; round < MANY; round++) {
+    progress();
     for (place = 0; place < 64; place++) list[place] = many[round];
-    CHECK_EQ(anonpipe_wait_any(list, 64, 20000, &index), 0);
+    CHECK_EQ(anonpipe_wait_any(list, 64, LONG_MS, &index), 0);
     CHECK_EQ(index, 0);
   }
 }
@@ -210,7 +212,7 @@ static void list_each_very_often(void *unused) {
 static void take_each_result(void *unused) {
   size_t round;
   (void)unused;
-  for (round = 0; round < MANY; round++) CHECK_EQ(anonpipe_wait_timeout(many[round], 20000, NULL), 0);
+  for (round = 0; round < MANY; round++) CHECK_EQ(anonpipe_wait_timeout(many[round], LONG_MS, NULL), 0);
 }
 
 /* A result is taken just while another thread has the operation listed twice. */
@@ -230,10 +232,12 @@ static void taking_a_result_does_not_hold_up_those_who_wait(void) {
 }
 
 static anonpipe_end *blocked_end;
+static volatile int blocked_code;
 
-static void block(void *code) {
+static void block(void *unused) {
   char byte;
-  *(int *)code = anonpipe_read(blocked_end, &byte, 1, 20000, NULL);
+  (void)unused;
+  blocked_code = anonpipe_read(blocked_end, &byte, 1, LONG_MS, NULL);
 }
 
 static void cancel_all_ends_what_blocks_other_threads(void) {
@@ -241,15 +245,18 @@ static void cancel_all_ends_what_blocks_other_threads(void) {
   anonpipe_op *op;
   struct thread thread;
   char byte;
-  int code = 1;
   open_pair(ANONPIPE_DUPLEX, 0, &blocked_end, &peer);
-  start(&thread, block, &code);
-  sleep_ms(100);
   CHECK_EQ(anonpipe_submit_read(blocked_end, &byte, 1, &op), 0);
-  CHECK_EQ(anonpipe_cancel_all(blocked_end), 0);
+  blocked_code = 1;
+  start(&thread, block, NULL);
+  /* Nothing tells when the thread is in its read. */
+  do {
+    sleep_ms(10);
+    CHECK_EQ(anonpipe_cancel_all(blocked_end), 0);
+  } while (blocked_code == 1);
   join(&thread);
-  CHECK_EQ(code, ANONPIPE_E_CANCELLED);
-  CHECK_EQ(anonpipe_wait_timeout(op, 5000, NULL), ANONPIPE_E_CANCELLED);
+  CHECK_EQ(blocked_code, ANONPIPE_E_CANCELLED);
+  CHECK_EQ(anonpipe_wait_timeout(op, LONG_MS, NULL), ANONPIPE_E_CANCELLED);
   anonpipe_op_release(op);
   anonpipe_end_close(blocked_end);
   anonpipe_end_close(peer);
@@ -266,8 +273,8 @@ static void an_operation_outlives_the_thread_that_submitted_it(void) {
   start(&thread, submit_and_end, buffer);
   join(&thread);
   CHECK_EQ(anonpipe_wait_timeout(shared, 50, &count), ANONPIPE_E_PENDING);
-  CHECK_EQ(anonpipe_write(peer, "alive", 5, 1000, NULL), 0);
-  CHECK_EQ(anonpipe_wait_timeout(shared, 5000, &count), 0);
+  CHECK_EQ(anonpipe_write(peer, "alive", 5, LONG_MS, NULL), 0);
+  CHECK_EQ(anonpipe_wait_timeout(shared, LONG_MS, &count), 0);
   CHECK_EQ(count, 5);
   anonpipe_op_release(shared);
   anonpipe_end_close(blocked_end);
@@ -295,6 +302,7 @@ static void send_numbers(void *argument) {
     unsigned count = traffic->total - sent < sizeof chunk ? traffic->total - sent : (unsigned)sizeof chunk;
     anonpipe_op *op;
     size_t written = 0;
+    progress();
     for (index = 0; index < count; index++) chunk[index] = (unsigned char)((sent + index) % 251);
     CHECK_EQ(anonpipe_submit_write(traffic->from, chunk, count, &op), 0);
     CHECK_EQ(anonpipe_wait(op, &written), 0);
@@ -348,6 +356,7 @@ static void a_hundred_thousand_operations_leak_nothing(void) {
   long round, before = 0;
   open_pair(ANONPIPE_INBOUND, 0, &reader, &writer);
   for (round = 0; round < 50000; round++) {
+    progress();
     if (round == 1000) before = open_handles();
     CHECK_EQ(anonpipe_submit_read(reader, in, 4, &read), 0);
     if (round % 2 == 1) {

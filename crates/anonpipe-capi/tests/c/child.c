@@ -30,7 +30,7 @@ static HANDLE start_child(HANDLE client) {
 
 static void finish_child(HANDLE child) {
   DWORD code = 0;
-  CHECK_EQ(WaitForSingleObject(child, 20000), WAIT_OBJECT_0);
+  CHECK_EQ(WaitForSingleObject(child, LONG_MS), WAIT_OBJECT_0);
   CHECK(GetExitCodeProcess(child, &code));
   CHECK_EQ(code, 7);
   close_handle(child);
@@ -48,12 +48,12 @@ static void a_child_talks_through_the_client_end(void) {
     child = start_child(client);
     CHECK_EQ(anonpipe_end_open(server, &end), 0);
     CHECK_EQ(anonpipe_submit_read(end, text, sizeof text, &op), 0); /* in flight while we write */
-    CHECK_EQ(anonpipe_write(end, "one\r\n", 5, 10000, NULL), 0);
-    CHECK_EQ(anonpipe_wait_timeout(op, 20000, &length), 0);
+    CHECK_EQ(anonpipe_write(end, "one\r\n", 5, LONG_MS, NULL), 0);
+    CHECK_EQ(anonpipe_wait_timeout(op, LONG_MS, &length), 0);
     anonpipe_op_release(op);
-    CHECK_EQ(anonpipe_write(end, "two\r\nstop\r\n", 11, 10000, NULL), 0);
+    CHECK_EQ(anonpipe_write(end, "two\r\nstop\r\n", 11, LONG_MS, NULL), 0);
     do {
-      CHECK_EQ(anonpipe_read(end, text + length, sizeof text - length, 20000, &count), 0);
+      CHECK_EQ(anonpipe_read(end, text + length, sizeof text - length, LONG_MS, &count), 0);
       length += count;
     } while (count > 0);
     CHECK_EQ(length, strlen("heard one\r\nheard two\r\n"));
@@ -96,7 +96,7 @@ static void the_child_does_not_have_our_end(void) {
   CHECK_EQ(CreatePipeAnonymousPair7(&server, &client), 0);
   child = start_child(client);
   close_handle(server);
-  CHECK_EQ(WaitForSingleObject(child, 20000), WAIT_OBJECT_0);
+  CHECK_EQ(WaitForSingleObject(child, LONG_MS), WAIT_OBJECT_0);
   CHECK(GetExitCodeProcess(child, &code));
   CHECK_EQ(code, 8); /* it saw the end of its input */
   close_handle(child);

@@ -1,4 +1,4 @@
-/* Operations: what a caller sees, on buffers of his own. */
+/* Operations: what a caller sees, on buffers of its own. */
 #include "check.h"
 
 static anonpipe_end *reader, *writer;
@@ -24,14 +24,14 @@ static anonpipe_op *submit_write(const void *bytes, size_t length) {
 
 static void finish(anonpipe_op *op, int code, size_t expected) {
   size_t count = 4711;
-  CHECK_EQ(anonpipe_wait_timeout(op, 10000, &count), code);
+  CHECK_EQ(anonpipe_wait_timeout(op, LONG_MS, &count), code);
   CHECK_EQ(count, expected);
   anonpipe_op_release(op);
 }
 
 static void write_all(const char *text) {
   size_t count;
-  CHECK_EQ(anonpipe_write(writer, text, strlen(text), 10000, &count), 0);
+  CHECK_EQ(anonpipe_write(writer, text, strlen(text), LONG_MS, &count), 0);
   CHECK_EQ(count, strlen(text));
 }
 
@@ -98,7 +98,7 @@ static void nobody_reads_any_more(void) {
   finish(submit_write("x", 1), ANONPIPE_E_BROKEN_PIPE, 0);
   CHECK_EQ(anonpipe_write(writer, "x", 1, ANONPIPE_INFINITE, &count), ANONPIPE_E_BROKEN_PIPE);
   CHECK_EQ(count, 0);
-  CHECK_EQ(anonpipe_write(writer, "x", 1, 100, NULL), ANONPIPE_E_BROKEN_PIPE);
+  CHECK_EQ(anonpipe_write(writer, "x", 1, LONG_MS, NULL), ANONPIPE_E_BROKEN_PIPE);
   anonpipe_end_close(writer);
 }
 
@@ -169,7 +169,7 @@ static void releasing_waits_until_the_buffer_is_free(void) {
   anonpipe_op_release(op);
   anonpipe_op_release(NULL);
   memset(buffer, 1, 1 << 20);
-  free(buffer); /* The sanitizer sees whoever still uses it. */
+  free(buffer); /* The sanitizer sees it if it is still used. */
   close_both();
 }
 
@@ -193,7 +193,7 @@ static void closing_an_end_finishes_its_writes(void) {
   op = submit_write(out, sizeof out);
   anonpipe_end_close(writer);
   do {
-    CHECK_EQ(anonpipe_read(reader, in, sizeof in, 10000, &count), 0);
+    CHECK_EQ(anonpipe_read(reader, in, sizeof in, LONG_MS, &count), 0);
     total += count;
   } while (count > 0);
   CHECK_EQ(total, sizeof out);
@@ -220,7 +220,7 @@ static void the_first_of_several(void) {
   CHECK_EQ(anonpipe_wait_any(ops, 6, 20, &index), ANONPIPE_E_PENDING);
   CHECK_EQ(index, 4711);
   write_all("a");
-  CHECK_EQ(anonpipe_wait_any(ops, 6, 10000, &index), 0);
+  CHECK_EQ(anonpipe_wait_any(ops, 6, LONG_MS, &index), 0);
   CHECK_EQ(index, 2);
   CHECK_EQ(anonpipe_wait_any(ops, 6, ANONPIPE_INFINITE, &index), 0); /* nothing was taken */
   CHECK_EQ(index, 2);

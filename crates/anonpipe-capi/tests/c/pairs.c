@@ -19,9 +19,9 @@ static void refuse(const anonpipe_options *options, int code) {
 static void carry(anonpipe_end *from, anonpipe_end *to) {
   char buffer[16] = "";
   size_t count = 0;
-  CHECK_EQ(anonpipe_write(from, "hello", 5, 5000, &count), 0);
+  CHECK_EQ(anonpipe_write(from, "hello", 5, LONG_MS, &count), 0);
   CHECK_EQ(count, 5);
-  CHECK_EQ(anonpipe_read(to, buffer, sizeof buffer, 5000, &count), 0);
+  CHECK_EQ(anonpipe_read(to, buffer, sizeof buffer, LONG_MS, &count), 0);
   CHECK_EQ(count, 5);
   CHECK(memcmp(buffer, "hello", 5) == 0);
 }
@@ -93,7 +93,7 @@ static void the_capacity_is_kept(void) {
   size_t count;
   open_pair(ANONPIPE_INBOUND, 16384, &reader, &writer);
   CHECK_EQ(anonpipe_submit_write(writer, buffer, 16384, &op), 0);
-  CHECK_EQ(anonpipe_wait_timeout(op, 5000, &count), 0);
+  CHECK_EQ(anonpipe_wait_timeout(op, LONG_MS, &count), 0);
   CHECK_EQ(count, 16384);
   anonpipe_op_release(op);
   CHECK_EQ(anonpipe_submit_write(writer, buffer, sizeof buffer, &op), 0);
@@ -189,6 +189,7 @@ static void very_many_calls_leak_nothing(void) {
   for (call = 0; call < calls; call++) {
     anonpipe_options options = ANONPIPE_OPTIONS_INIT;
     anonpipe_handle server, client;
+    progress();
     if (call == 1) before = open_handles();
     options.direction = (uint32_t)call % 3;
     options.client_mode = (uint32_t)call & 1;
@@ -242,17 +243,17 @@ static void half_closing(void) {
   char buffer[8];
   size_t count;
   open_pair(ANONPIPE_DUPLEX, 0, &reader, &writer);
-  CHECK_EQ(anonpipe_write(writer, "last", 4, 1000, NULL), 0);
+  CHECK_EQ(anonpipe_write(writer, "last", 4, LONG_MS, NULL), 0);
 #ifdef _WIN32
   CHECK_EQ(anonpipe_shutdown_write(writer), ANONPIPE_E_UNSUPPORTED);
 #else
   CHECK_EQ(anonpipe_shutdown_write(writer), 0);
-  CHECK_EQ(anonpipe_write(writer, "more", 4, 1000, NULL), ANONPIPE_E_BROKEN_PIPE);
+  CHECK_EQ(anonpipe_write(writer, "more", 4, LONG_MS, NULL), ANONPIPE_E_BROKEN_PIPE);
 #endif
-  CHECK_EQ(anonpipe_read(reader, buffer, sizeof buffer, 1000, &count), 0);
+  CHECK_EQ(anonpipe_read(reader, buffer, sizeof buffer, LONG_MS, &count), 0);
   CHECK_EQ(count, 4);
-  CHECK_EQ(anonpipe_write(reader, "back", 4, 1000, NULL), 0);
-  CHECK_EQ(anonpipe_read(writer, buffer, sizeof buffer, 1000, &count), 0);
+  CHECK_EQ(anonpipe_write(reader, "back", 4, LONG_MS, NULL), 0);
+  CHECK_EQ(anonpipe_read(writer, buffer, sizeof buffer, LONG_MS, &count), 0);
   CHECK_EQ(count, 4);
   anonpipe_end_close(reader);
   anonpipe_end_close(writer);

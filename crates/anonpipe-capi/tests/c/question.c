@@ -179,6 +179,7 @@ static void a_hundred_thousand_pairs_leak_nothing(void) {
   long call, before = 0;
   for (call = 0; call < 100000; call++) {
     HANDLE first, second;
+    progress();
     if (call == 3) before = open_handles();
     CHECK_EQ(make((int)(call % 3), &first, &second), 0);
     close_handle(first);

@@ -24,13 +24,13 @@ static void write_to_nobody(uint32_t direction) {
   CHECK_EQ(anonpipe_submit_write(server, big, sizeof big, &op), 0);
   CHECK_EQ(anonpipe_wait_timeout(op, 50, NULL), ANONPIPE_E_PENDING);
   anonpipe_end_close(client);
-  CHECK_EQ(anonpipe_wait_timeout(op, 10000, &count), ANONPIPE_E_BROKEN_PIPE);
+  CHECK_EQ(anonpipe_wait_timeout(op, LONG_MS, &count), ANONPIPE_E_BROKEN_PIPE);
   CHECK(count < sizeof big);
   anonpipe_op_release(op);
   CHECK_EQ(anonpipe_submit_write(server, "x", 1, &op), 0);
-  CHECK_EQ(anonpipe_wait_timeout(op, 10000, &count), ANONPIPE_E_BROKEN_PIPE);
+  CHECK_EQ(anonpipe_wait_timeout(op, LONG_MS, &count), ANONPIPE_E_BROKEN_PIPE);
   anonpipe_op_release(op);
-  CHECK_EQ(anonpipe_write(server, "x", 1, 100, NULL), ANONPIPE_E_BROKEN_PIPE);
+  CHECK_EQ(anonpipe_write(server, "x", 1, LONG_MS, NULL), ANONPIPE_E_BROKEN_PIPE);
   CHECK_EQ(anonpipe_write(server, "x", 1, ANONPIPE_INFINITE, NULL), ANONPIPE_E_BROKEN_PIPE);
   anonpipe_end_close(server);
 }
@@ -42,7 +42,7 @@ static void no_signal_kills_a_program_that_changes_its_mind(void) {
   open_pair(ANONPIPE_OUTBOUND, 0, &server, &client);
   CHECK(signal(SIGPIPE, SIG_DFL) != SIG_ERR);
   anonpipe_end_close(client);
-  CHECK_EQ(anonpipe_write(server, "x", 1, 100, NULL), ANONPIPE_E_BROKEN_PIPE);
+  CHECK_EQ(anonpipe_write(server, "x", 1, LONG_MS, NULL), ANONPIPE_E_BROKEN_PIPE);
   anonpipe_end_close(server);
 }
 
@@ -123,10 +123,10 @@ static void a_child_is_redirected_to_the_client_ends(void) {
   }
   close_handle(in);
   close_handle(out);
-  CHECK_EQ(anonpipe_write(writer, "both ways", 9, 5000, NULL), 0);
+  CHECK_EQ(anonpipe_write(writer, "both ways", 9, LONG_MS, NULL), 0);
   anonpipe_end_close(writer); /* private, so the child does not have it, and sees the end of file */
   do {
-    CHECK_EQ(anonpipe_read(reader, buffer + length, sizeof buffer - length, 10000, &count), 0);
+    CHECK_EQ(anonpipe_read(reader, buffer + length, sizeof buffer - length, LONG_MS, &count), 0);
     length += count;
   } while (count > 0);
   CHECK_EQ(length, 9);
@@ -146,8 +146,8 @@ static void any_nonblocking_pipe_can_be_opened(void) {
   CHECK_EQ(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
   CHECK_EQ(anonpipe_end_open(fds[0], &reader), 0);
   CHECK_EQ(anonpipe_end_open(fds[1], &writer), 0);
-  CHECK_EQ(anonpipe_write(writer, "y", 1, 1000, NULL), 0);
-  CHECK_EQ(anonpipe_read(reader, &byte, 1, 1000, NULL), 0);
+  CHECK_EQ(anonpipe_write(writer, "y", 1, LONG_MS, NULL), 0);
+  CHECK_EQ(anonpipe_read(reader, &byte, 1, LONG_MS, NULL), 0);
   CHECK_EQ(byte, 'y');
   anonpipe_end_close(reader);
   anonpipe_end_close(writer);

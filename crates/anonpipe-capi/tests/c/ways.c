@@ -29,7 +29,7 @@ static void an_event_and_get_overlapped_result(void) {
     CHECK(!GetOverlappedResult(reader, &overlapped, &count, FALSE));
     CHECK_EQ(GetLastError(), ERROR_IO_INCOMPLETE);
     say(writer, "event");
-    CHECK_EQ(WaitForSingleObject(overlapped.hEvent, 5000), WAIT_OBJECT_0);
+    CHECK_EQ(WaitForSingleObject(overlapped.hEvent, LONG_MS), WAIT_OBJECT_0);
     CHECK(GetOverlappedResult(reader, &overlapped, &count, FALSE));
     CHECK_EQ(count, 5);
     CHECK(memcmp(buffer, "event", 5) == 0);
@@ -55,7 +55,7 @@ static void a_completion_port(void) {
     CHECK_EQ(GetLastError(), ERROR_IO_PENDING);
     CHECK(!GetQueuedCompletionStatus(port, &count, &key, &completed, 20));
     say(writer, "port");
-    CHECK(GetQueuedCompletionStatus(port, &count, &key, &completed, 5000));
+    CHECK(GetQueuedCompletionStatus(port, &count, &key, &completed, LONG_MS));
     CHECK_EQ(count, 4);
     CHECK_EQ(key, 42);
     CHECK(completed == &overlapped);
@@ -63,7 +63,7 @@ static void a_completion_port(void) {
     /* What succeeds at once is told too. */
     say(writer, "again");
     CHECK(ReadFile(reader, buffer, sizeof buffer, NULL, &overlapped) || GetLastError() == ERROR_IO_PENDING);
-    CHECK(GetQueuedCompletionStatus(port, &count, &key, &completed, 5000));
+    CHECK(GetQueuedCompletionStatus(port, &count, &key, &completed, LONG_MS));
     CHECK_EQ(count, 5);
     close_handle(port);
     rounds++;
@@ -91,7 +91,7 @@ static void completion_routines(void) {
     CHECK(ReadFileEx(reader, buffer, sizeof buffer, &overlapped, routine));
     CHECK_EQ(SleepEx(20, TRUE), 0);
     say(writer, "routine");
-    CHECK_EQ(SleepEx(5000, TRUE), WAIT_IO_COMPLETION);
+    CHECK_EQ(SleepEx(LONG_MS, TRUE), WAIT_IO_COMPLETION);
     CHECK_EQ(routine_error, 0);
     CHECK_EQ(routine_count, 7);
     CHECK(memcmp(buffer, "routine", 7) == 0);
@@ -99,7 +99,7 @@ static void completion_routines(void) {
       DWORD count = 0;
       memset(&overlapped, 0, sizeof overlapped);
       CHECK(WriteFileEx(reader, "back", 4, &overlapped, routine));
-      CHECK_EQ(SleepEx(5000, TRUE), WAIT_IO_COMPLETION);
+      CHECK_EQ(SleepEx(LONG_MS, TRUE), WAIT_IO_COMPLETION);
       CHECK_EQ(routine_error, 0);
       CHECK_EQ(routine_count, 4);
       CHECK(ReadFile(writer, buffer, sizeof buffer, &count, NULL));
@@ -140,7 +140,7 @@ static void thread_pool_io(void) {
     CHECK(!ReadFile(reader, buffer, sizeof buffer, NULL, &overlapped));
     CHECK_EQ(GetLastError(), ERROR_IO_PENDING);
     say(writer, "pool");
-    CHECK_EQ(WaitForSingleObject(result.done, 5000), WAIT_OBJECT_0);
+    CHECK_EQ(WaitForSingleObject(result.done, LONG_MS), WAIT_OBJECT_0);
     WaitForThreadpoolIoCallbacks(io, FALSE);
     CHECK_EQ(result.error, 0);
     CHECK_EQ(result.count, 4);
