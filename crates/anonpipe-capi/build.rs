@@ -2,6 +2,7 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=ANONPIPE_SONAME");
     let system = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     let vendor = std::env::var("CARGO_CFG_TARGET_VENDOR").unwrap_or_default();
     let environment = std::env::var("CARGO_CFG_TARGET_ENV").unwrap_or_default();
@@ -15,5 +16,11 @@ fn main() {
     } else if system != "windows" {
         // A thread of ours may be running in it, so it stays in the process after dlclose.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+        // Under which name programs look for it at run time. install.sh gives it that name, and so sets this; cargo-c has
+        // ways of its own.
+        if std::env::var_os("ANONPIPE_SONAME").is_some() {
+            let series = concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
+            println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libanonpipe.so.{series}");
+        }
     }
 }
