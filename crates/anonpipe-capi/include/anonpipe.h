@@ -482,6 +482,9 @@ int anonpipe_cancel(struct anonpipe_op *op);
 // in part, and the rest does not go any more, also if its end was closed. Where that matters,
 // anonpipe_wait first (after anonpipe_cancel, if need be).
 //
+// In a process made by fork() an operation that came along is let go of at once, and goes on in the
+// parent.
+//
 // Requires: the operation is not released yet, and no other thread uses it.
 void anonpipe_op_release(struct anonpipe_op *op);
 

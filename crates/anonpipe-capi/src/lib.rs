@@ -12,6 +12,7 @@
 )]
 
 pub mod end;
+mod fork;
 pub mod handle;
 pub mod io;
 pub mod op;

@@ -7,8 +7,9 @@ use std::time::Duration;
 use pipes::{AnyOp, ForeignBuffer, Op, wait_any};
 
 use crate::end::{Name, anonpipe_end, given};
+use crate::fork;
 use crate::io::{ANONPIPE_INFINITE, check_buffer, duration, report};
-use crate::result::{ANONPIPE_E_INTERNAL, ANONPIPE_E_PENDING, Failed, guard};
+use crate::result::{ANONPIPE_E_INTERNAL, ANONPIPE_E_PENDING, ANONPIPE_E_UNSUPPORTED, Failed, guard};
 
 /// An operation that was submitted.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct anonpipe_op {
     state: RwLock<State>,
     /// Its end's.
     name: Name,
+    /// Of the process that submitted it. In a fork of that, locks may be held for ever by threads that are not there.
+    generation: u32,
 }
 
 #[derive(Debug)]
@@ -30,7 +33,12 @@ enum State {
 
 impl anonpipe_op {
     fn new(op: Op<ForeignBuffer>, name: Name) -> Self {
-        Self { state: RwLock::new(State::InFlight(op)), name }
+        Self { state: RwLock::new(State::InFlight(op)), name, generation: fork::generation() }
+    }
+
+    /// Whether it came along with a fork: nothing here will complete it.
+    fn is_the_parents(&self) -> bool {
+        self.generation != fork::generation()
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
@@ -38,6 +46,10 @@ impl anonpipe_op {
     }
 
     fn is_complete(&self) -> bool {
+        if self.is_the_parents() {
+            // Waiting for it ends at once.
+            return true;
+        }
         match &*self.state() {
             State::InFlight(op) => op.is_complete(),
             State::Done(_) | State::Between => true,
@@ -45,6 +57,9 @@ impl anonpipe_op {
     }
 
     fn cancel(&self) {
+        if self.is_the_parents() {
+            return;
+        }
         if let State::InFlight(op) = &*self.state() {
             op.cancel();
         }
@@ -53,11 +68,25 @@ impl anonpipe_op {
     /// Waits; `None` if the time was up first. Any number of threads may wait, and all get the
     /// result.
     fn wait(&self, timeout: Option<Duration>) -> Option<Result<usize, Failed>> {
+        if self.is_the_parents() {
+            return Some(self.inherited_result());
+        }
         if let State::InFlight(op) = &*self.state() {
             // With the lock shared: cancelling must be possible meanwhile.
             wait_any(&[op as &dyn AnyOp], timeout)?;
         }
         Some(self.result())
+    }
+
+    /// The result of the parent's operation, if the parent had taken it before the fork.
+    fn inherited_result(&self) -> Result<usize, Failed> {
+        match self.state.try_read().as_deref() {
+            Ok(State::Done(result)) => result.clone(),
+            _ => Err(Failed::new(
+                ANONPIPE_E_UNSUPPORTED,
+                "the operation belongs to the process that this one was forked from",
+            )),
+        }
     }
 
     /// The result of an operation that is complete.
@@ -80,7 +109,8 @@ impl anonpipe_op {
 /// Waits for the first of several, and says which is complete: the lowest index, if there are
 /// several.
 fn wait_for_any(ops: &[Option<&anonpipe_op>], timeout: Option<Duration>) -> Option<usize> {
-    let mut distinct: Vec<&anonpipe_op> = ops.iter().copied().flatten().collect();
+    let (parents, mut distinct): (Vec<&anonpipe_op>, Vec<_>) =
+        ops.iter().copied().flatten().partition(|op| op.is_the_parents());
     // Each lock once, even if an operation is listed twice: a thread that takes the result in between would wait for the
     // first time we have it, and we for that thread. In one order, so that no two of us wait for each other.
     distinct.sort_unstable_by_key(|op| std::ptr::from_ref(*op).addr());
@@ -94,7 +124,7 @@ fn wait_for_any(ops: &[Option<&anonpipe_op>], timeout: Option<Duration>) -> Opti
                 State::Done(_) | State::Between => None,
             })
             .collect();
-        if in_flight.len() == states.len() {
+        if parents.is_empty() && in_flight.len() == states.len() {
             wait_any(&in_flight, timeout)?;
         }
     }
@@ -167,6 +197,7 @@ unsafe fn submit(
         return Err(Failed::invalid("a null pointer"));
     }
     check_buffer(buffer, length)?;
+    fork::count()?;
     // SAFETY: null or open, says the caller.
     let end = unsafe { given(end) }?;
     // SAFETY: it stays until the operation is complete, says the caller, and has no other use until then.
@@ -275,6 +306,9 @@ pub unsafe extern "C" fn anonpipe_cancel(op: *mut anonpipe_op) -> c_int {
 /// in part, and the rest does not go any more, also if its end was closed. Where that matters,
 /// anonpipe_wait first (after anonpipe_cancel, if need be).
 ///
+/// In a process made by fork() an operation that came along is let go of at once, and goes on in the
+/// parent.
+///
 /// Requires: the operation is not released yet, and no other thread uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_op_release(op: *mut anonpipe_op) {
@@ -282,8 +316,10 @@ pub unsafe extern "C" fn anonpipe_op_release(op: *mut anonpipe_op) {
         if !op.is_null() {
             // SAFETY: made by `submit`, and not used any more, says the caller.
             let op = unsafe { Box::from_raw(op) };
-            op.cancel();
-            op.wait(None);
+            if !op.is_the_parents() {
+                op.cancel();
+                op.wait(None);
+            }
         }
         Ok(())
     });
