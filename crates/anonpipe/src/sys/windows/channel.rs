@@ -3,7 +3,6 @@
 //! The kernel has the queue: first in, first out, a direction. Ours only says what is in it, so that an operation and its
 //! buffer live until their completion was observed, and a packet is matched with an operation without trusting its pointer.
 
-use std::cell::UnsafeCell;
 use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -12,13 +11,14 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, GetLastError, NTSTATUS, STATUS_PENDING};
+use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, GetLastError, STATUS_PENDING};
 use windows_sys::Win32::Storage::FileSystem::{ReadFile, WriteFile};
 use windows_sys::Win32::System::IO::{CancelIoEx, OVERLAPPED};
 
 use super::binding::{Binding, Route};
 use super::event::Event;
 use super::foreign::Wait;
+use super::slot::{prepare, result_of};
 use super::transfer::outcome;
 use crate::driver::{self, Lease, undisturbed};
 use crate::error::Failure;
@@ -28,25 +28,6 @@ use crate::sys::{ALREADY_ATTACHED, TOO_LATE_TO_ATTACH, place_in};
 mod blocking;
 #[cfg(test)]
 mod strangers;
-
-/// The `OVERLAPPED` of one operation. The kernel writes to it until the completion.
-#[derive(Default)]
-pub(crate) struct Slot(UnsafeCell<OVERLAPPED>);
-
-// SAFETY: only its address is taken outside the kernel while the operation is in flight; its fields are read by whoever
-// observed the completion and took the operation out of its queue, under the queue's lock.
-unsafe impl Send for Slot {}
-// SAFETY: as for `Send`.
-unsafe impl Sync for Slot {}
-
-/// The kernel changes it, whether or not a thread of ours panics.
-impl std::panic::RefUnwindSafe for Slot {}
-
-impl Slot {
-    fn overlapped(&self) -> *mut OVERLAPPED {
-        self.0.get()
-    }
-}
 
 pub(crate) struct Channel {
     binding: Mutex<Binding>,
@@ -244,8 +225,8 @@ impl Channel {
     ) -> Issued {
         let handle = self.handle.as_raw_handle();
         loop {
-            // SAFETY: valid and unused, says the caller. Its offset fields stay zero, as pipes want them.
-            unsafe { overlapped.write(OVERLAPPED { hEvent: event, ..OVERLAPPED::default() }) };
+            // SAFETY: valid and unused, says the caller.
+            unsafe { prepare(overlapped, event) };
             let done = match flow {
                 // SAFETY: what must live lives until the completion, says the caller.
                 Flow::Read => unsafe { ReadFile(handle, data, length, ptr::null_mut(), overlapped) },
@@ -351,19 +332,6 @@ impl Channel {
         // SAFETY: the kernel only compares the pointer with those of the operations in flight.
         unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
     }
-}
-
-/// The status and the byte count.
-///
-/// # Safety
-///
-/// `overlapped` must be valid. The count means something if the status is not pending.
-unsafe fn result_of(overlapped: *mut OVERLAPPED) -> (NTSTATUS, usize) {
-    // SAFETY: valid, says the caller; volatile, because the kernel writes it behind the compiler's back.
-    let OVERLAPPED { Internal: status, InternalHigh: count, .. } = unsafe { overlapped.read_volatile() };
-    // The status is 32 bits in a field of pointer size.
-    #[expect(clippy::cast_possible_truncation, reason = "an NTSTATUS in a wider field")]
-    (status as NTSTATUS, count)
 }
 
 /// An operation that failed when it was issued: no packet, and the event stays reset.

@@ -10,6 +10,7 @@ pub(crate) mod npfs;
 mod nt;
 mod probe;
 mod security;
+mod slot;
 mod transfer;
 
 use std::io;
@@ -22,11 +23,12 @@ use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 use crate::error::Failure;
 use crate::windows::Creation;
 
-pub(crate) use channel::{Channel, Slot};
+pub(crate) use channel::Channel;
 pub(crate) use driver::{Driver, with_signals_left_to_the_program};
 pub(crate) use npfs::create;
 pub(crate) use probe::probe;
 pub(crate) use security::SecurityDescriptor;
+pub(crate) use slot::Slot;
 pub(crate) use transfer::{read, write};
 
 pub(crate) type OwnedPipe = OwnedHandle;

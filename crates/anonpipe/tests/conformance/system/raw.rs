@@ -3,6 +3,7 @@
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
 use windows_sys::Wdk::Storage::FileSystem::NtOpenFile;
@@ -92,11 +93,15 @@ impl ForeignRead {
 
     /// What it has read, when it is complete.
     pub(crate) fn finished(&self) -> Option<Vec<u8>> {
-        // SAFETY: valid for ever; volatile, because the kernel writes it.
-        let OVERLAPPED { Internal: status, InternalHigh: count, .. } = unsafe { self.overlapped.read_volatile() };
-        if status != 0 {
+        // SAFETY: valid for ever.
+        let status = unsafe { &raw mut (*self.overlapped).Internal };
+        // The count is there once the status is.
+        // SAFETY: as above; only the kernel writes it.
+        if unsafe { AtomicUsize::from_ptr(status) }.load(Ordering::Acquire) != 0 {
             return None;
         }
+        // SAFETY: as above.
+        let count = unsafe { (*self.overlapped).InternalHigh };
         // SAFETY: complete, so the kernel is done with it.
         Some(unsafe { &*self.buffer }[..count].to_vec())
     }

@@ -7,8 +7,9 @@ use windows_sys::Win32::System::IO::OVERLAPPED;
 
 use super::super::event::Event;
 use super::super::probe;
+use super::super::slot::{Slot, result_of};
 use super::super::transfer::{clamp, first, first_mut, outcome};
-use super::{Channel, Entry, Issued, Slot, result_of};
+use super::{Channel, Entry, Issued};
 use crate::error::Failure;
 use crate::op::{Flow, Outcome};
 

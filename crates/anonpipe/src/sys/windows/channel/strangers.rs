@@ -4,10 +4,11 @@ use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
+use windows_sys::Win32::Foundation::{INVALID_HANDLE_VALUE, STATUS_PENDING};
 use windows_sys::Win32::Storage::FileSystem::ReadFile;
 use windows_sys::Win32::System::IO::{CreateIoCompletionPort, OVERLAPPED, PostQueuedCompletionStatus};
 
+use super::super::slot::{Slot, result_of};
 use super::Entry;
 use crate::{Overlapped, Reader, driver, pipe};
 
@@ -49,28 +50,23 @@ fn an_operation_of_a_stranger_on_our_handle_is_ignored() {
     let (reader, writer) = pipe().unwrap();
     let read = reader.submit_read(vec![0; 3]);
     let mut buffer = [0; 3];
-    let mut overlapped = Box::new(OVERLAPPED::default());
+    let slot = Slot::default();
+    let overlapped = slot.overlapped();
     // SAFETY: buffer and OVERLAPPED outlive the operation, whose end is awaited below.
-    let done =
-        unsafe { ReadFile(reader.as_raw_handle(), buffer.as_mut_ptr(), 3, ptr::null_mut(), &raw mut *overlapped) };
+    let done = unsafe { ReadFile(reader.as_raw_handle(), buffer.as_mut_ptr(), 3, ptr::null_mut(), overlapped) };
     assert_eq!(done, 0, "pending behind our read");
     writer.submit_write("onetwo").wait().0.unwrap();
     assert_eq!(read.wait().1, b"one");
     let mut count = 0;
     // SAFETY: the handle and the OVERLAPPED are alive.
     let done = unsafe {
-        windows_sys::Win32::System::IO::GetOverlappedResult(
-            reader.as_raw_handle(),
-            &raw const *overlapped,
-            &raw mut count,
-            1,
-        )
+        windows_sys::Win32::System::IO::GetOverlappedResult(reader.as_raw_handle(), overlapped, &raw mut count, 1)
     };
     // Whether the wait on the file object works next to a port is the stranger's business; the bytes are there.
     let _ = done;
-    while overlapped.Internal == 0x103 {
+    // SAFETY: valid until the end of this function.
+    while unsafe { result_of(overlapped) }.0 == STATUS_PENDING {
         std::thread::sleep(Duration::from_millis(1));
-        std::hint::black_box(&mut overlapped);
     }
     assert_eq!(&buffer, b"two");
     let (count, last) = {

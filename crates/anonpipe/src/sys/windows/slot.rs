@@ -1,0 +1,125 @@
+//! The `OVERLAPPED` of one operation, and what the kernel writes to it.
+
+use std::cell::UnsafeCell;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+
+use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_PENDING};
+use windows_sys::Win32::System::IO::OVERLAPPED;
+
+/// The `OVERLAPPED` of one operation. The kernel writes to it until the completion.
+#[derive(Default)]
+pub(crate) struct Slot(UnsafeCell<OVERLAPPED>);
+
+// SAFETY: only its address is taken outside the kernel while the operation is in flight; its fields are read by whoever
+// observed the completion and took the operation out of its queue, under the queue's lock.
+unsafe impl Send for Slot {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Slot {}
+
+/// The kernel changes it, whether or not a thread of ours panics.
+impl std::panic::RefUnwindSafe for Slot {}
+
+impl Slot {
+    pub(super) fn overlapped(&self) -> *mut OVERLAPPED {
+        self.0.get()
+    }
+}
+
+/// Makes it ready for an operation with `event`, or with none. Until the kernel says otherwise that is pending.
+///
+/// # Safety
+///
+/// `overlapped` must be valid, and in no use by the kernel.
+pub(super) unsafe fn prepare(overlapped: *mut OVERLAPPED, event: *mut c_void) {
+    // The offset fields stay zero, as pipes want them.
+    let fresh = OVERLAPPED { Internal: STATUS_PENDING as usize, hEvent: event, ..OVERLAPPED::default() };
+    // SAFETY: valid and unused, says the caller.
+    unsafe { overlapped.write(fresh) };
+}
+
+/// The status and the byte count.
+///
+/// The kernel writes the count (and the buffer) first and the status last. A processor that keeps no order by itself (ARM64)
+/// might still read the count before the status: the acquiring load keeps what comes after it behind it.
+///
+/// # Safety
+///
+/// `overlapped` must be valid. The count means something if the status is not pending.
+pub(super) unsafe fn result_of(overlapped: *mut OVERLAPPED) -> (NTSTATUS, usize) {
+    // SAFETY: valid, says the caller.
+    let status = unsafe { status_of(overlapped) }.load(Ordering::Acquire);
+    // SAFETY: as above.
+    (status, unsafe { count_of(overlapped) }.load(Ordering::Relaxed))
+}
+
+/// The kernel writes an NTSTATUS, 32 bits, to a field of pointer size; every Windows is little-endian.
+///
+/// # Safety
+///
+/// `overlapped` must be valid as long as the result is used, and nobody but the kernel may write to it otherwise.
+unsafe fn status_of<'a>(overlapped: *mut OVERLAPPED) -> &'a AtomicI32 {
+    // SAFETY: valid, says the caller, so the field is inside it.
+    let status = unsafe { &raw mut (*overlapped).Internal };
+    // SAFETY: valid and aligned, and written by others atomically or not at all, says the caller.
+    unsafe { AtomicI32::from_ptr(status.cast()) }
+}
+
+/// # Safety
+///
+/// As for `status_of`.
+unsafe fn count_of<'a>(overlapped: *mut OVERLAPPED) -> &'a AtomicUsize {
+    // SAFETY: valid, says the caller, so the field is inside it.
+    let count = unsafe { &raw mut (*overlapped).InternalHigh };
+    // SAFETY: as in `status_of`.
+    unsafe { AtomicUsize::from_ptr(count) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::thread;
+
+    use windows_sys::Win32::Foundation::{STATUS_PENDING, STATUS_SUCCESS};
+
+    use super::{Slot, count_of, prepare, result_of, status_of};
+
+    /// A thread plays the kernel: the count first, the status last. Reading them the other way round fails on every processor,
+    /// reading them in no order at all on one that keeps none (ARM64).
+    #[test]
+    fn a_status_is_not_seen_before_its_count() {
+        let slot = Slot::default();
+        let overlapped = slot.overlapped();
+        // SAFETY: new, and no kernel's.
+        unsafe { prepare(overlapped, std::ptr::null_mut()) };
+        // SAFETY: valid until the end of this function, and only accessed atomically from here on.
+        let status = unsafe { status_of(overlapped) };
+        // SAFETY: as above.
+        let count = unsafe { count_of(overlapped) };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for round in 1..20_000 {
+                    count.store(round, Ordering::Relaxed);
+                    status.store(STATUS_SUCCESS, Ordering::Release);
+                    while status.load(Ordering::Acquire) != STATUS_PENDING {
+                        std::hint::spin_loop();
+                    }
+                }
+            });
+            let mut wrong = 0;
+            for round in 1..20_000 {
+                let seen = loop {
+                    // SAFETY: valid.
+                    let (status, count) = unsafe { result_of(slot.overlapped()) };
+                    if status != STATUS_PENDING {
+                        break count;
+                    }
+                    std::hint::spin_loop();
+                };
+                wrong += usize::from(seen != round);
+                status.store(STATUS_PENDING, Ordering::Release);
+            }
+            assert_eq!(wrong, 0, "counts of other completions");
+        });
+    }
+}
