@@ -12,8 +12,9 @@ use crate::sys::{
 };
 use crate::{IoMode, PipeOptions};
 
-/// How a pair is made.
+/// How a pair is made. There may be more ways one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Creation {
     /// Without a name if the system can do that, else with one. Whether it can is found by trying; other errors, such as
     /// "access denied" or "too many open files", are reported and no reason for a name.
@@ -149,8 +150,9 @@ fn questions_pair(creation: Creation) -> io::Result<(OwnedHandle, OwnedHandle)> 
     npfs::create_as(&plan, creation).map_err(|failure| failure.into_io("create a pipe", None))
 }
 
-/// Whether a handle is opened for overlapped I/O: the last two parameters of [`create_pipe_ex`].
+/// Whether a handle is opened for overlapped I/O: the last two parameters of [`create_pipe_ex`]. There may be more modes one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum HandleMode {
     /// The mode 0: reads and writes block.
     #[default]
@@ -253,3 +255,21 @@ pub fn create_pipe_ex(
     };
     npfs::create_as(&plan, Creation::Auto).map_err(|failure| failure.into_io("create a pipe", None))
 }
+
+/// A match on what will grow needs an arm for what is not there yet.
+///
+/// ```compile_fail,E0004
+/// use anonpipe::windows::Creation;
+/// match Creation::Auto {
+///     Creation::Auto | Creation::Unnamed | Creation::Named => {}
+/// }
+/// ```
+///
+/// ```compile_fail,E0004
+/// use anonpipe::windows::HandleMode;
+/// match HandleMode::Overlapped {
+///     HandleMode::Overlapped | HandleMode::Synchronous => {}
+/// }
+/// ```
+#[cfg(doctest)]
+struct EnumsGrow;
