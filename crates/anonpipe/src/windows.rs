@@ -139,12 +139,15 @@ pub fn create_pipe_anonymous_pair() -> io::Result<(OwnedHandle, OwnedHandle)> {
     questions_pair(Creation::Auto)
 }
 
+/// What the documentation of the question's pair promises, in bytes: no matter of the default for other pairs.
+const QUESTIONS_QUOTA: u32 = 65_536;
+
 fn questions_pair(creation: Creation) -> io::Result<(OwnedHandle, OwnedHandle)> {
     let plan = Plan {
         direction: Direction::Duplex,
         server: EndSpec { mode: IoMode::Overlapped, inheritable: false },
         client: EndSpec { mode: IoMode::Blocking, inheritable: true },
-        quota: npfs::DEFAULT_QUOTA,
+        quota: QUESTIONS_QUOTA,
         descriptor: None,
     };
     npfs::create_as(&plan, creation).map_err(|failure| failure.into_io("create a pipe", None))

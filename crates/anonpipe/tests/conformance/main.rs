@@ -427,6 +427,7 @@ run_everywhere! {
     #[cfg(windows)]
     question shared {
         the_questions_pair,
+        each_direction_holds_what_is_documented,
         the_handles_are_bound_to_no_port,
         the_server_can_be_waited_on,
         create_pipe_ex_in_every_mode,

@@ -8,7 +8,7 @@ use anonpipe::{Duplex, Overlapped, Reader, Writer};
 use anonpipe::{create_pipe_anonymous_pair, create_pipe_anonymous_pair7, create_pipe_ex};
 
 use crate::Backend;
-use crate::system::{Handle, HasHandle, bind_to_new_port, wait_for};
+use crate::system::{Handle, HasHandle, bind_to_new_port, quotas, wait_for};
 use crate::ways::kind;
 
 fn pairs(backend: Backend) -> (Handle, Handle) {
@@ -34,6 +34,12 @@ pub(crate) fn the_questions_pair(backend: Backend) {
     assert_eq!(ours.submit_read(vec![0; 8]).wait().0.unwrap(), 4);
     drop(theirs);
     assert_eq!(ours.submit_read(vec![0; 8]).wait().0.unwrap(), 0);
+}
+
+/// Whatever other pairs hold by default, one day.
+pub(crate) fn each_direction_holds_what_is_documented(backend: Backend) {
+    let (server, client) = pairs(backend);
+    assert_eq!((quotas(&server), quotas(&client)), ((65_536, 65_536), (65_536, 65_536)));
 }
 
 /// A second binding would fail, so the first one is free for the caller's port.

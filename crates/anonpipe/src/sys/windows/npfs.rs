@@ -24,7 +24,7 @@ use crate::options::{EndSpec, Spec};
 use crate::windows::Creation;
 
 /// 64 KiB: the default capacity, in bytes.
-pub(crate) const DEFAULT_QUOTA: u32 = 0x1_0000;
+const DEFAULT_QUOTA: u32 = 0x1_0000;
 
 /// 120 seconds: what `CreatePipe` and its imitations set. Nobody waits for an instance of these pipes.
 const DEFAULT_TIMEOUT: i64 = -120 * 10_000_000; // in units of 100 ns, negative because relative

@@ -6,7 +6,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
-use windows_sys::Wdk::Storage::FileSystem::NtOpenFile;
+use windows_sys::Wdk::Storage::FileSystem::{
+    FILE_INFORMATION_CLASS, FILE_PIPE_LOCAL_INFORMATION, FilePipeLocalInformation, NtOpenFile, NtQueryInformationFile,
+};
 use windows_sys::Win32::Foundation::{
     ERROR_IO_PENDING, GENERIC_READ, INVALID_HANDLE_VALUE, LocalFree, NTSTATUS, UNICODE_STRING, WAIT_FAILED,
 };
@@ -30,6 +32,36 @@ fn checked(done: i32) -> io::Result<()> {
 
 fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
+}
+
+/// Asks about a file object.
+///
+/// # Safety
+///
+/// `T` must be the struct of `class`, made of integers.
+unsafe fn query<T: Default>(handle: &impl AsHandle, class: FILE_INFORMATION_CLASS) -> T {
+    let mut information = T::default();
+    let mut block = IO_STATUS_BLOCK::default();
+    let size = u32::try_from(size_of::<T>()).expect("a small struct");
+    // SAFETY: everything lives on this stack, and the length is that of the struct.
+    let status = unsafe {
+        NtQueryInformationFile(
+            handle.as_handle().as_raw_handle(),
+            &raw mut block,
+            (&raw mut information).cast(),
+            size,
+            class,
+        )
+    };
+    assert!(status >= 0, "NtQueryInformationFile({class}): {status:#x}");
+    information
+}
+
+/// How many bytes each direction of a pipe holds: inbound, outbound.
+pub(crate) fn quotas(end: &impl AsHandle) -> (u32, u32) {
+    // SAFETY: the struct of this class.
+    let local: FILE_PIPE_LOCAL_INFORMATION = unsafe { query(end, FilePipeLocalInformation) };
+    (local.InboundQuota, local.OutboundQuota)
 }
 
 /// A completion port of the tests' own.
