@@ -16,8 +16,9 @@ use crate::{IoMode, PipeOptions};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Creation {
-    /// Without a name if the system can do that, else with one. Whether it can is found by trying; other errors, such as
-    /// "access denied" or "too many open files", are reported and no reason for a name.
+    /// Without a name if the system can do that, else with one. Whether it can is found by trying: an answer that means "never" is
+    /// remembered, one that may be about this pair alone is not. Other errors, such as "access denied", "no memory" or "too many
+    /// open files", are reported and no reason for a name.
     #[default]
     Auto,
     /// Without a name: nothing to guess, and nobody can open it.

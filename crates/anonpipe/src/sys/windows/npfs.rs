@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use windows_sys::Wdk::Storage::FileSystem::{FILE_NON_DIRECTORY_FILE, FILE_SYNCHRONOUS_IO_NONALERT};
 use windows_sys::Win32::Foundation::{
-    GENERIC_READ, GENERIC_WRITE, STATUS_INVALID_DEVICE_REQUEST, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED,
-    STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_TYPE_MISMATCH,
+    GENERIC_READ, GENERIC_WRITE, STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED,
+    STATUS_NOT_SUPPORTED, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_INVALID,
+    STATUS_OBJECT_PATH_NOT_FOUND, STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_TYPE_MISMATCH,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_READ_ATTRIBUTES, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_WRITE_ATTRIBUTES, SYNCHRONIZE,
@@ -64,33 +65,47 @@ pub(crate) fn create_as(plan: &Plan<'_>, creation: Creation) -> Result<(OwnedHan
     }
 }
 
-/// Unnamed if the system can do that, which is found by trying, and tried until it says no.
+/// Unnamed if the system can do that, which is found by trying, and tried until it says that it never can.
 fn auto<T>(
     refused: &AtomicBool,
     unnamed: impl FnOnce() -> Result<T, Status>,
     named: impl FnOnce() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    if !refused.load(Ordering::Relaxed) {
-        match unnamed() {
-            Err(status) if is_unsupported(status) => refused.store(true, Ordering::Relaxed),
-            result => return result.map_err(|status| io::Error::from(status).into()),
-        }
+    if refused.load(Ordering::Relaxed) {
+        return named();
     }
-    named()
+    unnamed().or_else(|status| match refusal(status) {
+        Refusal::ForGood => {
+            refused.store(true, Ordering::Relaxed);
+            named()
+        }
+        Refusal::ThisTime => named(),
+        Refusal::Other => Err(io::Error::from(status).into()),
+    })
 }
 
-/// Whether a status means that the system knows no pipes without a name. Anything else (no memory, no handles, no access) is
-/// the caller's to know, and would not be better with a name.
-fn is_unsupported(status: Status) -> bool {
-    matches!(
-        status.0,
-        STATUS_NOT_IMPLEMENTED
-            | STATUS_NOT_SUPPORTED
-            | STATUS_INVALID_DEVICE_REQUEST
-            | STATUS_OBJECT_NAME_INVALID
-            | STATUS_OBJECT_PATH_SYNTAX_BAD
-            | STATUS_OBJECT_TYPE_MISMATCH
-    )
+/// What the refusal of a pair without a name means for one with a name.
+enum Refusal {
+    /// The system knows no pipes without a name, and will not learn of them while this process runs.
+    ForGood,
+    /// It could not make this one. Something between us and npfs (a filter, a hook) may have said so, and may be gone the next time.
+    ThisTime,
+    /// It would be no better with a name: no memory, no handles, no access, and what we do not know.
+    Other,
+}
+
+fn refusal(status: Status) -> Refusal {
+    match status.0 {
+        STATUS_NOT_IMPLEMENTED | STATUS_NOT_SUPPORTED | STATUS_OBJECT_NAME_INVALID => Refusal::ForGood,
+        STATUS_INVALID_DEVICE_REQUEST
+        | STATUS_INVALID_PARAMETER
+        | STATUS_OBJECT_NAME_NOT_FOUND
+        | STATUS_OBJECT_PATH_INVALID
+        | STATUS_OBJECT_PATH_NOT_FOUND
+        | STATUS_OBJECT_PATH_SYNTAX_BAD
+        | STATUS_OBJECT_TYPE_MISMATCH => Refusal::ThisTime,
+        _ => Refusal::Other,
+    }
 }
 
 /// A pair without a name: nobody can open it, guess it or get in between.
@@ -182,7 +197,7 @@ mod tests {
     use std::ptr;
 
     use windows_sys::Win32::Foundation::{
-        NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_TOO_MANY_OPENED_FILES,
+        NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY, STATUS_TOO_MANY_OPENED_FILES,
     };
     use windows_sys::Win32::System::Pipes::CreatePipe;
 
@@ -197,10 +212,28 @@ mod tests {
 
     #[test]
     fn auto_falls_back_where_unnamed_pipes_are_not_known() {
-        for status in [STATUS_NOT_SUPPORTED, STATUS_OBJECT_NAME_INVALID] {
+        for status in [STATUS_NOT_SUPPORTED, STATUS_NOT_IMPLEMENTED, STATUS_OBJECT_NAME_INVALID] {
             let (result, refused) = refusing(status);
             assert_eq!(result.unwrap(), "named");
             assert!(refused, "the refusal is remembered");
+        }
+    }
+
+    /// One odd answer does not decide for all the pairs to come.
+    #[test]
+    fn auto_falls_back_for_one_pair_where_that_one_cannot_be_made() {
+        for status in [
+            STATUS_INVALID_DEVICE_REQUEST,
+            STATUS_INVALID_PARAMETER,
+            STATUS_OBJECT_NAME_NOT_FOUND,
+            STATUS_OBJECT_PATH_INVALID,
+            STATUS_OBJECT_PATH_NOT_FOUND,
+            STATUS_OBJECT_PATH_SYNTAX_BAD,
+            STATUS_OBJECT_TYPE_MISMATCH,
+        ] {
+            let (result, refused) = refusing(status);
+            assert_eq!(result.unwrap(), "named", "{status:#x}");
+            assert!(!refused, "{status:#x} is remembered");
         }
     }
 
@@ -213,9 +246,12 @@ mod tests {
 
     #[test]
     fn auto_reports_other_errors() {
-        for (status, code) in
-            [(STATUS_ACCESS_DENIED, 5), (STATUS_TOO_MANY_OPENED_FILES, 4), (STATUS_INSUFFICIENT_RESOURCES, 1450)]
-        {
+        for (status, code) in [
+            (STATUS_ACCESS_DENIED, 5),
+            (STATUS_TOO_MANY_OPENED_FILES, 4),
+            (STATUS_INSUFFICIENT_RESOURCES, 1450),
+            (STATUS_NO_MEMORY, 8),
+        ] {
             let (result, refused) = refusing(status);
             let error: io::Error = result.unwrap_err().into_io("create a pipe", None);
             assert_eq!(crate::Error::of(&error).unwrap().raw_os_error(), Some(code));
