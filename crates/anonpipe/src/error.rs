@@ -52,7 +52,24 @@ impl Failure {
     }
 
     pub(crate) fn into_io(self, action: &'static str, end: impl Into<Option<EndName>>) -> io::Error {
-        Error { action, end: end.into(), cause: self }.into()
+        #[cfg(windows)]
+        let this = self.or_cancelled(action);
+        #[cfg(not(windows))]
+        let this = self;
+        Error { action, end: end.into(), cause: this }.into()
+    }
+
+    /// The system's way of saying that a call was cancelled, which std takes for a timeout, becomes our own: whichever call it
+    /// was, and whoever cancelled it (`CancelSynchronousIo` reaches every call that blocks).
+    #[cfg(windows)]
+    fn or_cancelled(self, action: &str) -> Self {
+        match self {
+            Self::Os { error, transferred } if crate::sys::is_cancelled(&error) => {
+                // Only a write can have gone in part; whatever else was cancelled did nothing.
+                Self::Cancelled { transferred: transferred.or((action != "write").then_some(0)) }
+            }
+            other => other,
+        }
     }
 }
 

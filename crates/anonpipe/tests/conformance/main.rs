@@ -415,6 +415,7 @@ run_everywhere! {
         a_second_client_is_impossible,
         a_capacity_is_kept_to_the_byte,
         a_foreign_packet_is_ignored,
+        a_cancelled_blocking_call_is_no_timeout,
         a_handle_bound_to_another_port_works,
         #[cfg(target_pointer_width = "64")]
         a_buffer_beyond_4_gib_is_refused,

@@ -7,15 +7,17 @@ use std::thread;
 use std::time::Duration;
 
 use anonpipe::windows::{Creation, PipeOptionsExt};
-use anonpipe::{Adopted, Duplex, Overlapped, PipeOptions};
+use anonpipe::{Adopted, Duplex, End, Overlapped, PipeOptions};
 
 use crate::Backend;
+use crate::defects::check_abort;
 use crate::harness::{MOMENT, soon, until_reads_in_flight};
 use crate::pattern;
 use crate::system::{
-    ForeignRead, Handle, access_list, bind_to_new_port, disconnect, named_server, open_unnamed_client,
+    ForeignRead, Handle, access_list, bind_to_new_port, cancel_blocked_call, disconnect, named_server,
+    open_unnamed_client,
 };
-use crate::ways::{Way, is_cancelled, kind};
+use crate::ways::{Way, is_cancelled, kind, transferred};
 
 pub(crate) fn writes_after_a_disconnect_are_broken_pipes(backend: Backend) {
     for way in Way::ALL {
@@ -81,6 +83,30 @@ pub(crate) fn a_foreign_packet_is_ignored(backend: Backend) {
         let (result, buffer) = ours.wait();
         assert_eq!(&buffer[..result.unwrap()], b"ours");
     }
+}
+
+/// `CancelSynchronousIo` on a thread that blocks in a blocking end: the system's code for that is a timeout to std.
+pub(crate) fn a_cancelled_blocking_call_is_no_timeout(backend: Backend) {
+    let blocking = || {
+        let options = backend.options().server(End::blocking()).client(End::blocking());
+        options.capacity(4096).inbound().unwrap()
+    };
+    let (reader, writer) = blocking();
+    let clone = reader.try_clone().unwrap();
+    let read = thread::spawn(move || (&clone).read(&mut [0; 8]));
+    cancel_blocked_call(&read);
+    let result = read.join().unwrap();
+    assert_eq!(transferred(result.as_ref().unwrap_err()), Some(0));
+    check_abort(result);
+    // It took nothing, and the end is as good as before.
+    (&writer).write_all(b"next").unwrap();
+    assert_eq!((&reader).read(&mut [0; 8]).unwrap(), 4);
+
+    let write = thread::spawn(move || (&writer).write(&[0; 100_000]));
+    cancel_blocked_call(&write);
+    let result = write.join().unwrap();
+    assert_eq!(transferred(result.as_ref().unwrap_err()), None);
+    check_abort(result);
 }
 
 /// It works, through events, and nothing reaches the port of whoever had it before.

@@ -17,7 +17,9 @@ use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::ptr;
 
-use windows_sys::Win32::Foundation::{ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED};
+use windows_sys::Win32::Foundation::{
+    ERROR_BROKEN_PIPE, ERROR_NO_DATA, ERROR_OPERATION_ABORTED, ERROR_PIPE_NOT_CONNECTED,
+};
 use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 
 use crate::error::Failure;
@@ -90,4 +92,9 @@ pub(crate) fn is_broken_pipe(error: &io::Error) -> bool {
     const BROKEN: [i32; 3] =
         [ERROR_BROKEN_PIPE.cast_signed(), ERROR_NO_DATA.cast_signed(), ERROR_PIPE_NOT_CONNECTED.cast_signed()];
     error.raw_os_error().is_some_and(|code| BROKEN.contains(&code))
+}
+
+/// A call that was cancelled: `CancelIoEx`, or `CancelSynchronousIo` on the thread that blocked in it.
+pub(crate) fn is_cancelled(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ERROR_OPERATION_ABORTED.cast_signed())
 }

@@ -20,7 +20,9 @@ use windows_sys::Win32::Storage::FileSystem::{
     FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, FILE_SHARE_READ, FILE_SHARE_WRITE, PIPE_ACCESS_DUPLEX,
     ReadFile,
 };
-use windows_sys::Win32::System::IO::{CreateIoCompletionPort, GetQueuedCompletionStatus, IO_STATUS_BLOCK, OVERLAPPED};
+use windows_sys::Win32::System::IO::{
+    CancelSynchronousIo, CreateIoCompletionPort, GetQueuedCompletionStatus, IO_STATUS_BLOCK, OVERLAPPED,
+};
 use windows_sys::Win32::System::Pipes::{
     CreateNamedPipeW, DisconnectNamedPipe, PIPE_READMODE_MESSAGE, PIPE_TYPE_BYTE, PIPE_TYPE_MESSAGE,
 };
@@ -103,6 +105,14 @@ pub(crate) fn wait_for(handle: &impl AsHandle) -> io::Result<()> {
 pub(crate) fn disconnect(server: &impl AsHandle) {
     // SAFETY: an open handle.
     checked(unsafe { DisconnectNamedPipe(server.as_handle().as_raw_handle()) }).expect("DisconnectNamedPipe");
+}
+
+/// Ends the call that a thread blocks in, once it does.
+pub(crate) fn cancel_blocked_call<T>(thread: &std::thread::JoinHandle<T>) {
+    crate::harness::soon("a call that can be cancelled", || {
+        // SAFETY: an open handle to a thread.
+        unsafe { CancelSynchronousIo(thread.as_raw_handle()) != 0 }
+    });
 }
 
 /// A read that the library knows nothing of. Never freed, since it may never end.
