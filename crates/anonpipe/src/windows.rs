@@ -23,8 +23,10 @@ pub enum Creation {
     Auto,
     /// Without a name: nothing to guess, and nobody can open it.
     Unnamed,
-    /// With a name: 128 random bits from the system, the first and only instance, closed to other machines, open to the
-    /// current user alone; both ends check that their peer is this process. For systems that know no unnamed pipes.
+    /// With a name: 128 random bits from the system, the first and only instance, open to the current user alone, and closed to
+    /// other machines (not under Wine, which would make a pipe for messages of it). The client is opened relative to the server's
+    /// handle where the system can do that, and both ends check that their peer is this process. For systems that know no
+    /// unnamed pipes.
     Named,
 }
 

@@ -414,6 +414,7 @@ run_everywhere! {
         writes_after_a_disconnect_are_broken_pipes,
         a_second_client_is_impossible,
         a_capacity_is_kept_to_the_byte,
+        a_pair_is_a_byte_pipe,
         a_foreign_packet_is_ignored,
         a_cancelled_blocking_call_is_no_timeout,
         a_handle_bound_to_another_port_works,

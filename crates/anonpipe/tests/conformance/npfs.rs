@@ -14,7 +14,7 @@ use crate::defects::check_abort;
 use crate::harness::{MOMENT, soon, until_reads_in_flight};
 use crate::pattern;
 use crate::system::{
-    ForeignRead, Handle, access_list, bind_to_new_port, cancel_blocked_call, disconnect, named_server,
+    ForeignRead, Handle, access_list, bind_to_new_port, cancel_blocked_call, disconnect, is_for_messages, named_server,
     open_unnamed_client,
 };
 use crate::ways::{Way, is_cancelled, kind, transferred};
@@ -82,6 +82,20 @@ pub(crate) fn a_foreign_packet_is_ignored(backend: Backend) {
         (&writer).write_all(b"ours").unwrap();
         let (result, buffer) = ours.wait();
         assert_eq!(&buffer[..result.unwrap()], b"ours");
+    }
+}
+
+/// Else the rules about bytes would prove nothing. The flag that keeps other machines from a named pipe is a part of its type,
+/// and Wine takes it for messages.
+pub(crate) fn a_pair_is_a_byte_pipe(backend: Backend) {
+    // What is asked means something.
+    let name = format!("anonpipe-test-type-{}-{backend:?}", std::process::id());
+    assert!(is_for_messages(&named_server(&name, true, true).unwrap()));
+    for _ in 0..3 {
+        let (ours, theirs) = backend.duplex();
+        assert!(!is_for_messages(&ours) && !is_for_messages(&theirs));
+        let (reader, writer) = backend.options().client(End::blocking()).inbound().unwrap();
+        assert!(!is_for_messages(&reader) && !is_for_messages(&writer));
     }
 }
 

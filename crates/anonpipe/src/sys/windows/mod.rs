@@ -12,6 +12,8 @@ mod probe;
 mod security;
 mod slot;
 mod transfer;
+#[cfg(test)]
+mod wine;
 
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};

@@ -1,7 +1,8 @@
 //! The fallback: a pair with a name, which nobody can guess, and which admits nobody else.
 
 use std::io;
-use std::os::windows::io::{AsRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use windows_sys::Wdk::Storage::FileSystem::FILE_PIPE_REJECT_REMOTE_CLIENTS;
 use windows_sys::Win32::Foundation::{
@@ -11,8 +12,9 @@ use windows_sys::Win32::Security::{SECURITY_QUALITY_OF_SERVICE, SECURITY_STATIC_
 use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, GetNamedPipeServerProcessId};
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 
-use super::npfs::{Plan, open_client, server_parameters};
+use super::npfs::{Plan, is_refusal, open_client, server_parameters};
 use super::nt::{self, Object, ServerParameters, Status};
+use super::probe::is_for_messages;
 use super::security::{SecurityDescriptor, in_app_container};
 use crate::error::Failure;
 
@@ -59,20 +61,47 @@ fn with_fresh_names<T>(folder: &str, mut attempt: impl FnMut(&[u16]) -> Result<T
 }
 
 fn attempt(plan: &Plan<'_>, descriptor: &SecurityDescriptor, name: &[u16]) -> Result<Pair, Unsuccessful> {
-    // STEP 1: the first and only instance of the name (FILE_CREATE fails on one that exists), closed to other machines.
+    // STEP 1: the first and only instance of the name (FILE_CREATE fails on one that exists).
     let object =
         Object { root: None, name, inheritable: plan.server.inheritable, descriptor: Some(descriptor), quality: None };
-    let server = nt::create_server(&object, &local_only(plan)).map_err(sort)?;
-    // STEP 2: the client. Should the name lead to somebody else's server after all, it must not act in our name.
-    let client = open_client(plan, None, name, Some(&anonymous())).map_err(sort)?;
+    let server = create_server(plan, &object)?;
+    // STEP 2: the client. Should it land at another server after all, it must not act in our name.
+    let client = connect(plan, &server, name).map_err(sort)?;
     // STEP 3: each end's peer must be this process.
     check_peers(&server, &client).map_err(Unsuccessful::Contested)?;
     Ok((server, client))
 }
 
+/// Makes a server that passes on bytes, closed to other machines where the system knows how.
+fn create_server(plan: &Plan<'_>, object: &Object<'_>) -> Result<OwnedHandle, Unsuccessful> {
+    /// The system takes the flag that closes it for a type of pipe: Wine takes any type but 0 for messages (*observed*, Wine 8.0).
+    static MISTAKEN: AtomicBool = AtomicBool::new(false);
+
+    if !MISTAKEN.load(Ordering::Relaxed) {
+        let server = nt::create_server(object, &local_only(plan)).map_err(sort)?;
+        let messages = is_for_messages(server.as_handle()).map_err(|error| Unsuccessful::Failed(error.into()))?;
+        if !messages {
+            return Ok(server);
+        }
+        MISTAKEN.store(true, Ordering::Relaxed);
+        // Closed here, so that the name is free again.
+    }
+    nt::create_server(object, &server_parameters(plan, /* pipe_type */ 0)).map_err(sort)
+}
+
 /// A server that no other machine reaches.
 fn local_only(plan: &Plan<'_>) -> ServerParameters {
     server_parameters(plan, FILE_PIPE_REJECT_REMOTE_CLIENTS)
+}
+
+/// Opens the client relative to the server's own handle, so that it cannot land at another server; by the name where the system
+/// does not know that.
+fn connect(plan: &Plan<'_>, server: &OwnedHandle, name: &[u16]) -> Result<OwnedHandle, Status> {
+    let quality = anonymous();
+    match open_client(plan, Some(server.as_handle()), &[], Some(&quality)) {
+        Err(status) if is_refusal(status) => open_client(plan, None, name, Some(&quality)),
+        opened => opened,
+    }
 }
 
 /// What a server learns of the client: nothing.
@@ -120,15 +149,14 @@ fn check_peers(server: &OwnedHandle, client: &OwnedHandle) -> Result<(), Failure
 mod tests {
     use std::collections::HashSet;
 
-    use windows_sys::Win32::Foundation::{
-        STATUS_ACCESS_DENIED, STATUS_OBJECT_NAME_COLLISION, STATUS_TOO_MANY_OPENED_FILES,
-    };
+    use windows_sys::Win32::Foundation::STATUS_TOO_MANY_OPENED_FILES;
 
-    use super::{ATTEMPTS, Plan, anonymous, local_only, sort, with_fresh_names};
+    use super::*;
     use crate::IoMode;
     use crate::info::Direction;
     use crate::options::EndSpec;
-    use crate::sys::windows::nt::Status;
+    use crate::sys::windows::probe::probe;
+    use crate::sys::windows::wine::is_wine;
 
     const PLAN: Plan<'_> = Plan {
         direction: Direction::Duplex,
@@ -145,6 +173,33 @@ mod tests {
         let quality = anonymous();
         assert_eq!((quality.Length, quality.ImpersonationLevel), (12, 0), "SecurityAnonymous");
         assert!(quality.EffectiveOnly);
+    }
+
+    /// The name is not needed for that, so it cannot lead to another server.
+    #[test]
+    fn the_client_is_opened_relative_to_its_server() {
+        let descriptor = SecurityDescriptor::current_user_only().unwrap();
+        let (mut random, mut nobodys) = (String::new(), Vec::new());
+        let (server, client) = with_fresh_names(r"\??\pipe\", |name| {
+            random = String::from_utf16(name).unwrap();
+            nobodys = format!("{random}-nobodys").encode_utf16().collect();
+            let object = Object { root: None, name, inheritable: false, descriptor: Some(&descriptor), quality: None };
+            let server = create_server(&PLAN, &object)?;
+            let client = connect(&PLAN, &server, &nobodys);
+            Ok((server, client))
+        })
+        .unwrap();
+        if !is_wine() && client.is_err() {
+            // Then it was tried by its name, which is nobody's here.
+            eprintln!("this system opens no named pipe relative to its server: {client:?}");
+            return;
+        }
+        let client = client.unwrap();
+        check_peers(&server, &client).unwrap();
+        for end in [&server, &client] {
+            let name = probe(end.as_handle()).unwrap().name.unwrap();
+            assert!(random.ends_with(&name), "{name} is not the end of {random}");
+        }
     }
 
     #[test]

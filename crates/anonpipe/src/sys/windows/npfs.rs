@@ -108,6 +108,11 @@ fn refusal(status: Status) -> Refusal {
     }
 }
 
+/// Whether a status means that the system cannot do what was asked, whatever it has and whoever asks.
+pub(super) fn is_refusal(status: Status) -> bool {
+    !matches!(refusal(status), Refusal::Other)
+}
+
 /// A pair without a name: nobody can open it, guess it or get in between.
 fn unnamed(plan: &Plan<'_>) -> Result<(OwnedHandle, OwnedHandle), Status> {
     // STEP 1: the server end, without a name, relative to the root of npfs.

@@ -6,8 +6,9 @@ use std::ptr;
 
 use windows_sys::Wdk::Foundation::{NtQueryObject, ObjectBasicInformation};
 use windows_sys::Wdk::Storage::FileSystem::{
-    FILE_MODE_INFORMATION, FILE_PIPE_INFORMATION, FILE_PIPE_LOCAL_INFORMATION, FILE_SYNCHRONOUS_IO_ALERT,
-    FILE_SYNCHRONOUS_IO_NONALERT, FileModeInformation, FilePipeInformation, FilePipeLocalInformation,
+    FILE_MODE_INFORMATION, FILE_PIPE_INFORMATION, FILE_PIPE_LOCAL_INFORMATION, FILE_PIPE_MESSAGE_TYPE,
+    FILE_SYNCHRONOUS_IO_ALERT, FILE_SYNCHRONOUS_IO_NONALERT, FileModeInformation, FilePipeInformation,
+    FilePipeLocalInformation,
 };
 use windows_sys::Win32::Foundation::{GetHandleInformation, HANDLE_FLAG_INHERIT};
 use windows_sys::Win32::Storage::FileSystem::{
@@ -35,6 +36,13 @@ pub(super) fn is_readable(handle: BorrowedHandle<'_>) -> bool {
     // SAFETY: the struct of this class, integers only.
     let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) };
     local.is_ok_and(|local| local.ReadDataAvailable > 0 || local.NamedPipeState != CONNECTED)
+}
+
+/// Whether a pipe keeps what is written to it as messages.
+pub(super) fn is_for_messages(handle: BorrowedHandle<'_>) -> io::Result<bool> {
+    // SAFETY: the struct of this class, integers only.
+    let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) }?;
+    Ok(local.NamedPipeType & FILE_PIPE_MESSAGE_TYPE != 0)
 }
 
 pub(crate) fn probe(handle: BorrowedHandle<'_>) -> io::Result<Probe> {

@@ -66,6 +66,13 @@ pub(crate) fn quotas(end: &impl AsHandle) -> (u32, u32) {
     (local.InboundQuota, local.OutboundQuota)
 }
 
+/// Whether a pipe keeps what is written to it as messages.
+pub(crate) fn is_for_messages(end: &impl AsHandle) -> bool {
+    // SAFETY: the struct of this class.
+    let local: FILE_PIPE_LOCAL_INFORMATION = unsafe { query(end, FilePipeLocalInformation) };
+    local.NamedPipeType & 1 != 0
+}
+
 /// A completion port of the tests' own.
 pub(crate) struct Port(OwnedHandle);
 
