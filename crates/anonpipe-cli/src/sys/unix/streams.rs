@@ -11,6 +11,9 @@ use rustix::io::Errno;
 
 use crate::output::Stream;
 
+/// `PIPE_BUF`, which has no name here on illumos and Solaris: POSIX asks for 512 bytes at least.
+const ROOM: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 4096 } else { 512 };
+
 /// One of our own output streams, without the buffer that std puts before it.
 pub(crate) struct Sink {
     file: File,
@@ -27,10 +30,10 @@ impl Sink {
         }
         .ok()?;
         let file = File::from(fd);
-        // A pipe that polls as writable takes this much without waiting (*documented*, POSIX, poll and PIPE_BUF). A file
-        // takes anything.
+        // A pipe that polls as writable takes `PIPE_BUF` bytes without waiting (*documented*, POSIX, poll and PIPE_BUF). A
+        // file takes anything.
         let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        Some(Self { file, limit: if is_file { usize::MAX } else { rustix::pipe::PIPE_BUF } })
+        Some(Self { file, limit: if is_file { usize::MAX } else { ROOM } })
     }
 
     /// Writes some of `bytes`; after the [`Gate`] let it through, without waiting for a reader.
