@@ -7,12 +7,11 @@ use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use anonpipe::{Adopted, Blocking, End, Overlapped, Reader, Writer};
 
 use crate::Backend;
-use crate::harness::MOMENT;
+use crate::harness::{MOMENT, patience};
 use crate::programs::{mode_reporter, waiter};
 use crate::system::{Handle, HasHandle};
 use crate::ways::is_cancelled;
@@ -32,7 +31,7 @@ pub(crate) fn an_unrelated_spawn_does_not_delay_the_end(backend: Backend) {
         between();
         drop((writer, theirs));
         for op in [&mut read, &mut answer] {
-            let (result, _) = op.wait_timeout(Duration::from_secs(5)).expect("the end of file");
+            let (result, _) = op.wait_timeout(patience()).expect("the end of file");
             assert_eq!(result.unwrap(), 0);
         }
     };

@@ -9,13 +9,10 @@ use std::time::{Duration, Instant};
 use anonpipe::{ForeignBuffer, Overlapped, Reader};
 
 use crate::Backend;
-use crate::harness::{MOMENT, soon, until_reads_in_flight, until_writes_in_flight};
+use crate::harness::{MOMENT, patience, soon, until_reads_in_flight, until_writes_in_flight};
 use crate::pattern::{self, Random};
 use crate::system::Handle;
 use crate::ways::{Way, is_cancelled, kind};
-
-/// Enough for whatever is not held up.
-const SOON: Duration = Duration::from_secs(5);
 
 /// Checks that an operation that somebody ended says this, and nothing else.
 #[track_caller]
@@ -126,10 +123,10 @@ pub(crate) fn a_pipe_that_nobody_reads_does_not_delay_the_end_of_another(backend
             (&writer).write_all(b"last").unwrap();
             thread::sleep(MOMENT / 8);
         });
-        let (result, _) = op.wait_timeout(SOON).expect("the last words");
+        let (result, _) = op.wait_timeout(patience()).expect("the last words");
         assert_eq!(result.unwrap(), 4, "round {round}");
         let mut op = reader.submit_read(vec![0; 10]);
-        assert_eq!(op.wait_timeout(SOON).expect("the end of file").0.unwrap(), 0, "round {round}");
+        assert_eq!(op.wait_timeout(patience()).expect("the end of file").0.unwrap(), 0, "round {round}");
         closer.join().unwrap();
     }
     assert!(reads.iter().chain(&writes).all(|op| !op.is_complete()), "they must be pending for this to mean something");
@@ -173,7 +170,7 @@ pub(crate) fn refused_as_busy(reader: Reader<Overlapped>) -> Reader<Overlapped> 
     let start = Instant::now();
     let failed = Handle::try_from(reader).unwrap_err();
     assert_eq!(failed.error().kind(), ErrorKind::ResourceBusy, "{failed}");
-    assert!(start.elapsed() < Duration::from_millis(800), "it waited for the peer: {:?}", start.elapsed());
+    assert!(start.elapsed() < patience(), "it waited for the peer: {:?}", start.elapsed());
     failed.into_inner()
 }
 
@@ -204,7 +201,7 @@ pub(crate) fn nothing_writes_to_a_dropped_reads_memory_after_a_conversion(backen
         (&writer).write_all(&[7; 100]).unwrap();
         // Time for whoever else might want them.
         thread::sleep(Duration::from_millis(1));
-        assert_eq!(reader.read_timeout(&mut [0; 4096], SOON).expect("bytes that went elsewhere"), 100);
+        assert_eq!(reader.read_timeout(&mut [0; 4096], patience()).expect("bytes that went elsewhere"), 100);
         #[allow(unsafe_code, reason = "see above")]
         // SAFETY: allocated above, and not freed; the operation is over.
         let memory = unsafe { &*memory };
@@ -236,7 +233,7 @@ pub(crate) fn a_length_beyond_4_gib_is_not_cut_short(backend: Backend) {
     (&writer).write_all(b"0123456789").unwrap();
     assert_eq!((&reader).read(&mut long).unwrap(), 10);
     (&writer).write_all(b"0123456789").unwrap();
-    assert_eq!(reader.read_timeout(&mut long, SOON).unwrap(), 10);
+    assert_eq!(reader.read_timeout(&mut long, patience()).unwrap(), 10);
     // Longer than what anybody reads here: it must not end as if it were short.
     let mut op = writer.submit_write(long);
     assert!(op.wait_timeout(MOMENT).is_none(), "it said that it had written everything");

@@ -2,10 +2,10 @@
 
 use std::io::{Read, Write};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::Backend;
-use crate::harness::{MOMENT, soon, until_reads_in_flight};
+use crate::harness::{MOMENT, patience, soon, until_reads_in_flight};
 use crate::pattern::{self, Random};
 use crate::ways::{Way, is_cancelled};
 
@@ -56,7 +56,7 @@ pub(crate) fn dropping_never_blocks(backend: Backend) {
     drop(ours);
     drop(writes);
     drop(theirs);
-    assert!(start.elapsed() < Duration::from_secs(2), "took {:?}", start.elapsed());
+    assert!(start.elapsed() < patience(), "took {:?}", start.elapsed());
 }
 
 pub(crate) fn accepted_writes_arrive_after_the_end_is_gone(backend: Backend) {
@@ -161,17 +161,21 @@ pub(crate) fn dropped_operations_racing_with_data_keep_the_order(backend: Backen
     });
 }
 
-/// A queue that was searched from its front alone would take quadratic time for one of the orders.
+/// A queue that was searched from its front alone would take quadratic time for one of the orders: a thousand times what it takes
+/// to submit them. It is three times that.
 pub(crate) fn many_operations_are_dropped_in_no_time(backend: Backend) {
     let (reader, _writer) = backend.pipe();
-    let many = if cfg!(windows) { 2_000 } else { 60_000 };
+    let many = if cfg!(windows) { 2_000 } else { 30_000 };
     for backwards in [false, true] {
+        let began = Instant::now();
         let mut reads: Vec<_> = (0..many).map(|_| reader.submit_read(vec![0; 1])).collect();
         if backwards {
             reads.reverse();
         }
+        let submitting = began.elapsed();
         let began = Instant::now();
         drop(reads);
-        assert!(began.elapsed() < Duration::from_secs(5), "backwards: {backwards}, {:?}", began.elapsed());
+        let dropping = began.elapsed();
+        assert!(dropping < submitting * 50, "backwards: {backwards}, {dropping:?} after {submitting:?}");
     }
 }

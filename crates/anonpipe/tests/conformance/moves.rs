@@ -5,13 +5,13 @@ use std::io::Write;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anonpipe::{Overlapped, Reader, Writer};
 
 use crate::Backend;
 use crate::executors::{Executor, Family, current_thread, multi_thread};
-use crate::harness::MOMENT;
+use crate::harness::{MOMENT, patience};
 use crate::ways::is_cancelled;
 
 /// Polls a read in an executor until it waits for the system, and leaves it.
@@ -86,18 +86,22 @@ pub(crate) fn a_runtime_shuts_down_with_a_read_waiting(backend: Backend) {
     for new in [current_thread, multi_thread] {
         let (mut reader, writer) = backend.pipe();
         let (ended, task) = std::sync::mpsc::channel();
+        let (waits, waiting) = tokio::sync::oneshot::channel();
         let runtime = new();
         runtime.block_on(async {
             tokio::spawn(async move {
                 let mut end = GiveBack(Some(reader), ended);
-                let reader = end.0.as_mut().expect("the end");
-                let _ = Family::Tokio.read(reader, &mut [0; 8]).await;
+                let mut buffer = [0; 8];
+                let mut read = pin!(Family::Tokio.read(end.0.as_mut().expect("the end"), &mut buffer));
+                assert!(futures::poll!(&mut read).is_pending(), "there is nothing to read");
+                waits.send(()).unwrap();
+                let _ = read.await;
             });
-            tokio::time::sleep(MOMENT / 4).await;
+            waiting.await.unwrap();
         });
         let start = Instant::now();
         drop(runtime);
-        assert!(start.elapsed() < Duration::from_secs(5), "the shutdown waits for the peer");
+        assert!(start.elapsed() < patience(), "the shutdown waits for the peer");
         reader = task.recv().expect("the end, when the task was dropped");
         // It works on in the next runtime, and on no runtime.
         for executor in Executor::ALL {

@@ -8,7 +8,7 @@ use anonpipe::{Driver, wait_any};
 
 use crate::Backend;
 use crate::executors::{Executor, Family};
-use crate::harness::{MOMENT, soon, until_reads_in_flight};
+use crate::harness::{MOMENT, patience, soon, until_reads_in_flight};
 use crate::system::threads;
 use crate::ways::kind;
 
@@ -29,8 +29,8 @@ pub(crate) fn no_thread_of_ours(backend: Backend) {
     }
     let start = Instant::now();
     while reads.iter().any(|read| !read.is_complete()) {
-        driver.turn(Some(Duration::from_secs(5))).unwrap();
-        assert!(start.elapsed() < Duration::from_secs(20));
+        driver.turn(Some(patience())).unwrap();
+        assert!(start.elapsed() < patience(), "woken by the time, not by the completion");
     }
     for (number, read) in reads.into_iter().enumerate() {
         let (count, buffer) = read.wait();
@@ -74,7 +74,7 @@ pub(crate) fn a_turn_ends_when_its_time_is_up_or_somebody_says_so(_: Backend) {
     let driver = Driver::new().unwrap();
     let start = Instant::now();
     driver.turn(Some(Duration::ZERO)).unwrap();
-    assert!(start.elapsed() < MOMENT);
+    assert!(start.elapsed() < patience());
     driver.turn(Some(MOMENT)).unwrap();
     assert!(start.elapsed() >= MOMENT);
     // Before the turn, and during it. A month is beyond 2^31 milliseconds, which some systems refuse.
@@ -108,7 +108,7 @@ pub(crate) fn waiting_for_an_operation_turns(backend: Backend) {
         });
         assert_eq!(read.wait().0.unwrap(), 4);
         let read = reader.submit_read(vec![0; 4]);
-        assert_eq!(wait_any(&[&read], Some(Duration::from_secs(20))), Some(0));
+        assert_eq!(wait_any(&[&read], Some(patience())), Some(0));
         drop(read);
         assert_eq!(reader.submit_read(vec![0; 4]).wait().0.unwrap(), 4);
     });
@@ -120,9 +120,9 @@ pub(crate) fn waiting_for_an_operation_turns(backend: Backend) {
             thread::sleep(MOMENT / 2);
             pending.cancel();
         });
-        assert_eq!(wait_any(&[&pending], Some(Duration::from_secs(20))), Some(0));
+        assert_eq!(wait_any(&[&pending], Some(patience())), Some(0));
     });
-    assert!(start.elapsed() < Duration::from_secs(10), "woken by the time, not by the completion");
+    assert!(start.elapsed() < patience(), "woken by the time, not by the completion");
 }
 
 pub(crate) fn an_end_is_attached_once_and_in_time(backend: Backend) {

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use crate::Backend;
 use crate::executors::{Executor, Family, current_thread, multi_thread};
-use crate::harness::{MOMENT, soon};
+use crate::harness::{MOMENT, patience, soon};
 use crate::pattern;
 use crate::polls::Bell;
 use crate::resources::{none_left, warm_up};
@@ -28,7 +28,7 @@ const ENDINGS: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime|
 fn ends_at_once(end: fn(Runtime), runtime: Runtime) {
     let start = Instant::now();
     end(runtime);
-    assert!(start.elapsed() < Duration::from_secs(2), "it waited for the peer: {:?}", start.elapsed());
+    assert!(start.elapsed() < patience(), "it waited for the peer: {:?}", start.elapsed());
 }
 
 /// Has tasks wait for a peer that says and reads nothing, in every way; returns the peer's ends. `token` is held by each task.

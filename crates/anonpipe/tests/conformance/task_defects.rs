@@ -17,7 +17,7 @@ use crate::defects::check_abort;
 #[cfg(target_pointer_width = "64")]
 use crate::defects::{BEYOND, beyond_4_gib};
 use crate::executors::{AnyWrite, Executor, Family};
-use crate::harness::MOMENT;
+use crate::harness::{MOMENT, patience};
 use crate::pattern::{self, Random};
 use crate::polls::{Bell, at_once};
 use crate::system::Handle;
@@ -250,9 +250,9 @@ pub(crate) fn quiet_pipes_do_not_delay_the_end_of_another(backend: Backend) {
                 }
             });
             let spare = runtime.spawn_blocking(|| "answers");
-            let all = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), end).await });
+            let all = runtime.block_on(async { tokio::time::timeout(patience(), end).await });
             assert_eq!(all.expect("the end of file").unwrap(), b"last words");
-            let spare = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), spare).await });
+            let spare = runtime.block_on(async { tokio::time::timeout(patience(), spare).await });
             assert_eq!(spare.expect("the thread to spare").unwrap(), "answers");
             runtime.block_on(talk).unwrap().unwrap();
             assert!(

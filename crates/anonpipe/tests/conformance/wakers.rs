@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anonpipe::{Duplex, Op, Overlapped, wait_any};
 
 use crate::Backend;
-use crate::harness::{MOMENT, soon};
+use crate::harness::{MOMENT, patience, soon};
 use crate::system::Handle;
 use crate::ways::{LONG, is_cancelled};
 
@@ -58,7 +58,7 @@ pub(crate) fn a_panicking_waker_harms_nobody_else(backend: Backend) {
         let mut good = reader.submit_read(vec![0; 4]);
         let _ = catch_unwind(AssertUnwindSafe(|| (&bad_writer).write_all(b"bang")));
         (&writer).write_all(b"fine").unwrap();
-        let (result, buffer) = good.wait_timeout(Duration::from_secs(10)).expect("still driven");
+        let (result, buffer) = good.wait_timeout(patience()).expect("still driven");
         assert_eq!((result.unwrap(), &buffer[..]), (4, &b"fine"[..]));
         soon("the operation whose waker panics", || bad.is_complete());
     }
@@ -167,7 +167,7 @@ pub(crate) fn two_threads_wait_for_the_same_operation(backend: Backend) {
     thread::scope(|scope| {
         let waits: Vec<_> = (0..2)
             .map(|_| {
-                let wait = scope.spawn(|| wait_any(&[&op], Some(Duration::from_secs(5))));
+                let wait = scope.spawn(|| wait_any(&[&op], Some(patience())));
                 thread::sleep(MOMENT);
                 wait
             })
@@ -177,7 +177,7 @@ pub(crate) fn two_threads_wait_for_the_same_operation(backend: Backend) {
             assert_eq!(wait.join().unwrap(), Some(0));
         }
     });
-    assert!(start.elapsed() < Duration::from_secs(5), "one of them was forgotten until its time was up");
+    assert!(start.elapsed() < patience(), "one of them was forgotten until its time was up");
     assert_eq!(op.wait().0.unwrap(), 4);
 }
 
