@@ -2,13 +2,12 @@
 #![cfg(unix)]
 mod common;
 
-use std::fs::File;
 use std::io::{PipeReader, Read, pipe};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
 use common::*;
@@ -22,12 +21,12 @@ fn start_on_one_pipe(mut command: Command) -> (std::process::Child, PipeReader) 
 }
 
 #[track_caller]
-fn assert_ends(mut child: std::process::Child, status: i32, milliseconds: u64) {
-    let started = Instant::now();
+fn assert_ends(mut child: std::process::Child, status: i32) {
+    let (started, patience) = (Instant::now(), patience());
     while child.try_wait().expect("ours").is_none() {
-        if started.elapsed() > Duration::from_millis(milliseconds) {
+        if started.elapsed() > patience {
             let _ = child.kill();
-            panic!("it goes on after {milliseconds} ms");
+            panic!("it goes on after {patience:?}");
         }
         thread::sleep(Duration::from_millis(5));
     }
@@ -38,9 +37,10 @@ fn assert_ends(mut child: std::process::Child, status: i32, milliseconds: u64) {
 #[test]
 #[cfg(target_os = "linux")]
 fn messages_do_not_delay_the_timeout() {
-    let options = ["--timeout", "1.5", "--stderr", "/dev/full"];
-    let (child, _reader) = start_on_one_pipe(run_sh(&options, "yes & sleep 0.5; echo x >&2; sleep 100"));
-    assert_ends(child, 124, 4000);
+    let options = ["--timeout", &time(1500), "--stderr", "/dev/full"];
+    let script = format!("yes & sleep {}; echo x >&2; sleep {HOUR}", time(500));
+    let (child, _reader) = start_on_one_pipe(run_sh(&options, &script));
+    assert_ends(child, 124);
 }
 
 /// A reader who takes a little now and then does not keep us.
@@ -54,7 +54,7 @@ fn a_trickling_reader_does_not_delay_the_timeout() {
             thread::sleep(Duration::from_millis(100));
         }
     });
-    assert_ends(child, 124, 3000);
+    assert_ends(child, 124);
 }
 
 /// What escaped writes on and on.
@@ -62,33 +62,36 @@ fn a_trickling_reader_does_not_delay_the_timeout() {
 #[cfg(target_os = "linux")]
 fn what_escaped_and_writes_does_not_delay_the_timeout() {
     // Its writes fail when we have gone, and that ends it.
-    let escaped = "setsid yes & sleep 100";
-    let finished = finish(run_sh(&["--timeout", "1", "--linger", "1h", "--quiet"], escaped), "");
+    let escaped = format!("setsid yes & sleep {HOUR}");
+    let finished = finish(run_sh(&["--timeout", &time(1000), "--linger", "1h", "--quiet"], &escaped), "");
     assert_eq!(finished.status, 124);
-    finished.assert_took(1000, 3000);
+    finished.assert_took(slowly(1000));
 }
 
 /// What the command still has to say, if it is much.
 #[test]
 fn a_timeout_loses_nothing_of_what_was_written() {
     let script = "trap 'head -c 300000 /dev/zero; exit' TERM; while :; do sleep 0.05; done";
-    let finished = finish(run_sh(&["--timeout", "0.5"], script), "");
+    let finished = finish(run_sh(&["--timeout", &time(500), "--kill-after", "1h"], script), "");
     assert_eq!((finished.status, finished.stdout.len()), (124, 300_000));
-    finished.assert_took(500, 2000);
+    finished.assert_took(slowly(500));
 }
 
 /// The last event comes in any case.
 #[test]
 fn json_tells_of_an_interrupt() {
-    let mut command = anonpipe();
-    command.args(["run", "--json", "--linger", "60", "--", "sh", "-c", "echo last; sleep 30 & exit 0"]);
-    let running = Running::start(command);
-    thread::sleep(Duration::from_millis(500));
+    // What it leaves behind holds its output open, and does not outlive us by much.
+    let script = format!("sleep {} & exit 0", deadline().as_secs());
+    let mut running = Running::start(run_sh(&["--json", "--linger", "1h"], &script));
+    let start = line(running.child.stdout.as_mut().expect("piped"));
+    let start: Value = serde_json::from_str(&start).expect("JSON");
+    let command = start["pid"].as_i64().and_then(|pid| Pid::from_raw(pid.try_into().ok()?)).expect("a process");
+    eventually("the command's end", || test_kill_process(command).is_err());
     let pid = i32::try_from(running.child.id()).ok().and_then(Pid::from_raw).expect("a process");
     kill_process(pid, Signal::TERM).expect("it lives");
     let finished = running.finish();
     assert_eq!(finished.status, 143);
-    finished.assert_took(500, 2500);
+    finished.assert_took(0);
     let text = finished.text();
     let last: Value = serde_json::from_str(text.lines().last().expect("events")).expect("JSON");
     assert_eq!((&last["event"], &last["code"], &last["status"]), (&"exit".into(), &0.into(), &143.into()));
@@ -103,7 +106,7 @@ fn a_closed_standard_error_ends_who_writes_there() {
     let child = command.spawn().expect("it starts");
     drop(command);
     drop(reader);
-    assert_ends(child, 128 + 13, 5000);
+    assert_ends(child, 128 + 13);
 }
 
 /// But a copy still wants it.
@@ -117,7 +120,7 @@ fn a_copy_goes_on_when_standard_error_is_closed() {
     let child = command.spawn().expect("it starts");
     drop(command);
     drop(reader);
-    assert_ends(child, 0, 5000);
+    assert_ends(child, 0);
     assert_eq!(contents(&copy), b"one\ntwo\nthree\n");
 }
 
@@ -125,8 +128,8 @@ fn a_copy_goes_on_when_standard_error_is_closed() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_standard_error_that_fails_does_not_end_the_command() {
-    let full = File::options().write(true).open("/dev/full").expect("it is there");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("it is there");
     let mut command = run_sh(&[], "echo x >&2; sleep 0.1; echo x >&2; exit 4");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(full);
-    assert_ends(command.spawn().expect("it starts"), 4, 5000);
+    assert_ends(command.spawn().expect("it starts"), 4);
 }

@@ -10,19 +10,25 @@ use common::*;
 
 #[test]
 fn what_the_command_left_behind_is_waited_for() {
-    let finished = finish(run_child(&[], &["hold", "600"]), "");
-    assert_eq!((finished.status, finished.text().as_str()), (0, "gone\n"));
-    finished.assert_took(600, 2000);
+    finish_holding(&["--linger", "1h"], 600).assert_took(600);
 }
 
 #[test]
 fn the_wait_for_what_the_command_left_behind_is_limited() {
-    let finished = finish_holding(&[], 2500);
-    finished.assert_took(2000, 2500);
-    finish_holding(&["--linger", "0.3"], 2500).assert_took(300, 2000);
-    finish_holding(&["--linger", "0"], 2500).assert_took(0, 1500);
+    let usual = finish_holding(&[], long());
+    usual.assert_took(2000);
+    finish_holding(&["--linger", "2.5"], long()).assert_took(2500);
+    // On a busy machine not each time.
+    let at_once = || finish_holding(&["--linger", "0"], long());
+    eventually("an end before the usual wait", || at_once().elapsed + Duration::from_secs(1) < usual.elapsed);
 }
 
+/// How long something may outlive a test in which it was not waited for, in milliseconds.
+fn long() -> u64 {
+    deadline().as_secs() * 1000
+}
+
+/// The command is gone at once, and a grandchild holds its outputs open.
 #[track_caller]
 fn finish_holding(options: &[&str], milliseconds: u64) -> Finished {
     let finished = finish(run_child(options, &["hold", &milliseconds.to_string()]), "");
@@ -35,28 +41,29 @@ fn finish_holding(options: &[&str], milliseconds: u64) -> Finished {
 #[test]
 fn a_slow_reader_misses_nothing() {
     let options = ["--linger", "100ms"];
-    let mut running = Running::start(run_child(&options, &["emit-trickle-hold", "65536", "20", "4000"]));
-    thread::sleep(Duration::from_millis(1800));
+    let hold = long().to_string();
+    let mut running = Running::start(run_child(&options, &["emit-trickle-hold", "65536", "20", &hold]));
+    thread::sleep(Duration::from_millis(slowly(1800)));
     let mut stdout = running.child.stdout.take().expect("piped");
     let mut bytes = Vec::new();
     stdout.read_to_end(&mut bytes).expect("readable");
     assert_eq!((running.wait(), bytes.len()), (0, 65536 + 20));
-    assert!(running.elapsed() < Duration::from_millis(3500), "it waited for the grandchild");
+    assert!(running.elapsed() < Duration::from_millis(long()), "it waited for the grandchild");
 }
 
 #[test]
 fn the_time_is_up() {
-    let finished = finish(run_child(&["--timeout", "300ms"], &["sleep", "60000"]), "");
+    let finished = finish(run_child(&["--timeout", "300ms"], &["sleep", HOUR_MS]), "");
     assert_eq!((finished.status, finished.stderr.as_str()), (124, ""));
-    finished.assert_took(300, 1500);
+    finished.assert_took(300);
 }
 
 #[test]
 fn a_command_in_time_is_not_disturbed() {
-    for options in [["--timeout", "20"], ["--timeout", "0"]] {
+    for options in [["--timeout", "1h"], ["--timeout", "0"]] {
         let finished = finish(run_child(&options, &["exit", "7"]), "");
         assert_eq!(finished.status, 7);
-        finished.assert_took(0, 5000);
+        finished.assert_took(0);
     }
 }
 
@@ -64,34 +71,33 @@ fn a_command_in_time_is_not_disturbed() {
 #[test]
 fn a_timeout_ends_what_the_command_started() {
     let file = scratch("alive");
-    let finished = finish(run_child(&["--timeout", "1"], &["start-live", &file.to_string_lossy()]), "");
+    let finished = finish(run_child(&["--timeout", &time(1000)], &["start-live", &file.to_string_lossy()]), "");
     assert_eq!(finished.status, 124);
     let length = contents(&file).len();
     assert!(length > 0, "the grandchild never lived");
-    thread::sleep(Duration::from_millis(400));
+    thread::sleep(Duration::from_millis(slowly(400)));
     assert_eq!(contents(&file).len(), length, "the grandchild lives on");
 }
 
 #[test]
 fn a_timeout_comes_after_the_command_too() {
-    let finished = finish(run_child(&["--timeout", "1", "--linger", "20"], &["hold", "60000"]), "");
+    let options = ["--timeout", &time(1000), "--linger", "1h"];
+    let finished = finish(run_child(&options, &["hold", HOUR_MS]), "");
     assert_eq!((finished.status, finished.text().as_str()), (124, "gone\n"));
-    finished.assert_took(1000, 2500);
+    finished.assert_took(slowly(1000));
 }
 
 #[test]
 fn an_output_that_nobody_reads_does_not_delay_the_timeout() {
     let mut running = Running::start(run_child(&["--timeout", "1"], &["emit", "100000000"]));
     assert_eq!(running.wait(), 124);
-    assert!(running.elapsed() < Duration::from_millis(2500), "it took {:?}", running.elapsed());
 }
 
 /// The command is gone, and only our own output is left to wait for.
 #[test]
 fn an_output_that_nobody_reads_does_not_delay_the_timeout_afterwards() {
-    let mut running = Running::start(run_child(&["--timeout", "1"], &["emit", "200000"]));
+    let mut running = Running::start(run_child(&["--timeout", &time(1000)], &["emit", "200000"]));
     assert_eq!(running.wait(), 124);
-    assert!(running.elapsed() < Duration::from_millis(2500), "it took {:?}", running.elapsed());
 }
 
 #[test]
@@ -102,7 +108,7 @@ fn a_reader_who_has_gone_ends_it_quietly() {
         running.child.stdout.take().expect("piped").read_exact(&mut first).expect("it writes");
         let finished = running.finish();
         assert_eq!((finished.status, finished.stderr.as_str()), (141, ""));
-        finished.assert_took(0, 1500);
+        finished.assert_took(0);
     }
 }
 
@@ -160,7 +166,7 @@ mod unix {
 
     #[test]
     fn an_interrupt_ends_a_command_that_does_not_mind() {
-        let running = start_ready(&[], "echo ready; exec sleep 60");
+        let running = start_ready(&[], "echo ready; exec sleep 3600");
         signal(&running, Signal::INT);
         let finished = running.finish();
         assert_eq!((finished.status, finished.stderr.as_str()), (130, ""));
@@ -169,8 +175,9 @@ mod unix {
     /// Nothing is left that the signal could be passed on to, but we still wait.
     #[test]
     fn a_signal_after_the_command_ends_the_wait() {
-        let mut running = start_ready(&["--linger", "60"], "echo ready; sleep 30 & exit 0");
-        thread::sleep(Duration::from_millis(300));
+        let mut running =
+            start_ready(&["--linger", "1h"], &format!("echo ready; sleep {} & exit 0", deadline().as_secs()));
+        thread::sleep(Duration::from_millis(slowly(300)));
         signal(&running, Signal::TERM);
         assert_eq!(running.wait(), 143);
     }
@@ -196,7 +203,7 @@ mod unix {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_stop_stops_the_command() {
-        let mut running = start_ready(&[], "echo ready; echo $$; exec sleep 60");
+        let mut running = start_ready(&[], "echo ready; echo $$; exec sleep 3600");
         let mut pid = Vec::new();
         let stdout = running.child.stdout.as_mut().expect("piped");
         while pid.last() != Some(&b'\n') {
@@ -221,17 +228,17 @@ mod unix {
     #[test]
     fn the_command_may_tidy_up_before_the_end() {
         let script = "trap 'echo tidy; exit 0' TERM; echo ready; while :; do sleep 0.05; done";
-        let finished = finish(run_sh(&["--timeout", "0.5"], script), "");
+        let finished = finish(run_sh(&["--timeout", &time(500), "--kill-after", "1h"], script), "");
         assert_eq!((finished.status, finished.text().as_str()), (124, "ready\ntidy\n"));
-        finished.assert_took(500, 1500);
+        finished.assert_took(slowly(500));
     }
 
     #[test]
     fn a_command_that_does_not_listen_is_killed() {
-        let script = "trap '' TERM; sleep 60; sleep 60";
-        let finished = finish(run_sh(&["--timeout", "0.5", "--kill-after", "0.5"], script), "");
+        let script = "trap '' TERM; sleep 3600; sleep 3600";
+        let finished = finish(run_sh(&["--timeout", &time(500), "--kill-after", "0.5"], script), "");
         assert_eq!(finished.status, 124);
-        finished.assert_took(1000, 2000);
+        finished.assert_took(slowly(500) + 500);
     }
 
     /// The command listens, what it started does not, and has nothing to do with our pipes.
@@ -239,33 +246,35 @@ mod unix {
     fn a_grandchild_that_does_not_listen_is_killed() {
         let file = scratch("alive");
         let script = format!(
-            "(trap '' TERM; exec '{}' live '{}') </dev/null >/dev/null 2>&1 & sleep 60",
+            "(trap '' TERM; exec '{}' live '{}') </dev/null >/dev/null 2>&1 & sleep {HOUR}",
             child().display(),
             file.display()
         );
-        let finished = finish(run_sh(&["--timeout", "0.5", "--kill-after", "1"], &script), "");
+        let finished = finish(run_sh(&["--timeout", &time(500), "--kill-after", &time(2000)], &script), "");
         assert_eq!(finished.status, 124);
-        finished.assert_took(1500, 2500);
+        finished.assert_took(slowly(2500));
         let length = contents(&file).len();
         assert!(length > 20, "it had its time to tidy up");
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(Duration::from_millis(slowly(300)));
         assert_eq!(contents(&file).len(), length, "it lives on");
     }
 
     #[test]
     fn a_stopped_command_ends_in_time() {
-        let finished = finish(run_sh(&["--timeout", "0.5"], "kill -STOP $$"), "");
+        let options = ["--timeout", &time(500), "--kill-after", "1h"];
+        let finished = finish(run_sh(&options, "kill -STOP $$"), "");
         assert_eq!(finished.status, 124);
-        finished.assert_took(500, 1500);
+        finished.assert_took(slowly(500));
     }
 
     /// With a session of its own it is out of reach; we do not wait for it.
     #[test]
     fn what_escaped_does_not_delay_the_timeout() {
-        let script = "python3 -c 'import os, time; os.setsid(); time.sleep(4)' & sleep 60";
-        let finished = finish(run_sh(&["--timeout", "0.8"], script), "");
+        let escape = format!("import os, time; os.setsid(); time.sleep({})", deadline().as_secs());
+        let script = format!("python3 -c '{escape}' & sleep {HOUR}");
+        let finished = finish(run_sh(&["--timeout", &time(1000)], &script), "");
         assert_eq!(finished.status, 124);
-        finished.assert_took(800, 2500);
+        finished.assert_took(slowly(1000));
     }
 
     #[test]
@@ -275,6 +284,6 @@ mod unix {
         shell.args(["-c", &format!("'{anonpipe}' run -- yes | head -n 1")]);
         let finished = finish(shell, "");
         assert_eq!((finished.text().as_str(), finished.stderr.as_str()), ("y\n", ""));
-        finished.assert_took(0, 1500);
+        finished.assert_took(0);
     }
 }

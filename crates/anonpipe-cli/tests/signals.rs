@@ -2,7 +2,6 @@
 #![cfg(unix)]
 mod common;
 
-use std::io::Read;
 use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,15 +14,8 @@ fn signal(running: &Running, signal: Signal) {
 }
 
 /// Reads a line of the command's output.
-fn line(running: &mut Running) -> String {
-    let stdout = running.child.stdout.as_mut().expect("piped");
-    let mut line = Vec::new();
-    while line.last() != Some(&b'\n') {
-        let mut byte = [0];
-        stdout.read_exact(&mut byte).expect("a line");
-        line.push(byte[0]);
-    }
-    String::from_utf8(line).expect("text").trim_end().to_owned()
+fn output_line(running: &mut Running) -> String {
+    line(running.child.stdout.as_mut().expect("piped"))
 }
 
 /// `anonpipe run OPTIONS -- python3 -c SCRIPT`.
@@ -38,8 +30,8 @@ fn run_python(options: &[&str], script: &str) -> Command {
 #[cfg(target_os = "linux")]
 fn a_signal_ends_a_command_that_is_stopped() {
     for number in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
-        let mut running = Running::start(run_sh(&[], "echo $$; kill -STOP $$; sleep 60"));
-        let stat = format!("/proc/{}/stat", line(&mut running));
+        let mut running = Running::start(run_sh(&[], "echo $$; kill -STOP $$; sleep 3600"));
+        let stat = format!("/proc/{}/stat", output_line(&mut running));
         let is_stopped = || std::fs::read_to_string(&stat).unwrap_or_default().contains(") T ");
         eventually("the command's stop", is_stopped);
         signal(&running, number);
@@ -49,20 +41,21 @@ fn a_signal_ends_a_command_that_is_stopped() {
 
 #[test]
 fn a_command_that_left_its_group_is_ended_in_time() {
-    let script = "import os, time; os.setpgid(0, os.getpgid(os.getppid())); time.sleep(20)";
-    let finished = finish(run_python(&["--timeout", "0.7"], script), "");
+    let script = "import os, time; os.setpgid(0, os.getpgid(os.getppid())); time.sleep(3600)";
+    let options = ["--timeout", &time(1000), "--kill-after", "1h"];
+    let finished = finish(run_python(&options, script), "");
     assert_eq!(finished.status, 124);
-    finished.assert_took(700, 2000);
+    finished.assert_took(slowly(1000));
 }
 
 /// Neither with a group of its own nor with SIGTERM ignored does it get away.
 #[test]
 fn a_command_that_left_its_group_is_killed() {
     let script = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);
-os.setpgid(0, os.getpgid(os.getppid())); time.sleep(20)";
-    let finished = finish(run_python(&["--timeout", "0.7", "--kill-after", "0.3"], script), "");
+os.setpgid(0, os.getpgid(os.getppid())); time.sleep(3600)";
+    let finished = finish(run_python(&["--timeout", &time(1000), "--kill-after", "0.3"], script), "");
     assert_eq!(finished.status, 124);
-    finished.assert_took(1000, 2500);
+    finished.assert_took(slowly(1000) + 300);
 }
 
 /// A parent may leave its own signal mask to us.
@@ -80,8 +73,8 @@ os.execv('{anonpipe}', ['anonpipe', 'run', '--', 'sh', '-c', '{command}'])"
     };
     let finished = finish(blocked("exit 3"), "");
     assert_eq!(finished.status, 3);
-    let mut running = Running::start(blocked("echo ready; exec sleep 60"));
-    assert_eq!(line(&mut running), "ready");
+    let mut running = Running::start(blocked("echo ready; exec sleep 3600"));
+    assert_eq!(output_line(&mut running), "ready");
     signal(&running, Signal::TERM);
     assert_eq!(running.wait(), 143);
 }
@@ -90,9 +83,9 @@ os.execv('{anonpipe}', ['anonpipe', 'run', '--', 'sh', '-c', '{command}'])"
 #[test]
 fn the_users_signals_reach_the_command_alone() {
     for (name, number) in [("USR1", Signal::USR1), ("USR2", Signal::USR2)] {
-        let script = format!("trap 'echo got' {name}; sleep 0.6 & echo ready; wait $!; wait $!; echo $?");
+        let script = format!("trap 'echo got' {name}; sleep {} & echo ready; wait $!; wait $!; echo $?", time(600));
         let mut running = Running::start(run_sh(&[], &script));
-        assert_eq!(line(&mut running), "ready");
+        assert_eq!(output_line(&mut running), "ready");
         signal(&running, number);
         assert_eq!(running.finish().text(), "got\n0\n");
     }

@@ -150,7 +150,7 @@ fn json_goes_with_copies() {
 
 #[test]
 fn json_tells_of_a_timeout() {
-    let finished = finish(run_child(&["--json", "--timeout", "200ms"], &["sleep", "60000"]), "");
+    let finished = finish(run_child(&["--json", "--timeout", "200ms"], &["sleep", HOUR_MS]), "");
     assert_eq!(finished.status, 124);
     let events = events(&finished);
     let last = events.last().expect("events");

@@ -5,12 +5,49 @@ use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Whatever takes longer hangs. Nothing here needs a tenth of it.
-pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
+/// What takes longer hangs. A machine that is much slower than usual says so in the variable, and the other limits follow.
+pub(crate) fn deadline() -> Duration {
+    let seconds = std::env::var("ANONPIPE_TEST_DEADLINE").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(60))
+}
+
+/// How long something may take that has nothing more to wait for. It takes a tenth of that at most, so a machine may be slow and
+/// busy; what is wrong waits for an hour or, if something of it outlives the test, for [`deadline`].
+pub(crate) fn patience() -> Duration {
+    deadline() / 3
+}
+
+/// What the tests give processes to wait for that are to be ended, in seconds.
+pub(crate) const HOUR: &str = "3600";
+/// The same in milliseconds.
+pub(crate) const HOUR_MS: &str = "3600000";
+
+/// A time within which a command has to get something done, such as a `--timeout`: as long as this is enough on a usual machine,
+/// and longer on a slow one. In seconds, as the command line takes it, and `sleep`.
+pub(crate) fn time(milliseconds: u64) -> String {
+    let milliseconds = slowly(milliseconds);
+    format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
+}
+
+/// See [`time`].
+pub(crate) fn slowly(milliseconds: u64) -> u64 {
+    static SLOWNESS: OnceLock<u64> = OnceLock::new();
+    // How long it takes to start and to end the two programs, at most, where the tests' times were chosen.
+    const USUAL: Duration = Duration::from_millis(if cfg!(windows) { 250 } else { 50 });
+    let slowness = *SLOWNESS.get_or_init(|| {
+        let started = Instant::now();
+        assert_eq!(finish(run_child(&[], &["exit", "0"]), "").status, 0);
+        let times = started.elapsed().as_millis().div_ceil(USUAL.as_millis());
+        // No longer than a test has.
+        u64::try_from(times).expect("a few times").min(deadline().as_secs() / 6)
+    });
+    milliseconds * slowness
+}
 
 /// The command under test.
 pub(crate) fn anonpipe() -> Command {
@@ -65,10 +102,11 @@ impl Finished {
         String::from_utf8_lossy(&self.stdout).replace("\r\n", "\n")
     }
 
-    /// Whether it took from `from` to `to` milliseconds.
+    /// Whether it took as many milliseconds, and did not wait for more.
     #[track_caller]
-    pub(crate) fn assert_took(&self, from: u64, to: u64) {
-        let range = Duration::from_millis(from)..Duration::from_millis(to);
+    pub(crate) fn assert_took(&self, milliseconds: u64) {
+        let least = Duration::from_millis(milliseconds);
+        let range = least..least + patience();
         assert!(range.contains(&self.elapsed), "it took {:?}, not {range:?}: {:?}", self.elapsed, self.stderr);
     }
 }
@@ -128,7 +166,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {
                 return code_of(status);
             }
-            if self.started.elapsed() > WATCHDOG {
+            if self.started.elapsed() > deadline() {
                 let name = thread::current().name().unwrap_or("a test").to_owned();
                 panic!("watchdog: {name} hangs");
             }
@@ -169,6 +207,18 @@ fn collect(output: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     })
 }
 
+/// Reads a line, and no more.
+#[track_caller]
+pub(crate) fn line(mut from: impl Read) -> String {
+    let mut line = Vec::new();
+    while line.last() != Some(&b'\n') {
+        let mut byte = [0];
+        from.read_exact(&mut byte).expect("a line");
+        line.push(byte[0]);
+    }
+    String::from_utf8(line).expect("text").trim_end().to_owned()
+}
+
 /// Bytes that repeat nowhere soon, the same at each call.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -186,7 +236,7 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < Duration::from_secs(20), "never happened: {what}");
+        assert!(started.elapsed() < patience(), "never happened: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
