@@ -11,6 +11,14 @@ fn main() {
         let folder = std::env::var("OUT_DIR").unwrap_or_default();
         println!("cargo:rustc-cdylib-link-arg=/PDB:{folder}\\anonpipe_dll.pdb");
     }
+    let processor = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    if system == "windows" && environment == "gnu" && processor == "x86" {
+        // On 32-bit x86 a C compiler asks for a function of this calling convention by this name, and rustc exports it by the
+        // plain one alone. The plain name stays, for those who look it up in the DLL.
+        let exports = format!("{}/stdcall.def", std::env::var("OUT_DIR").unwrap_or_default());
+        std::fs::write(&exports, "EXPORTS\n    MyCreatePipeEx@24\n").expect("cargo's own folder can be written");
+        println!("cargo:rustc-cdylib-link-arg={exports}");
+    }
     if vendor == "apple" {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libanonpipe.dylib");
     } else if system != "windows" {

@@ -173,8 +173,8 @@ pub unsafe extern "C" fn anonpipe_pair(
 unsafe fn create(wanted: &anonpipe_options) -> Result<(OwnedPipe, OwnedPipe), Failed> {
     let mut options = PipeOptions::new();
     if wanted.capacity > 0 {
-        // What the address space cannot express, the system cannot either: it will say so.
-        options = options.capacity(usize::try_from(wanted.capacity).unwrap_or(usize::MAX));
+        let bytes = usize::try_from(wanted.capacity);
+        options = options.capacity(bytes.map_err(|_| Failed::invalid("a capacity beyond the address space"))?);
     }
     if wanted.creation != ANONPIPE_CREATION_AUTO || !wanted.sddl.is_null() {
         // SAFETY: the caller's promise; `c_str` refuses null.

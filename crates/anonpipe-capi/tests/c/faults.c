@@ -1,15 +1,21 @@
 /* The question's functions where something goes wrong below them, and their names where they need one (Windows). */
 #include "question.h"
 
-/* Makes a function of ntdll fail: it returns that status, and does nothing else. */
+/* Makes NtCreateNamedPipeFile or NtOpenFile fail: it returns that status, and does nothing else. */
 struct fault {
-  unsigned char *code, saved[6];
+  unsigned char *code, saved[8];
 };
 
 static struct fault break_nt(const char *name, unsigned long status) {
   struct fault fault;
   DWORD protection;
-  unsigned char patch[6] = {0xb8 /* mov eax, status */, 0, 0, 0, 0, 0xc3 /* ret */};
+#ifdef _WIN64
+  unsigned char patch[8] = {0xb8 /* mov eax, status */, 0, 0, 0, 0, 0xc3 /* ret */, 0x90, 0x90};
+#else /* where the function takes its arguments off the stack */
+  unsigned char arguments = strcmp(name, "NtOpenFile") == 0 ? 6 : 14;
+  unsigned char patch[8] = {0xb8 /* mov eax, status */, 0, 0, 0, 0, 0xc2 /* ret */, 0, 0};
+  patch[6] = (unsigned char)(4 * arguments);
+#endif
   union {
     FARPROC function;
     unsigned char *code;
