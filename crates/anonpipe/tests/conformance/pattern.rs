@@ -43,6 +43,7 @@ pub(crate) fn check(position: usize, found: &[u8]) {
 }
 
 /// A small generator (xorshift64*), the same numbers in every run.
+#[derive(Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {

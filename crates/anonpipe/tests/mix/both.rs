@@ -1,0 +1,125 @@
+//! The actor that reads and writes one duplex end at once, with operations in flight both ways.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use anonpipe::{Duplex, Overlapped, wait_any};
+
+use crate::control::{Actor, Control};
+use crate::executors::Family;
+use crate::inflight::glance;
+use crate::plan::Random;
+use crate::read::Reading;
+use crate::steps::BothStep;
+use crate::writing::Writing;
+
+/// How many operations it has in flight each way, at most.
+const MOST: usize = 6;
+
+/// The actor, and the end that it uses.
+#[derive(Debug)]
+pub(crate) struct BothActor {
+    pub(crate) duplex: Duplex<Overlapped>,
+    pub(crate) reading: Reading,
+    pub(crate) writing: Writing,
+    pub(crate) control: Arc<Control>,
+    pub(crate) steps: usize,
+    pub(crate) random: Random,
+}
+
+impl BothActor {
+    /// None of its steps waits for one direction alone: the peer may wait for the other.
+    async fn step(&mut self, step: BothStep, blocking: bool) {
+        let Self { duplex, reading, writing, .. } = self;
+        match step {
+            BothStep::SubmitReads(count) => {
+                reading
+                    .submit(count.min(MOST - reading.in_flight.len().min(MOST)), |buffer| duplex.submit_read(buffer));
+            }
+            BothStep::SubmitWrites(count) => {
+                writing.submit(count.min(MOST - writing.in_flight.len().min(MOST)), |bytes| duplex.submit_write(bytes));
+            }
+            BothStep::CancelRead(place) => reading.in_flight.cancel(place),
+            BothStep::CancelWrite(place) => writing.in_flight.cancel(place),
+            BothStep::DropWrite(place) => writing.drop_one(place),
+            BothStep::DetachWrite => writing.detach(),
+            BothStep::CancelAll => {
+                duplex.cancel_all();
+                reading.note_cancel();
+                writing.note_cancel();
+            }
+            BothStep::Clone => {
+                *duplex = duplex.try_clone().expect("a clone");
+                writing.stream.nobody_is_told();
+            }
+            BothStep::Look => {
+                let _ = (duplex.bytes_available().expect("the number of bytes"), duplex.info().expect("information"));
+                let _ = format!("{duplex:?}");
+            }
+            BothStep::Glances(family, limit) => self.glances(family, limit).await,
+            BothStep::Wait(time) => self.wait(if blocking { Some(time) } else { None }).await,
+        }
+    }
+
+    async fn glances(&mut self, family: Family, limit: usize) {
+        let Self { duplex, reading, writing, control, .. } = self;
+        if let Some((number, bytes)) = writing.stream.next(limit) {
+            writing.unreported = Some(number);
+            match glance(2, family.write(duplex, &bytes)).await {
+                Some(result) => writing.settle_tasks(number, result, control),
+                None => writing.settle_unreported(),
+            }
+        }
+        let mut bytes = vec![0; limit];
+        if let Some(result) = glance(2, family.read(duplex, &mut bytes)).await {
+            reading.settle_tasks(result, bytes, family, control).await;
+        }
+    }
+
+    /// Waits for something to be complete, either way: at most for `time`, blocking, or as a task.
+    async fn wait(&mut self, time: Option<Duration>) {
+        let Self { duplex, reading, writing, control, .. } = self;
+        if reading.in_flight.is_empty() && !reading.ended {
+            reading.submit(1, |buffer| duplex.submit_read(buffer));
+        }
+        // The peer may wait for a byte of ours before it writes one.
+        if writing.in_flight.is_empty() {
+            writing.submit(1, |bytes| duplex.submit_write(bytes));
+        }
+        let Some(time) = time else {
+            return poll_fn(|context| {
+                if let Poll::Ready(done) = reading.in_flight.poll_first(context) {
+                    reading.settle_op(done, control);
+                    return Poll::Ready(());
+                }
+                writing.in_flight.poll_first(context).map(|done| writing.settle_op(done, control))
+            })
+            .await;
+        };
+        let ops: Vec<_> = reading.in_flight.ops().chain(writing.in_flight.ops()).collect();
+        let _ = wait_any(&ops, Some(time));
+        while let Some(done) = reading.in_flight.first_complete() {
+            reading.settle_op(done, control);
+        }
+        while let Some(done) = writing.in_flight.first_complete() {
+            writing.settle_op(done, control);
+        }
+    }
+}
+
+impl Actor for BothActor {
+    async fn work(&mut self, blocking: bool) {
+        self.reading.settle_earlier(&self.control).await;
+        self.writing.settle_unreported();
+        for _ in 0..self.steps {
+            if self.reading.ended || self.writing.is_used_up() || self.control.is_stopped() {
+                break;
+            }
+            let step = BothStep::random(&mut self.random);
+            self.reading.slot.doing(step);
+            self.step(step, blocking).await;
+        }
+    }
+}
