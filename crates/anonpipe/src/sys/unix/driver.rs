@@ -24,8 +24,8 @@ pub(crate) struct Driver {
     next_key: AtomicUsize,
     /// The process that made it.
     process: Process,
-    /// Room for what one wait brings; locked while somebody turns.
-    events: Mutex<Events>,
+    /// Room for what one wait brings, for the next turn.
+    events: Mutex<Option<Events>>,
 }
 
 impl Driver {
@@ -36,7 +36,7 @@ impl Driver {
             channels: Mutex::default(),
             next_key: AtomicUsize::new(0),
             process: Process::current(),
-            events: Mutex::new(Events::new()),
+            events: Mutex::default(),
         })
     }
 
@@ -80,7 +80,9 @@ impl Turn for Driver {
     }
 
     fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken out, so that no lock is held while wakers are called.
+        let kept = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut events = kept.unwrap_or_default();
         events.clear();
         // Should the time be cut short by that, the caller sees that nothing came, and turns again.
         self.poller.wait(&mut events, timeout.map(|timeout| timeout.min(LONGEST_WAIT)))?;
@@ -91,6 +93,7 @@ impl Turn for Driver {
                 Channel::on_ready(channel, event.readable, event.writable);
             }
         }
+        *self.events.lock().unwrap_or_else(PoisonError::into_inner) = Some(events);
         Ok(())
     }
 
