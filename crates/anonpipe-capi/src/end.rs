@@ -201,7 +201,7 @@ pub unsafe extern "C" fn anonpipe_end_into_handle(end: *mut anonpipe_end, handle
         if end.is_null() || handle.is_null() {
             return Err(Failed::invalid("a null pointer"));
         }
-        // SAFETY: made by `anonpipe_end_open`, and nobody else uses it, says the caller.
+        // SAFETY: made by `anonpipe_end_open`, and no other thread uses it, says the caller.
         let pipe = unsafe { &mut *end }.take_handle()?;
         // SAFETY: as above; its handle is out, and this frees the rest.
         drop(unsafe { Box::from_raw(end) });

@@ -56,7 +56,7 @@ static void finish_child(pid_t child) {
   CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
-/* The parent's operations go on, whatever the child did. */
+/* The parent's operations go on. */
 static void finish_operations(void) {
   size_t count = 0, total = 0;
   static char sink[1 << 16];

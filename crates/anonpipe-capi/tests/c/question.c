@@ -141,7 +141,7 @@ static void a_huge_size_succeeds_or_fails_cleanly(void) {
   }
 }
 
-/* Whether the descriptor of a pipe's end admits everyone, and nobody else, to everything. */
+/* Whether the descriptor of a pipe's end admits everyone to everything, and has no other entry. */
 static void check_descriptor(HANDLE handle) {
   unsigned char buffer[1024];
   DWORD size;

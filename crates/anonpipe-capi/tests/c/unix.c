@@ -13,8 +13,8 @@ static void count_signal(int number) {
   signals++;
 }
 
-/* Writes in every way there is to a pipe that nobody reads. */
-static void write_to_nobody(uint32_t direction) {
+/* Writes in every way there is to a pipe that has no reader any more. */
+static void write_without_a_reader(uint32_t direction) {
   static char big[1 << 20];
   anonpipe_end *server, *client;
   anonpipe_op *op;
@@ -51,8 +51,8 @@ static void no_signal_kills_a_program_that_lets_sigpipe_be(void) {
   sigset_t pending;
   CHECK_EQ(sigaction(SIGPIPE, NULL, &action), 0);
   CHECK(action.sa_handler == SIG_DFL);
-  write_to_nobody(ANONPIPE_OUTBOUND);
-  write_to_nobody(ANONPIPE_DUPLEX);
+  write_without_a_reader(ANONPIPE_OUTBOUND);
+  write_without_a_reader(ANONPIPE_DUPLEX);
   CHECK_EQ(sigpending(&pending), 0);
   CHECK(!sigismember(&pending, SIGPIPE));
   CHECK_EQ(sigaction(SIGPIPE, NULL, &action), 0);
@@ -64,8 +64,8 @@ static void no_signal_reaches_a_handler(void) {
   memset(&action, 0, sizeof action);
   action.sa_handler = count_signal;
   CHECK_EQ(sigaction(SIGPIPE, &action, NULL), 0);
-  write_to_nobody(ANONPIPE_OUTBOUND);
-  write_to_nobody(ANONPIPE_DUPLEX);
+  write_without_a_reader(ANONPIPE_OUTBOUND);
+  write_without_a_reader(ANONPIPE_DUPLEX);
   CHECK_EQ(signals, 0);
   raise(SIGPIPE);
   CHECK_EQ(signals, 1);
