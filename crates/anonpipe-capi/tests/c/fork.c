@@ -120,6 +120,45 @@ static void an_exit_handler_lets_go_after_a_failed_exec(void) {
   finish_operations();
 }
 
+static volatile int done;
+
+/* Locks what belongs to the ends, now and then. */
+static void submit_and_cancel(void *unused) {
+  (void)unused;
+  while (!done) {
+    char byte;
+    anonpipe_op *op;
+    CHECK_EQ(anonpipe_submit_read(reader, &byte, 1, &op), 0);
+    CHECK_EQ(anonpipe_cancel(op), 0);
+    anonpipe_op_release(op);
+    CHECK_EQ(anonpipe_submit_write(reader, "x", 1, &op), 0);
+    anonpipe_op_release(op);
+  }
+}
+
+/* Locks what belongs to the operations, most of the time. */
+static void ask_again_and_again(void *unused) {
+  (void)unused;
+  while (!done) {
+    CHECK_EQ(anonpipe_wait_timeout(pending_read, 0, NULL), ANONPIPE_E_PENDING);
+    CHECK_EQ(anonpipe_wait_timeout(pending_write, 0, NULL), ANONPIPE_E_PENDING);
+  }
+}
+
+static void a_child_lets_go_amid_the_parents_busy_threads(void) {
+  struct thread busy[3];
+  int index, round;
+  put_in_flight();
+  for (index = 0; index < 3; index++) start(&busy[index], index == 0 ? submit_and_cancel : ask_again_and_again, NULL);
+  for (round = 0; round < 200; round++) {
+    progress();
+    finish_child(start_child(round % 2 ? let_go : fail_to_execute));
+  }
+  done = 1;
+  for (index = 0; index < 3; index++) join(&busy[index]);
+  finish_operations();
+}
+
 static int use_a_pair_of_its_own(void) {
   char byte = 0;
   anonpipe_end *server, *client;
@@ -154,6 +193,7 @@ int main(int argc, char **argv) {
       TEST(a_child_lets_go_of_operations_that_the_parent_waits_for),
       TEST(an_exit_handler_lets_go_after_a_failed_exec),
       TEST(a_child_has_operations_of_its_own),
+      TEST(a_child_lets_go_amid_the_parents_busy_threads),
   };
   return RUN_TESTS(tests, argc, argv);
 }
