@@ -104,7 +104,7 @@ done < <(awk '{ gsub(/","/, "\n"); print }' "$scratch/artifacts" | sed 's/\\\(["
 # form.
 private=$(sed -n 's/.*"message":"native-static-libs: \([^"]*\)".*/\1/p' "$scratch/messages" | tail -n 1)
 [ -n "$private" ] || die "rustc does not say what the static library needs"
-private=$(printf '%s\n' "$private" | tr -s ' ' '\n' | grep -vx -e -lgcc_s | tr '\n' ' ' | sed 's/ *$//')
+private=$(printf ' %s ' "$private" | sed 's/ -lgcc_s / /g; s/^ *//; s/ *$//')
 
 # The target, as the folder is called that cargo has put the files in.
 triple=${static%/*/*}
@@ -195,7 +195,7 @@ esac
 mkdir -p "$root$libraries/pkgconfig" "$root$libraries/cmake/anonpipe"
 fill anonpipe.pc.in prefix "$(for_pkg_config "$prefix")" libdir "$pkg_libdir" version "$version" private "$private" \
   >"$root$libraries/pkgconfig/anonpipe.pc"
-fill anonpipe-config.cmake.in prefix "$cmake_prefix" location "$location" private "${private// /;}" \
+fill anonpipe-config.cmake.in prefix "$cmake_prefix" location "$location" private "${private// -/;-}" \
   >"$root$libraries/cmake/anonpipe/anonpipe-config.cmake"
 fill anonpipe-config-version.cmake.in version "$version" series "$series" \
   >"$root$libraries/cmake/anonpipe/anonpipe-config-version.cmake"
