@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anonpipe::{Duplex, Overlapped, wait_any};
 
-use crate::control::{Actor, Control};
+use crate::control::{Actor, Control, Phase};
 use crate::executors::Family;
 use crate::inflight::glance;
-use crate::plan::Random;
-use crate::read::Reading;
-use crate::steps::BothStep;
+use crate::pattern::Random;
+use crate::reading::Reading;
+use crate::steps::{BothStep, ReadStep};
 use crate::writing::Writing;
 
 /// How many operations it has in flight each way, at most.
@@ -30,6 +30,16 @@ pub(crate) struct BothActor {
 }
 
 impl BothActor {
+    /// What it brings home.
+    pub(crate) fn unpack(self, phase: &Phase) -> (Duplex<Overlapped>, Reading, Writing) {
+        let Self { duplex, mut reading, mut writing, .. } = self;
+        if phase.control.may_cancel() {
+            reading.note_cancel();
+            writing.note_cancel();
+        }
+        (duplex, reading, writing)
+    }
+
     /// None of its steps waits for one direction alone: the peer may wait for the other.
     async fn step(&mut self, step: BothStep, blocking: bool) {
         let Self { duplex, reading, writing, .. } = self;
@@ -46,13 +56,15 @@ impl BothActor {
             BothStep::DropWrite(place) => writing.drop_one(place),
             BothStep::DetachWrite => writing.detach(),
             BothStep::CancelAll => {
+                reading.stream.cancels_reads();
+                writing.stream.cancels_writes();
                 duplex.cancel_all();
                 reading.note_cancel();
                 writing.note_cancel();
             }
             BothStep::Clone => {
                 *duplex = duplex.try_clone().expect("a clone");
-                writing.stream.nobody_is_told();
+                writing.stream.going_in.nobody_is_told();
             }
             BothStep::Look => {
                 let _ = (duplex.bytes_available().expect("the number of bytes"), duplex.info().expect("information"));
@@ -65,23 +77,23 @@ impl BothActor {
 
     async fn glances(&mut self, family: Family, limit: usize) {
         let Self { duplex, reading, writing, control, .. } = self;
-        if let Some((number, bytes)) = writing.stream.next(limit) {
-            writing.unreported = Some(number);
-            match glance(2, family.write(duplex, &bytes)).await {
-                Some(result) => writing.settle_tasks(number, result, control),
-                None => writing.settle_unreported(),
-            }
+        if let Some((turn, bytes)) = writing.stream.begin_write(limit)
+            && let Some(result) = glance(2, family.write(duplex, &bytes)).await
+        {
+            writing.settle_tasks(turn, result, control);
         }
         let mut bytes = vec![0; limit];
+        let how = ReadStep::Glance(family, limit, 2);
+        let turn = reading.stream.begin_read(how);
         if let Some(result) = glance(2, family.read(duplex, &mut bytes)).await {
-            reading.settle_tasks(result, bytes, family, control).await;
+            reading.settle(turn.over(), result, bytes, how, control);
         }
     }
 
     /// Waits for something to be complete, either way: at most for `time`, blocking, or as a task.
     async fn wait(&mut self, time: Option<Duration>) {
         let Self { duplex, reading, writing, control, .. } = self;
-        if reading.in_flight.is_empty() && !reading.ended {
+        if reading.in_flight.is_empty() && !reading.ended() {
             reading.submit(1, |buffer| duplex.submit_read(buffer));
         }
         // The peer may wait for a byte of ours before it writes one.
@@ -111,10 +123,8 @@ impl BothActor {
 
 impl Actor for BothActor {
     async fn work(&mut self, blocking: bool) {
-        self.reading.settle_earlier(&self.control).await;
-        self.writing.settle_unreported();
         for _ in 0..self.steps {
-            if self.reading.ended || self.writing.is_used_up() || self.control.is_stopped() {
+            if self.reading.ended() || self.writing.is_used_up() || self.control.is_stopped() {
                 break;
             }
             let step = BothStep::random(&mut self.random);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use crate::guests::Guests;
 use crate::plan::{self, Errand, Random};
 use crate::venues::{self, Home};
 
@@ -33,23 +34,37 @@ pub(crate) trait Actor: Send + 'static {
     fn work(&mut self, blocking: bool) -> impl Future<Output = ()> + Send;
 }
 
+/// Which directions of an end are with actors.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Away {
+    pub(crate) reader: bool,
+    pub(crate) writer: bool,
+}
+
 /// A time in which an end is with its actors.
 #[derive(Debug)]
 pub(crate) struct Phase {
     pub(crate) control: Arc<Control>,
+    pub(crate) guests: Guests,
     sender: Sender<Home>,
     homes: Receiver<Home>,
-    /// How often everything is still to be cancelled behind their backs.
+    random: Random,
+    /// How often everything is still to be cancelled behind the actors' backs, and how often guests act.
     cancels: usize,
+    acts: usize,
     pause: Duration,
 }
 
 impl Phase {
-    /// With cancels at random, where they `may` be.
-    pub(crate) fn new(random: &mut Random, may_cancel: bool) -> Self {
+    /// If guests do anything, they do so before the first actor is sent out, too.
+    pub(crate) fn new(random: &mut Random, mut guests: Guests) -> Self {
         let (sender, homes) = channel();
-        let cancels = if may_cancel { plan::cancels(random) } else { 0 };
-        Self { control: Arc::default(), sender, homes, cancels, pause: plan::pause(random) }
+        let (cancels, acts) = (plan::cancels(random), plan::acts(random));
+        for _ in 0..acts.min(3) {
+            guests.act(random);
+        }
+        let (pause, random) = (plan::pause(random), Random::new(random.next()));
+        Self { control: Arc::default(), guests, sender, homes, random, cancels, acts, pause }
     }
 
     pub(crate) fn send_out(&self, errand: Errand, actor: impl Actor + Into<Home>) {
@@ -58,26 +73,38 @@ impl Phase {
 
     /// Has the actors come home soon.
     pub(crate) fn stop(&self) {
-        self.control.cancels.store(true, Ordering::SeqCst);
         self.control.stop.store(true, Ordering::SeqCst);
     }
 
-    /// The next actor that comes home. Calls `cancel` as often as it is time to.
-    pub(crate) fn next_home(&mut self, cancel: impl Fn()) -> Home {
+    /// The next actor that comes home; meanwhile guests do what they do.
+    pub(crate) fn next_home(&mut self, away: Away) -> Home {
         loop {
-            let stopped = self.control.is_stopped();
-            if !stopped && self.cancels == 0 {
+            if !self.control.is_stopped() && self.cancels == 0 && self.acts == 0 && !self.guests.may_read() {
                 return self.homes.recv().expect("they come home");
             }
             match self.homes.recv_timeout(self.pause) {
                 Ok(home) => return home,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.cancels = self.cancels.saturating_sub(1);
-                    self.control.cancels.store(true, Ordering::SeqCst);
-                    cancel();
-                }
+                Err(RecvTimeoutError::Timeout) => self.tick(away),
                 Err(RecvTimeoutError::Disconnected) => unreachable!("there is a sender here"),
             }
+        }
+    }
+
+    fn tick(&mut self, away: Away) {
+        if self.control.is_stopped() || self.cancels > 0 {
+            self.cancels = self.cancels.saturating_sub(1);
+            self.control.cancels.store(true, Ordering::SeqCst);
+            self.guests.cancel_all(away.reader, away.writer);
+        }
+        if self.acts > 0 {
+            self.acts -= 1;
+            self.guests.act(&mut self.random);
+        } else {
+            self.guests.stop_reading();
+        }
+        if self.guests.saw_the_end() {
+            // An actor may wait for bytes that a guest took.
+            self.stop();
         }
     }
 }

@@ -7,7 +7,7 @@ use anonpipe::{Duplex, Overlapped, Reader, Writer};
 use crate::control::Control;
 use crate::executors::Family;
 use crate::overlapped::Holder;
-use crate::read::Reading;
+use crate::reading::Reading;
 use crate::writing::Writing;
 
 impl Holder {
@@ -16,7 +16,7 @@ impl Holder {
     }
 
     pub(crate) fn close_reader(&mut self, mut reader: Reader<Overlapped>, mut reading: Reading) {
-        if reading.ended {
+        if reading.ended() {
             reading.cancel_the_rest();
             return reading.is_at_the_end(|bytes| reader.read(bytes));
         }
@@ -31,7 +31,7 @@ impl Holder {
     }
 
     pub(crate) fn close_writer(&mut self, mut writer: Writer<Overlapped>, mut writing: Writing) {
-        if writing.broken {
+        if writing.stream.is_broken() {
             writing.take_the_rest();
             return writing.until_it_is_broken(|bytes| writer.write(bytes));
         }
@@ -58,7 +58,7 @@ impl Holder {
     }
 
     pub(crate) fn close_duplex(&mut self, duplex: Duplex<Overlapped>, mut reading: Reading, mut writing: Writing) {
-        let early = !reading.ended;
+        let early = !reading.ended();
         if early {
             self.slot.doing("leaves with more to read");
             reading.stream.reader_is_leaving();
@@ -67,8 +67,13 @@ impl Holder {
             reading.cancel_the_rest();
         }
         // Else the peer leaves first, or has left.
-        let leaves = early || self.plan.leaves_first && !writing.broken;
-        if self.plan.half_closes && !early && !writing.broken {
+        let leaves = early || self.plan.leaves_first && !writing.stream.is_broken();
+        if leaves && !early && cfg!(unix) && reading.stream.writer_leaves() {
+            // It half-closed, so it need not leave for this.
+            let mut reader = &duplex;
+            reading.is_at_the_end(|bytes| reader.read(bytes));
+        }
+        if self.plan.half_closes && !early && !writing.stream.is_broken() && !writing.stream.writer_leaves() {
             self.half_close(duplex, &mut reading, &mut writing, leaves);
         } else {
             self.leave(duplex, &mut reading, &mut writing, leaves);

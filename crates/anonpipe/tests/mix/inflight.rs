@@ -13,35 +13,29 @@ use crate::steps::Collect;
 use crate::tally::Tally;
 
 /// The operations of one direction, in the order in which they were submitted.
-#[derive(Debug)]
-pub(crate) struct InFlight<N>(VecDeque<Pending<N>>);
+#[derive(Debug, Default)]
+pub(crate) struct InFlight(VecDeque<Pending>);
 
-/// An operation, and what its actor knows it by.
+/// An operation, and the number by which its stream knows it.
 #[derive(Debug)]
-pub(crate) struct Pending<N> {
+pub(crate) struct Pending {
     pub(crate) op: Op<Vec<u8>>,
-    pub(crate) number: N,
+    pub(crate) number: usize,
     /// It was cancelled, or may have been.
     pub(crate) cancelled: bool,
 }
 
 /// An operation that is complete.
 #[derive(Debug)]
-pub(crate) struct Done<N> {
+pub(crate) struct Done {
     pub(crate) result: io::Result<usize>,
     pub(crate) bytes: Vec<u8>,
-    pub(crate) number: N,
+    pub(crate) number: usize,
     pub(crate) cancelled: bool,
 }
 
-impl<N> Default for InFlight<N> {
-    fn default() -> Self {
-        Self(VecDeque::new())
-    }
-}
-
-impl<N: Copy> InFlight<N> {
-    pub(crate) fn push(&mut self, op: Op<Vec<u8>>, number: N) {
+impl InFlight {
+    pub(crate) fn push(&mut self, op: Op<Vec<u8>>, number: usize) {
         self.0.push_back(Pending { op, number, cancelled: false });
     }
 
@@ -58,7 +52,7 @@ impl<N: Copy> InFlight<N> {
         self.0.len()
     }
 
-    pub(crate) fn take(&mut self, place: usize) -> Option<Pending<N>> {
+    pub(crate) fn take(&mut self, place: usize) -> Option<Pending> {
         self.0.remove(place)
     }
 
@@ -86,29 +80,29 @@ impl<N: Copy> InFlight<N> {
         self.0.iter().map(|pending| &pending.op as &dyn AnyOp)
     }
 
-    fn done(&mut self, (result, bytes): (io::Result<usize>, Vec<u8>)) -> Done<N> {
+    fn done(&mut self, (result, bytes): (io::Result<usize>, Vec<u8>)) -> Done {
         let pending = self.0.pop_front().expect("its outcome was taken");
         Done { result, bytes, number: pending.number, cancelled: pending.cancelled }
     }
 
     /// Polls the first.
-    pub(crate) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Done<N>> {
+    pub(crate) fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Done> {
         let Some(first) = self.0.front_mut() else { return Poll::Pending };
         Pin::new(&mut first.op).poll(context).map(|outcome| self.done(outcome))
     }
 
     /// The first, when it is complete; `None` if there is none.
-    pub(crate) async fn first(&mut self) -> Option<Done<N>> {
+    pub(crate) async fn first(&mut self) -> Option<Done> {
         if self.is_empty() { None } else { Some(poll_fn(|context| self.poll_first(context)).await) }
     }
 
-    fn wait_for_first(&mut self, timeout: Duration) -> Option<Done<N>> {
+    fn wait_for_first(&mut self, timeout: Duration) -> Option<Done> {
         let outcome = self.0.front_mut()?.op.wait_timeout(timeout)?;
         Some(self.done(outcome))
     }
 
     /// The first, if it is complete.
-    pub(crate) fn first_complete(&mut self) -> Option<Done<N>> {
+    pub(crate) fn first_complete(&mut self) -> Option<Done> {
         if self.0.front()?.op.is_complete() {
             return Some(self.wait_for_first(Duration::ZERO).expect("it is complete"));
         }
@@ -116,14 +110,14 @@ impl<N: Copy> InFlight<N> {
     }
 
     /// The first, after a wait that blocks.
-    pub(crate) fn wait(&mut self) -> Option<Done<N>> {
+    pub(crate) fn wait(&mut self) -> Option<Done> {
         let Pending { op, number, cancelled } = self.0.pop_front()?;
         let (result, bytes) = op.wait();
         Some(Done { result, bytes, number, cancelled })
     }
 
     /// The first, in one of the ways to wait for it.
-    pub(crate) async fn collect(&mut self, how: Collect) -> Option<Done<N>> {
+    pub(crate) async fn collect(&mut self, how: Collect) -> Option<Done> {
         match how {
             Collect::Await => self.first().await,
             Collect::Glance(polls) => glance(polls, self.first()).await?,

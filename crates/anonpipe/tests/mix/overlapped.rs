@@ -7,10 +7,12 @@ use std::thread;
 use anonpipe::{Driver, Duplex, Overlapped, Reader, Writer};
 
 use crate::both::BothActor;
-use crate::control::Phase;
+use crate::control::{Away, Phase};
 use crate::ends::AnyEnd;
+use crate::guests::Guests;
 use crate::plan::{EndPlan, Errand, LEAVES_WITH_WRITES_IN_FLIGHT, Move, Random};
-use crate::read::{Reading, ReadingActor};
+use crate::read::ReadingActor;
+use crate::reading::Reading;
 use crate::tally::Tally;
 use crate::venues::Home;
 use crate::watch::Slot;
@@ -34,8 +36,8 @@ impl Holder {
         }
     }
 
-    fn leaves(&self, reading: &Reading) -> bool {
-        self.plan.leaves_after.is_some_and(|after| reading.stream.count_out() >= after)
+    pub(crate) fn leaves(&self, reading: &Reading) -> bool {
+        self.plan.leaves_after.is_some_and(|after| reading.stream.coming_out.count() >= after)
     }
 
     /// What is done between two phases.
@@ -47,7 +49,7 @@ impl Holder {
             Move::Clone => {
                 let clone = end.another();
                 if let Some(writing) = writing {
-                    writing.stream.nobody_is_told();
+                    writing.stream.going_in.nobody_is_told();
                 }
                 clone
             }
@@ -97,17 +99,15 @@ impl Holder {
 
     pub(crate) fn reads(mut self, mut reader: Reader<Overlapped>, mut reading: Reading) {
         self.attach(&reader);
-        while !reading.ended && !self.leaves(&reading) {
+        while !reading.ended() && !self.leaves(&reading) {
             reader = self.between(reader, Some(&reading), None);
             self.slot.doing("is with its actor");
-            let mut phase = Phase::new(&mut self.random, true);
-            let clone = reader.another();
+            let guests = Guests::default().with_reader(reader.another(), &reading);
+            let mut phase = Phase::new(&mut self.random, guests);
             self.send_reader(&phase, reader, reading);
-            let Home::Reader(actor) = phase.next_home(|| clone.cancel_all()) else { unreachable!("it is a reader") };
-            (reader, reading) = (actor.reader, actor.reading);
-            if phase.control.may_cancel() {
-                reading.note_cancel();
-            }
+            let home = phase.next_home(Away { reader: true, writer: false });
+            (reader, reading) = home.reader().unpack(&phase);
+            phase.guests.leave();
         }
         self.close_reader(reader, reading);
     }
@@ -117,15 +117,12 @@ impl Holder {
         while !writing.is_used_up() {
             writer = self.between(writer, None, Some(&writing));
             self.slot.doing("is with its actor");
-            let mut phase = Phase::new(&mut self.random, true);
-            let clone = writer.another();
+            let guests = Guests::default().with_writer(writer.another(), &writing);
+            let mut phase = Phase::new(&mut self.random, guests);
             self.send_writer(&phase, writer, writing, false);
-            let Home::Writer(actor) = phase.next_home(|| clone.cancel_all()) else { unreachable!("it is a writer") };
-            (writer, writing) = (actor.writer, actor.writing);
-            writing.settle_unreported();
-            if phase.control.may_cancel() {
-                writing.note_cancel();
-            }
+            let home = phase.next_home(Away { reader: false, writer: true });
+            (writer, writing) = home.writer().unpack(&phase);
+            phase.guests.leave();
         }
         self.close_writer(writer, writing);
     }
@@ -151,105 +148,100 @@ impl Holder {
         mut writing: Writing,
     ) {
         self.attach(&duplex);
-        while !(self.leaves(&reading) || reading.ended && writing.is_finished()) {
+        while !(self.leaves(&reading) || reading.ended() && writing.is_finished()) {
             duplex = self.between(duplex, Some(&reading), Some(&writing));
+            self.half_close_at_once(&duplex, &mut writing);
             self.slot.doing("is with its actors");
-            let with_both = !reading.ended && !writing.is_used_up() && self.random.below(3) == 0;
-            (duplex, reading, writing) = if with_both {
-                self.both_in_one(duplex, reading, writing)
+            let (reader, writer) = duplex.another().split();
+            let guests = Guests::default().with_reader(reader, &reading).with_writer(writer, &writing);
+            let mut phase = Phase::new(&mut self.random, guests);
+            let by_one = !reading.ended() && !writing.is_used_up() && self.random.below(3) == 0;
+            (duplex, reading, writing) = if by_one {
+                self.by_one_actor(&mut phase, duplex, reading, writing)
             } else {
-                self.one_for_each_half(duplex, reading, writing)
+                self.by_two_actors(&mut phase, duplex, reading, writing)
             };
+            phase.guests.leave();
         }
         self.close_duplex(duplex, reading, writing);
     }
 
-    fn both_in_one(
+    /// Half-closes behind the last bytes, while they, and more, may be in flight.
+    fn half_close_at_once(&mut self, duplex: &Duplex<Overlapped>, writing: &mut Writing) {
+        let may = cfg!(unix) && self.plan.half_closes && writing.is_used_up() && !writing.is_finished();
+        if may && self.random.below(2) == 0 {
+            self.slot.doing("half-closes at once");
+            writing.submit_trailer(|bytes| duplex.submit_write(bytes));
+            writing.stream.writer_is_leaving();
+            duplex.shutdown_write().expect("a half-close");
+        }
+    }
+
+    fn by_one_actor(
         &mut self,
+        phase: &mut Phase,
         duplex: Duplex<Overlapped>,
         reading: Reading,
         writing: Writing,
     ) -> (Duplex<Overlapped>, Reading, Writing) {
-        let mut phase = Phase::new(&mut self.random, true);
-        let clone = duplex.another();
         let errand = Errand::random(&mut self.random);
         let random = Random::new(self.random.next());
         let control = Arc::clone(&phase.control);
         reading.slot.is_at(errand);
         phase.send_out(errand, BothActor { duplex, reading, writing, control, steps: errand.steps, random });
-        let Home::Both(actor) = phase.next_home(|| clone.cancel_all()) else { unreachable!("it is for both") };
-        let BothActor { duplex, mut reading, mut writing, .. } = *actor;
-        writing.settle_unreported();
-        if phase.control.may_cancel() {
-            reading.note_cancel();
-            writing.note_cancel();
-        }
-        (duplex, reading, writing)
+        let home = phase.next_home(Away { reader: true, writer: true });
+        home.both().unpack(phase)
     }
 
     /// One that writes for a while, and one that reads as long as that does: the peer may do the same.
-    fn one_for_each_half(
+    fn by_two_actors(
         &mut self,
+        phase: &mut Phase,
         duplex: Duplex<Overlapped>,
         reading: Reading,
         writing: Writing,
     ) -> (Duplex<Overlapped>, Reading, Writing) {
-        let finishes = writing.is_used_up();
-        let mut phase = Phase::new(&mut self.random, !finishes);
         let (reader, writer) = duplex.split();
-        let (clone_of_reader, clone_of_writer) = (reader.another(), writer.another());
-        let (mut reader, mut writer) = (Some((reader, reading)), Some((writer, writing)));
-        let mut writes = writer.as_ref().is_some_and(|(_, writing)| !writing.is_finished());
-        if writes && let Some((writer, writing)) = writer.take() {
-            self.send_writer(&phase, writer, writing, finishes);
+        let (mut reads, mut writes) = (Some((reader, reading)), Some((writer, writing)));
+        let mut finishes = false;
+        if let Some((writer, writing)) = writes.take_if(|(_, writing)| !writing.is_finished()) {
+            finishes = writing.is_used_up();
+            self.send_writer(phase, writer, writing, finishes);
         }
-        let mut reads = false;
+        self.send_reader_if(phase, &mut reads);
+        let mut leaves = false;
         loop {
-            let reads_on = reader.as_ref().is_some_and(|(_, reading)| !reading.ended && !self.leaves(reading));
-            if reads_on
-                && (writes || !reads)
-                && let Some((reader, reading)) = reader.take()
-            {
-                reads = true;
-                self.send_reader(&phase, reader, reading);
-            } else if LEAVES_WITH_WRITES_IN_FLIGHT && reader.as_ref().is_some_and(|(_, reading)| self.leaves(reading)) {
-                phase.stop();
-            }
-            let (reader_is_out, writer_is_out) = (reader.is_none(), writer.is_none());
-            if !reader_is_out && !writer_is_out {
-                break;
-            }
-            let stops = phase.control.is_stopped();
-            let home = phase.next_home(|| {
-                if reader_is_out {
-                    clone_of_reader.cancel_all();
+            match (reads, writes) {
+                (Some((reader, reading)), Some((writer, writing))) => {
+                    return (Duplex::unsplit(reader, writer).expect("the halves of one end"), reading, writing);
                 }
-                if writer_is_out && (stops || !finishes) {
-                    clone_of_writer.cancel_all();
-                }
-            });
-            match home {
+                out => (reads, writes) = out,
+            }
+            let away = Away { reader: reads.is_none(), writer: writes.is_none() && (!finishes || leaves) };
+            match phase.next_home(away) {
                 Home::Reader(actor) => {
-                    let ReadingActor { reader: half, mut reading, .. } = *actor;
-                    if phase.control.may_cancel() {
-                        reading.note_cancel();
+                    let (reader, reading) = actor.unpack(phase);
+                    leaves = LEAVES_WITH_WRITES_IN_FLIGHT && self.leaves(&reading);
+                    reads = Some((reader, reading));
+                    if leaves {
+                        // The peer may do nothing but write until we have left.
+                        phase.stop();
+                    } else if writes.is_none() {
+                        self.send_reader_if(phase, &mut reads);
                     }
-                    reader = Some((half, reading));
                 }
                 Home::Writer(actor) => {
-                    let WritingActor { writer: half, mut writing, .. } = *actor;
-                    writing.settle_unreported();
-                    if phase.control.may_cancel() {
-                        writing.note_cancel();
-                    }
-                    writer = Some((half, writing));
-                    writes = false;
+                    writes = Some(actor.unpack(phase));
                     phase.stop();
                 }
                 Home::Both(_) => unreachable!("none was sent out"),
             }
         }
-        let ((reader, reading), (writer, writing)) = (reader.expect("it is home"), writer.expect("it is home"));
-        (Duplex::unsplit(reader, writer).expect("the halves of one end"), reading, writing)
+    }
+
+    fn send_reader_if(&mut self, phase: &Phase, reads: &mut Option<(Reader<Overlapped>, Reading)>) {
+        if let Some((reader, reading)) = reads.take_if(|(_, reading)| !reading.ended() && !self.leaves(reading)) {
+            self.send_reader(phase, reader, reading);
+        }
     }
 }

@@ -4,10 +4,10 @@ use std::io::{IoSlice, Read, Write};
 
 use anonpipe::{Blocking, Duplex, Reader, Writer};
 
-use crate::control::Control;
 use crate::ends::PlainEnd;
+use crate::going_in::May;
 use crate::overlapped::Holder;
-use crate::read::Reading;
+use crate::reading::Reading;
 use crate::steps::ReadStep;
 use crate::writing::Writing;
 
@@ -23,16 +23,17 @@ impl Holder {
     /// Reads once. Whether there may be more.
     fn read_plain<E: PlainEnd + Read>(&mut self, end: &mut E, reading: &mut Reading) -> bool {
         let limit = self.random.chunk().min(100_000);
-        self.slot.doing(ReadStep::Std(limit));
+        let how = ReadStep::Std(limit);
+        self.slot.doing(how);
         let mut bytes = vec![0; limit];
+        let turn = reading.stream.begin_read(how);
         let result = end.read(&mut bytes);
-        reading.settle_plain(result, &bytes);
-        let leaves = self.plan.leaves_after.is_some_and(|after| reading.stream.count_out() >= after);
-        !reading.ended && !leaves
+        reading.stream.settle_read(turn.over(), result, bytes, May::default());
+        !reading.ended() && !self.leaves(reading)
     }
 
     fn write_plain(&mut self, end: &mut impl Write, writing: &mut Writing) {
-        let Some((number, bytes)) = writing.stream.next(self.random.chunk()) else { return };
+        let Some((turn, bytes)) = writing.stream.begin_write(self.random.chunk()) else { return };
         self.slot.doing(("writes", bytes.len()));
         let result = if self.random.below(3) == 0 {
             let (one, other) = bytes.split_at(bytes.len() / 2);
@@ -40,14 +41,14 @@ impl Holder {
         } else {
             end.write(&bytes)
         };
-        writing.settle(number, result, false, false);
+        writing.stream.settle_written(turn.over(), result, May::default());
     }
 
     pub(crate) fn reads_plain(mut self, mut reader: Reader<Blocking>, mut reading: Reading) {
         while self.read_plain(&mut reader, &mut reading) {
             reader = self.between_plain(reader);
         }
-        if reading.ended {
+        if reading.ended() {
             return reading.is_at_the_end(|bytes| reader.read(bytes));
         }
         reading.stream.reader_is_leaving();
@@ -58,7 +59,7 @@ impl Holder {
             self.write_plain(&mut writer, &mut writing);
             writer = self.between_plain(writer);
         }
-        if writing.broken {
+        if writing.stream.is_broken() {
             return writing.until_it_is_broken(|bytes| writer.write(bytes));
         }
         writing.stream.writer_is_leaving();
@@ -75,10 +76,10 @@ impl Holder {
             self.write_plain(&mut duplex, &mut writing);
             duplex = self.between_plain(duplex);
         }
-        if !writing.broken {
-            let (number, bytes) = writing.stream.trailer();
+        if !writing.stream.is_broken() {
+            let (turn, bytes) = writing.stream.begin_trailer();
             let result = duplex.write(&bytes);
-            writing.settle(number, result, false, false);
+            writing.stream.settle_written(turn.over(), result, May::default());
             if self.plan.half_closes && cfg!(unix) {
                 writing.stream.writer_is_leaving();
                 duplex.shutdown_write().expect("a half-close");
@@ -87,9 +88,9 @@ impl Holder {
         while self.read_plain(&mut duplex, &mut reading) {
             duplex = self.between_plain(duplex);
         }
-        if !reading.ended {
+        if !reading.ended() {
             reading.stream.reader_is_leaving();
-        } else if writing.broken || !self.plan.leaves_first {
+        } else if writing.stream.is_broken() || !self.plan.leaves_first {
             reading.is_at_the_end(|bytes| duplex.read(bytes));
             if !writing.stream.writer_leaves() {
                 writing.until_it_is_broken(|bytes| duplex.write(bytes));
@@ -97,13 +98,5 @@ impl Holder {
         }
         reading.stream.reader_is_done();
         writing.stream.writer_is_leaving();
-    }
-}
-
-impl Reading {
-    /// Notes the outcome of a read of a blocking end.
-    fn settle_plain(&mut self, result: std::io::Result<usize>, bytes: &[u8]) {
-        pollster::block_on(self.settle_earlier(&Control::default()));
-        self.settle(result, bytes, ReadStep::Std(bytes.len()), false);
     }
 }

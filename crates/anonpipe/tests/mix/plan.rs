@@ -166,6 +166,11 @@ pub(crate) fn cancels(random: &mut Random) -> usize {
     if one_in(random, 6) { 1 + random.below(5) } else { 0 }
 }
 
+/// How often guests act while an end is with its actors.
+pub(crate) fn acts(random: &mut Random) -> usize {
+    if one_in(random, 3) { 1 + random.below(20) } else { 0 }
+}
+
 /// How long an end's thread waits between two of these.
 pub(crate) fn pause(random: &mut Random) -> Duration {
     microseconds(random, &[20, 100, 500, 2000])

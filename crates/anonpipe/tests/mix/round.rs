@@ -10,7 +10,7 @@ use anonpipe::{Blocking, Driver, Duplex, Mode, Overlapped, PipeOptions, Reader, 
 use crate::backend::Backend;
 use crate::overlapped::Holder;
 use crate::plan::{EndPlan, PairPlan, Random, Shape};
-use crate::read::Reading;
+use crate::reading::Reading;
 use crate::stream::Stream;
 use crate::watch::{Watch, watched};
 use crate::writing::Writing;

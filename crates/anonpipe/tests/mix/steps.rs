@@ -105,6 +105,8 @@ pub(crate) enum WriteStep {
     TaskVectored(Family, usize),
     Glance(Family, usize, usize),
     TaskFlush(Family),
+    /// Lets the readers wait.
+    Pause(Duration),
     Clone,
     Look,
 }
@@ -119,7 +121,8 @@ impl WriteStep {
                 _ => Self::Flush,
             };
         }
-        match random.below(22) {
+        match random.below(24) {
+            22 | 23 => Self::Pause(microseconds(random, &[100, 1000, 3000])),
             0..=5 => Self::Submit(1 + random.below(4)),
             6..=8 => Self::Collect(Collect::random(random, blocking)),
             9..=11 => Self::Cancel(random.below(4)),

@@ -28,6 +28,20 @@ pub(crate) enum Home {
     Both(Box<BothActor>),
 }
 
+impl Home {
+    pub(crate) fn reader(self) -> Box<ReadingActor> {
+        if let Self::Reader(actor) = self { actor } else { unreachable!("a reader was sent out") }
+    }
+
+    pub(crate) fn writer(self) -> Box<WritingActor> {
+        if let Self::Writer(actor) = self { actor } else { unreachable!("a writer was sent out") }
+    }
+
+    pub(crate) fn both(self) -> Box<BothActor> {
+        if let Self::Both(actor) = self { actor } else { unreachable!("one for both was sent out") }
+    }
+}
+
 impl From<ReadingActor> for Home {
     fn from(actor: ReadingActor) -> Self {
         Self::Reader(Box::new(actor))

@@ -9,8 +9,9 @@ use anonpipe::Op;
 
 use crate::check::Fate;
 use crate::control::Control;
+use crate::going_in::{May, WriteTurn};
 use crate::inflight::{Done, InFlight};
-use crate::plan::Random;
+use crate::pattern::Random;
 use crate::stream::Stream;
 use crate::tally::Tally;
 use crate::watch::Slot;
@@ -24,11 +25,7 @@ pub(crate) struct Writing {
     pub(crate) stream: Arc<Stream>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) random: Random,
-    pub(crate) in_flight: InFlight<usize>,
-    /// A task's write that is not reported yet: given up now, it has written nothing.
-    pub(crate) unreported: Option<usize>,
-    /// The reader is gone.
-    pub(crate) broken: bool,
+    pub(crate) in_flight: InFlight,
     /// Everything was cancelled, which a task may be told later.
     told_late: bool,
     /// Something may be in flight that nobody waits for.
@@ -38,41 +35,32 @@ pub(crate) struct Writing {
 
 impl Writing {
     pub(crate) fn new(stream: Arc<Stream>, slot: Arc<Slot>, seed: u64) -> Self {
-        Self {
-            stream,
-            slot,
-            random: Random::new(seed),
-            in_flight: InFlight::default(),
-            unreported: None,
-            broken: false,
-            told_late: false,
-            loose: false,
-            trailer: false,
-        }
+        let (random, in_flight) = (Random::new(seed), InFlight::default());
+        Self { stream, slot, random, in_flight, told_late: false, loose: false, trailer: false }
     }
 
     /// Whether all has been taken to be written that will be.
     pub(crate) fn is_used_up(&self) -> bool {
-        self.broken || self.stream.is_used_up()
+        self.stream.is_broken() || self.stream.going_in.is_used_up()
     }
 
     /// Whether that, and the trailer, have been written, as far as anybody waits for it.
     pub(crate) fn is_finished(&self) -> bool {
-        self.broken || self.trailer && self.in_flight.is_empty()
+        self.stream.is_broken() || self.trailer && self.in_flight.is_empty()
     }
 
     pub(crate) fn submit(&mut self, count: usize, submit: impl Fn(Vec<u8>) -> Op<Vec<u8>>) {
         for _ in 0..count {
-            let Some((number, bytes)) = self.stream.next(self.random.chunk()) else { return };
-            self.in_flight.push(submit(bytes), number);
+            let Some((turn, bytes)) = self.stream.begin_write(self.random.chunk()) else { return };
+            self.in_flight.push(submit(bytes), turn.over());
         }
     }
 
     /// Submits what goes in last, once.
     pub(crate) fn submit_trailer(&mut self, submit: impl Fn(Vec<u8>) -> Op<Vec<u8>>) {
         if !std::mem::replace(&mut self.trailer, true) {
-            let (number, bytes) = self.stream.trailer();
-            self.in_flight.push(submit(bytes), number);
+            let (turn, bytes) = self.stream.begin_trailer();
+            self.in_flight.push(submit(bytes), turn.over());
         }
     }
 
@@ -80,14 +68,14 @@ impl Writing {
         if let Some(pending) = self.in_flight.take(place) {
             drop(pending.op);
             self.loose = true;
-            self.stream.settle(pending.number, Fate::Unknown);
+            self.stream.settle_write(pending.number, Fate::Unknown);
         }
     }
 
     pub(crate) fn detach(&mut self) {
         if let Some(pending) = self.in_flight.take(0) {
             let fate = if pending.cancelled { Fate::Unknown } else { Fate::Detached };
-            self.stream.settle(pending.number, fate);
+            self.stream.settle_write(pending.number, fate);
             pending.op.detach();
             self.loose = true;
         }
@@ -96,98 +84,50 @@ impl Writing {
     /// Everything in this direction was cancelled, or may have been.
     pub(crate) fn note_cancel(&mut self) {
         self.told_late = true;
-        self.stream.doubt();
+        self.stream.going_in.doubt();
         self.in_flight.note_cancel();
     }
 
-    pub(crate) fn settle_op(&mut self, done: Done<usize>, control: &Control) {
+    pub(crate) fn settle_op(&mut self, done: Done, control: &Control) {
         if let Ok(count) = done.result {
             assert_eq!(count, done.bytes.len(), "a write completes with its whole length");
         }
-        self.settle(done.number, done.result, false, done.cancelled || control.may_cancel());
-    }
-
-    /// Notes what became of a write that the system was given.
-    pub(crate) fn settle(
-        &mut self,
-        number: usize,
-        result: io::Result<usize>,
-        may_time_out: bool,
-        may_be_cancelled: bool,
-    ) {
-        match result {
-            Ok(count) => {
-                Tally::Writes.one();
-                self.stream.settle(number, Fate::Exactly(count));
-            }
-            Err(error) => {
-                let transferred = self.told(&error, may_time_out, may_be_cancelled);
-                self.stream.settle(number, transferred.map_or(Fate::Unknown, Fate::Exactly));
-            }
-        }
-    }
-
-    /// Checks an error, and returns how many bytes had gone, if it says so.
-    fn told(&mut self, error: &io::Error, may_time_out: bool, may_be_cancelled: bool) -> Option<usize> {
-        let known = anonpipe::Error::of(error).unwrap_or_else(|| panic!("not one of this crate's: {error:?}"));
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => {
-                assert!(self.stream.reader_leaves(), "{error:?}, and the reader is there: {}", self.stream.text());
-                Tally::BrokenPipes.one();
-                self.broken = true;
-                self.stream.doubt();
-            }
-            io::ErrorKind::TimedOut if may_time_out => Tally::TimesUp.one(),
-            _ => {
-                assert!(known.is_cancelled() && may_be_cancelled, "a write failed: {error:?}");
-                Tally::WritesCancelled.one();
-            }
-        }
-        let transferred = known.transferred();
-        assert!(transferred.is_some() || cfg!(windows), "everybody else knows how much went: {error:?}");
-        transferred
+        let may = May { time_out: false, be_cancelled: done.cancelled || control.may_cancel() };
+        self.stream.settle_written(done.number, done.result, may);
     }
 
     /// Notes a task's write.
-    pub(crate) fn settle_tasks(&mut self, number: usize, result: io::Result<usize>, control: &Control) {
-        self.unreported = None;
-        let may_be_cancelled = self.told_late || control.may_cancel();
+    pub(crate) fn settle_tasks(&mut self, turn: WriteTurn, result: io::Result<usize>, control: &Control) {
+        let may = May { time_out: false, be_cancelled: self.told_late || control.may_cancel() };
         // What was accepted is told of one by one, but only where something is.
         self.told_late &= !REPORTED_IS_WITH_THE_SYSTEM;
         match result {
             Ok(count) if REPORTED_IS_WITH_THE_SYSTEM => {
-                Tally::Writes.one();
-                self.stream.settle(number, Fate::Exactly(count));
+                self.stream.settle_written(turn.over(), Ok(count), may);
             }
             Ok(count) => {
                 Tally::Writes.one();
                 self.loose = true;
-                self.stream.accepted(number, count);
+                self.stream.accept_write(turn.over(), count);
             }
-            // It is about what was accepted before; this one was not begun.
+            // It is about what was accepted before; this one was not begun, and is given up with its turn.
             Err(error) => {
-                let transferred = self.told(&error, false, may_be_cancelled);
-                assert!(transferred.is_none_or(|count| count == 0) || self.broken, "{error:?}");
-                self.stream.doubt();
-                self.stream.settle(number, Fate::Exactly(0));
+                let transferred = self.stream.told(&error, may);
+                let began = transferred.is_some_and(|count| count > 0) && !self.stream.is_broken();
+                assert!(!began, "a task's write that failed says that some of it went: {error:?}");
+                self.stream.going_in.doubt();
             }
         }
     }
 
     pub(crate) fn settle_flush(&mut self, result: io::Result<()>, control: &Control) {
         match result {
-            Ok(()) => self.stream.flushed(),
+            Ok(()) => self.stream.going_in.flushed(),
             Err(error) => {
-                self.told(&error, false, self.told_late || control.may_cancel());
-                self.stream.doubt();
+                let may = May { time_out: false, be_cancelled: self.told_late || control.may_cancel() };
+                self.stream.told(&error, may);
+                self.stream.going_in.doubt();
             }
-        }
-    }
-
-    /// A task's write that was given up before it was reported has written nothing.
-    pub(crate) fn settle_unreported(&mut self) {
-        if let Some(number) = self.unreported.take() {
-            self.stream.settle(number, Fate::Exactly(0));
         }
     }
 
@@ -212,8 +152,7 @@ impl Writing {
                 Err(error) => {
                     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{error:?}");
                     Tally::BrokenPipes.one();
-                    self.broken = true;
-                    return;
+                    return self.stream.breaks();
                 }
             }
         }
