@@ -109,12 +109,18 @@ const SHUT_DOWN: &str = "shut down writing";
 struct Owners {
     all: AtomicUsize,
     readers: AtomicUsize,
+    /// The first of them read and wrote.
+    duplex: bool,
 }
 
 impl Owners {
     /// One handle.
     fn of(access: Access) -> Self {
-        Self { all: AtomicUsize::new(1), readers: AtomicUsize::new(usize::from(access.reads())) }
+        Self {
+            all: AtomicUsize::new(1),
+            readers: AtomicUsize::new(usize::from(access.reads())),
+            duplex: access == Access::Both,
+        }
     }
 }
 
@@ -235,13 +241,13 @@ impl OverlappedEnd {
         };
         let busy = |why: &str| Failure::refused(io::ErrorKind::ResourceBusy, why);
         let in_flight = || busy("operations are in flight: wait for them or cancel them first");
-        if self.closed && self.access == Access::Write {
+        if self.is_closed_writer() {
             return refuse(self, closed());
         }
         if self.owners.all.load(Ordering::Acquire) > 1 {
             return refuse(self, busy("it has clones or halves, which would lose their handle: drop them first"));
         }
-        // What the system is done with, the driver may be about to say so of.
+        // Of an operation that the system is done with the driver may be about to say so.
         let patience = Instant::now() + Duration::from_secs(1);
         if let Some(mut reads) = self.reads.take() {
             reads.take_back(&self.channel, patience);
@@ -268,10 +274,12 @@ impl Drop for OverlappedEnd {
         if self.access.reads() && self.owners.readers.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.channel.cancel_all(Flow::Read);
         }
-        if self.owners.readers.load(Ordering::Acquire) == 0 {
+        if self.owners.duplex && self.owners.readers.load(Ordering::Acquire) == 0 {
             self.channel.stop_reading();
         }
-        self.owners.all.fetch_sub(1, Ordering::AcqRel);
+        if self.owners.all.fetch_sub(1, Ordering::AcqRel) == 1 && !self.is_closed_writer() {
+            self.channel.leave_to_parent();
+        }
     }
 }
 

@@ -274,6 +274,9 @@ impl<B: Send + 'static> Op<B> {
     }
 
     /// Whether the outcome is there, so that waiting will not block. Also true after it was taken.
+    ///
+    /// A *poll* may answer `Pending` once all the same, after 128 that were ready in a row on this thread, so that other tasks
+    /// get their turn: take what is complete with [`wait`](Self::wait), and not by a poll that is never repeated.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.local().is_none_or(|cell| cell.header.completion.is_complete())

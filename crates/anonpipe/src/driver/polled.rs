@@ -17,7 +17,8 @@ use crate::sys;
 /// completed where the driver is turned, and needs no other thread: call [`turn`](Self::turn) in your loop, or let
 /// [`block_on`](Self::block_on) run a future and turn it meanwhile.
 ///
-/// Wakers are called, and buffers of dropped operations freed, by the thread that turns; they must not turn in their turn.
+/// Wakers are called, and buffers of dropped operations freed, by the thread that turns, or by one that blocks in `Read`, `Write` or a
+/// timeout behind those operations; they must not turn in their turn.
 /// A driver may be shared by threads: they take turns, and what one of them completes wakes the others.
 /// [`Op::wait`](crate::Op::wait) and its like turn the driver themselves while they wait, at least once. `Read`, `Write` and the
 /// timeouts of the ends need no driver, also behind operations that do.

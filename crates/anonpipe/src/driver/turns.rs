@@ -104,6 +104,10 @@ impl<S: Turn> Source<S> {
                 if let Poll::Ready(output) = polled {
                     return Some(output);
                 }
+                if !self.system.is_of_this_process() {
+                    // The future has forked, and goes on in this process.
+                    return run_without_a_source(future, deadline);
+                }
                 polls += 1;
                 if polls == POLLS_AT_A_STRETCH {
                     break;

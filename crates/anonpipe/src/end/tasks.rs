@@ -21,6 +21,11 @@ impl OverlappedEnd {
         self.closed
     }
 
+    /// It has let go of its pipe: what it has in the place of that is shared with others of its kind.
+    pub(super) fn is_closed_writer(&self) -> bool {
+        self.closed && self.access == Access::Write
+    }
+
     pub(super) fn check_open(&self) -> Result<(), Failure> {
         if self.closed { Err(closed()) } else { Ok(()) }
     }

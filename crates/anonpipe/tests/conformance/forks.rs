@@ -159,3 +159,77 @@ pub(crate) fn a_driver_that_came_along_hangs_nowhere(backend: Backend) {
         driver.notify();
     });
 }
+
+/// A child that drops its copy of an end lets go of the descriptor, whatever the parent has in flight there and whatever became of
+/// the operations: else the peer would not see the end of file before the child ends.
+pub(crate) fn an_end_dropped_in_a_child_is_closed_there(backend: Backend) {
+    type Op = anonpipe::Op<Vec<u8>>;
+    let let_go: [fn(Op, Writer<anonpipe::Overlapped>); 5] = [
+        |op, writer| drop((op, writer)),
+        |op, writer| drop((writer, op)),
+        |op, writer| {
+            op.detach();
+            drop(writer);
+        },
+        |op, writer| {
+            is_the_parents(op.wait(), 200_000);
+            drop(writer);
+        },
+        |op, writer| {
+            drop(writer.try_clone().unwrap());
+            let (reader, writer) = (writer.try_clone().unwrap(), writer);
+            drop((writer, reader));
+            op.cancel();
+        },
+    ];
+    for (number, let_go) in let_go.into_iter().enumerate() {
+        let (mut reader, writer) = backend.pipe();
+        let op = writer.submit_write(vec![7; 200_000]);
+        let (stay, leave) = std::io::pipe().unwrap();
+        match fork() {
+            None => {
+                drop(leave);
+                let_go(op, writer);
+                // Until the parent has seen the end of file.
+                let mut stay = stay;
+                exit(stay.read(&mut [0; 1]).is_ok());
+            }
+            Some(child) => {
+                let seen = thread::scope(|scope| {
+                    let read = scope.spawn(|| {
+                        let mut bytes = Vec::new();
+                        reader.read_to_end(&mut bytes).map(|_| bytes.len())
+                    });
+                    drop(writer);
+                    let written = op.wait().0.unwrap();
+                    crate::harness::soon("the end of file", || read.is_finished());
+                    (written, read.join().unwrap().unwrap())
+                });
+                assert_eq!(seen, (200_000, 200_000), "way {number}");
+                drop(leave);
+                assert!(child.succeeded());
+            }
+        }
+    }
+}
+
+/// The future itself forks, and goes on in the child.
+pub(crate) fn a_future_that_forks_goes_on(backend: Backend) {
+    let driver = anonpipe::Driver::new().unwrap();
+    let succeeded = driver.block_on(async {
+        match fork() {
+            None => {
+                let (reader, writer) = backend.pipe();
+                let writes = thread::spawn(move || {
+                    thread::sleep(crate::harness::MOMENT);
+                    (&writer).write_all(b"child").unwrap();
+                });
+                let read = reader.submit_read(vec![0; 5]).await.1;
+                writes.join().unwrap();
+                exit(read == b"child")
+            }
+            Some(child) => child.succeeded(),
+        }
+    });
+    assert!(succeeded, "the child's future hung");
+}

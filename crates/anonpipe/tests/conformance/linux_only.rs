@@ -1,17 +1,17 @@
 //! What only Linux does, or only Linux lets one see.
 
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::thread;
 
-use anonpipe::{Adopted, Overlapped, Reader, Writer};
+use anonpipe::{Adopted, Blocking, Overlapped, Reader, Writer};
 
 use crate::Backend;
 use crate::harness::MOMENT;
 use crate::sharers::nothing_blocks;
-use crate::system::{FifoFile, blocked_signals, make_nonblocking, packet_pipe};
+use crate::system::{FifoFile, blocked_signals, make_blocking, make_nonblocking, packet_pipe};
 use crate::ways::{LONG, Way, kind};
 
 /// A read that has no room for a packet loses the rest of it. Only the writer's descriptor tells that it writes packets.
@@ -46,6 +46,37 @@ pub(crate) fn a_fifo_before_its_first_writer_is_not_at_its_end(_: Backend) {
             assert!(end.unwrap().is_empty() && again.unwrap().is_empty(), "{way:?}: then it is the end");
         });
     }
+}
+
+/// A first writer that comes, writes and goes between a read of nothing and the question what that means.
+pub(crate) fn a_fifo_whose_first_writer_is_gone_at_once_loses_nothing(_: Backend) {
+    for round in 0..3000 {
+        let fifo = FifoFile::new();
+        let reader = Reader::<Overlapped>::try_from(open(&fifo, OpenOptions::new().read(true))).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| OpenOptions::new().write(true).open(fifo.path()).unwrap().write_all(b"abc").unwrap());
+            let read = reader.read_timeout(&mut [0; 8], LONG).unwrap();
+            assert_eq!(read, 3, "round {round}");
+        });
+    }
+}
+
+/// On a blocking end, whose description was opened without waiting for a writer.
+pub(crate) fn a_blocking_end_waits_for_the_first_writer(_: Backend) {
+    let fifo = FifoFile::new();
+    let fd = open(&fifo, OpenOptions::new().read(true));
+    make_blocking(&fd);
+    let mut reader = Reader::<Blocking>::try_from(fd).unwrap();
+    thread::scope(|scope| {
+        let read = scope.spawn(move || {
+            let mut text = String::new();
+            reader.read_to_string(&mut text).map(|_| text)
+        });
+        thread::sleep(MOMENT);
+        assert!(!read.is_finished(), "it is not at its end");
+        OpenOptions::new().write(true).open(fifo.path()).unwrap().write_all(b"late").unwrap();
+        assert_eq!(read.join().unwrap().unwrap(), "late");
+    });
 }
 
 /// A pipe without a name that is opened anew after its writers have gone looks like a FIFO before its first writer.

@@ -338,6 +338,7 @@ run_everywhere! {
         a_write_without_descriptors_says_what_went,
         a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes,
         a_forked_copy_dropped_in_mid_write_leaves_the_parent_reading,
+        a_writer_over_a_socket_leaves_the_reading_alone,
         a_reader_that_closes_as_a_writer_begins_to_wait_is_heard,
         a_childs_duplex_end_raises_the_signal,
         a_socket_without_a_peer_is_refused,
@@ -348,6 +349,8 @@ run_everywhere! {
     linux_only alone {
         a_writer_of_packets_is_refused,
         a_fifo_before_its_first_writer_is_not_at_its_end,
+        a_fifo_whose_first_writer_is_gone_at_once_loses_nothing,
+        a_blocking_end_waits_for_the_first_writer,
         a_pipe_that_is_opened_anew_has_its_end,
         a_sharer_who_splices_as_well_blocks_nobody,
         an_adopted_fifo_changes_nothing_for_others,
@@ -363,11 +366,14 @@ run_everywhere! {
         a_fork_amid_operations_hangs_nowhere,
         an_end_that_came_along_is_refused_or_converted,
         a_driver_that_came_along_hangs_nowhere,
+        an_end_dropped_in_a_child_is_closed_there,
+        a_future_that_forks_goes_on,
     }
     #[cfg(unix)]
     sharers alone {
         a_sharer_who_makes_it_block_blocks_nobody,
         a_blocking_end_that_a_sharer_made_nonblocking_waits,
+        a_blocking_end_whose_flag_comes_and_goes_waits,
     }
     #[cfg(all(unix, feature = "tokio", feature = "futures-io"))]
     unix_tasks alone {

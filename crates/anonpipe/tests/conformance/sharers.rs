@@ -1,6 +1,8 @@
 //! Others who have the same open file description, and with it its `O_NONBLOCK`: a child that inherited the end, say.
 
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anonpipe::{End, Overlapped, Reader, Writer};
@@ -88,5 +90,45 @@ pub(crate) fn a_blocking_end_that_a_sharer_made_nonblocking_waits(backend: Backe
         theirs.write_all(&vec![7; 3_000_000]).unwrap();
         soon("the reader", || read.is_finished());
         read.join().unwrap().unwrap();
+    });
+}
+
+/// Also if the sharer takes it back before anybody looks.
+pub(crate) fn a_blocking_end_whose_flag_comes_and_goes_waits(backend: Backend) {
+    let (reader, writer) = backend.options().server(End::blocking()).client(End::blocking()).inbound().unwrap();
+    let (ours, theirs) = backend.options().server(End::blocking()).client(End::blocking()).duplex().unwrap();
+    let done = AtomicBool::new(false);
+    let (pipes, sockets) = ((reader.as_fd(), writer.as_fd()), (ours.as_fd(), theirs.as_fd()));
+    let (pipes, sockets) = (
+        (pipes.0.try_clone_to_owned().unwrap(), pipes.1.try_clone_to_owned().unwrap()),
+        (sockets.0.try_clone_to_owned().unwrap(), sockets.1.try_clone_to_owned().unwrap()),
+    );
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                for end in [&pipes.0, &pipes.1, &sockets.0, &sockets.1] {
+                    make_nonblocking(end);
+                    make_blocking(end);
+                }
+            }
+        });
+        let copy = |mut from: Box<dyn Read + Send>, mut to: Box<dyn Write + Send>| {
+            let read = scope.spawn(move || {
+                let mut total = 0;
+                let mut buffer = vec![0; 3000];
+                while total < 20_000_000 {
+                    total += from.read(&mut buffer).expect("a read that waits");
+                }
+            });
+            let mut left = 20_000_000;
+            let bytes = vec![7; 70_000];
+            while left > 0 {
+                left -= to.write(&bytes[..left.min(bytes.len())]).expect("a write that waits");
+            }
+            read.join().unwrap();
+        };
+        copy(Box::new(reader), Box::new(writer));
+        copy(Box::new(ours), Box::new(theirs));
+        done.store(true, Ordering::Relaxed);
     });
 }

@@ -1,6 +1,7 @@
 //! What only Unix has: a signal for writers without a reader, and a limit on descriptors. Each rule has a process of its own.
 
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -135,6 +136,25 @@ pub(crate) fn a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes(backend:
         assert_eq!(bytes.len(), 3_000_000);
         assert_eq!(write.wait().0.unwrap(), 3_000_000);
     }
+}
+
+/// Only an end that read stops reading: a writer over a socket never did, and others may.
+pub(crate) fn a_writer_over_a_socket_leaves_the_reading_alone(_: Backend) {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let reader = anonpipe::Reader::try_from(OwnedFd::from(ours.try_clone().unwrap())).unwrap();
+    let writer = anonpipe::Writer::<anonpipe::Overlapped>::try_from(OwnedFd::from(ours)).unwrap();
+    (&theirs).write_all(b"reply").unwrap();
+    let write = writer.submit_write(vec![7; 3_000_000]);
+    assert!(!write.is_complete());
+    drop(writer);
+    let mut reply = [0; 5];
+    Read::read_exact(&mut &reader, &mut reply).unwrap();
+    assert_eq!(&reply, b"reply");
+    (&theirs).write_all(b"again").unwrap();
+    let _: anonpipe::Reader<anonpipe::Overlapped> = reader;
+    drop(theirs);
+    assert!(write.wait().0.is_err());
 }
 
 /// A forked child that drops its copy of such an end leaves the parent's reading as it was.

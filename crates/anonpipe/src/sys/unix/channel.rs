@@ -1,7 +1,8 @@
 //! An overlapped end: its descriptor, and one queue a direction.
 //!
 //! Whoever wants to read or write takes a place in the queue, operations and blocked threads alike; only the head of a queue
-//! touches the descriptor. An operation at the head is advanced by the driver, a thread by itself. With an empty queue both
+//! touches the descriptor. An operation at the head is advanced by the driver (on an end that is attached to one of the caller's,
+//! by a thread behind it, too), a thread by itself. With an empty queue both
 //! try at once, and take a place only if they would have to wait.
 
 use std::io::{self, IoSlice, IoSliceMut};
@@ -31,6 +32,7 @@ mod readiness;
 
 pub(crate) use polled::Task;
 use queue::{Entry, Finished, Queue};
+pub(super) use readiness::WRITERS_LISTEN_AS_READERS;
 use readiness::{Armed, Readiness};
 
 /// How many system calls one operation gets at a stretch, so that a fast peer does not keep the driver from the other pipes.
@@ -142,6 +144,7 @@ impl Channel {
         match flow {
             _ if self.transport.is_socket() => Interest::READABLE | Interest::WRITABLE,
             Flow::Read => Interest::READABLE,
+            Flow::Write if WRITERS_LISTEN_AS_READERS => Interest::READABLE | Interest::WRITABLE,
             Flow::Write => Interest::WRITABLE,
         }
     }
@@ -156,11 +159,7 @@ impl Channel {
     /// because of a late notification, sees that there is nothing in flight, and does not touch the descriptor.
     pub(crate) fn take_pipe(&self) -> Result<Option<OwnedFd>, Failure> {
         if self.is_of_a_parent() {
-            // What the parent has in flight is forgotten with this copy; the pipe itself can be used here.
-            let copy = self.fd.try_clone()?;
-            self.forget(Flow::Read);
-            self.forget(Flow::Write);
-            return Ok(Some(copy));
+            return Ok(self.give_away());
         }
         let (reads, writes) = (self.queue(Flow::Read), self.queue(Flow::Write));
         if !(reads.entries.is_empty() && writes.entries.is_empty()) {
@@ -168,9 +167,24 @@ impl Channel {
         }
         // The poller forgets it while it is ours.
         *self.readiness() = Readiness::default();
-        self.given_away.store(true, Ordering::Release);
-        // SAFETY: open, and not closed by the drop of this channel any more; nothing uses it here from now on (see above).
-        Ok(Some(unsafe { OwnedFd::from_raw_fd(self.fd.as_raw_fd()) }))
+        Ok(self.give_away())
+    }
+
+    /// The last handle to the end was dropped. In a forked process that closes this copy of the descriptor, whatever the parent
+    /// has in flight, and without its locks: no one uses it here any more.
+    pub(crate) fn leave_to_parent(&self) {
+        if self.is_of_a_parent() {
+            drop(self.give_away());
+        }
+    }
+
+    /// The descriptor, once. Nothing may use it here from then on.
+    fn give_away(&self) -> Option<OwnedFd> {
+        if self.given_away.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        // SAFETY: open, and not closed by the drop of this channel any more; nothing uses it here, say those who call this.
+        Some(unsafe { OwnedFd::from_raw_fd(self.fd.as_raw_fd()) })
     }
 
     fn queue(&self, flow: Flow) -> MutexGuard<'_, Queue> {
@@ -186,8 +200,8 @@ impl Channel {
         if self.is_of_a_parent() { 0 } else { self.queue(flow).entries.len() }
     }
 
-    /// The last handle that reads has gone. If writes are in flight, which keep the descriptor open, the peer's writes fail from now
-    /// on, as they would without them: nobody will read any more.
+    /// The last handle that reads has gone. If writes are in flight, which keep the descriptor open, the peer's writes fail from
+    /// now on: they would never be read.
     pub(crate) fn stop_reading(&self) {
         if self.transport.is_socket() && self.in_flight(Flow::Write) > 0 {
             super::shutdown_read(self.fd.as_fd());

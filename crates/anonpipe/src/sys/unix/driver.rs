@@ -55,8 +55,8 @@ pub(super) fn register(lease: Lease, channel: &Arc<Channel>, fd: BorrowedFd<'_>)
     let driver = lease.system();
     let key = driver.next_key.fetch_add(1, Ordering::Relaxed);
     driver.channels().insert(key, Arc::downgrade(channel));
-    // SAFETY: the source must be deleted from the poller before it is closed. The registration does so when it is
-    // dropped, and the channel drops its registration before its descriptor.
+    // SAFETY: the source must be deleted from the poller before it is closed. The registration does so when it is dropped,
+    // and the channel drops its registration before it closes its descriptor or gives it away.
     let added = unsafe { driver.poller.add_with_mode(fd.as_raw_fd(), Event::none(key), driver.mode()) };
     if let Err(error) = added {
         driver.channels().remove(&key);
@@ -128,7 +128,7 @@ impl Registration {
 
     /// Asks to be notified of becoming readable, writable, or either; at once, if it is.
     pub(super) fn arm(&self, readable: bool, writable: bool) -> io::Result<()> {
-        // SAFETY: `register` asks that the registration be dropped before the descriptor is closed, so it is open.
+        // SAFETY: open: the channel drops its registration before it closes its descriptor or gives it away.
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
         let driver = self.lease.system();
         driver.poller.modify_with_mode(fd, Event::new(self.key, readable, writable), driver.mode())

@@ -60,8 +60,8 @@ pub(crate) fn shutdown_read(pipe: BorrowedPipe<'_>) {
     if rustix::net::shutdown(pipe, Shutdown::Read).is_ok() {
         // A peer that waits for room, by `poll` or epoll, hears of room only (*observed*, Linux 6.18). No more can come than is
         // there.
-        let mut unheard = vec![0; 64 * 1024];
-        while rustix::net::recv(pipe, &mut *unheard, RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count > 0) {}
+        let mut unread = [0; 4096];
+        while rustix::net::recv(pipe, &mut unread, RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count > 0) {}
     }
 }
 

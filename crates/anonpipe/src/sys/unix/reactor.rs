@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::runtime::{Handle, Id};
 
-use super::channel::Channel;
+use super::channel::{Channel, WRITERS_LISTEN_AS_READERS};
 use super::fork::Process;
 use crate::op::Flow;
 
@@ -39,7 +39,7 @@ struct Watched {
     writer: Waker,
 }
 
-/// tokio's types are neither, and ours are both without them: a panic leaves no reactor half-changed for those who look later.
+/// `AsyncFd` is neither; without it our ends would be both. A panic leaves nothing half-changed here.
 impl UnwindSafe for Watched {}
 impl RefUnwindSafe for Watched {}
 
@@ -96,7 +96,13 @@ impl Watch {
         let Some(watched) = self.watched() else { return Poll::Pending };
         match flow {
             Flow::Read => watched.fd.poll_read_ready(&mut Context::from_waker(&watched.reader)),
-            Flow::Write => watched.fd.poll_write_ready(&mut Context::from_waker(&watched.writer)),
+            Flow::Write => {
+                let context = &mut Context::from_waker(&watched.writer);
+                if WRITERS_LISTEN_AS_READERS && let ready @ Poll::Ready(_) = watched.fd.poll_read_ready(context) {
+                    return ready;
+                }
+                watched.fd.poll_write_ready(context)
+            }
         }
     }
 }

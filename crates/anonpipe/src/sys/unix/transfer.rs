@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{Errno, readv, writev};
+use rustix::net::sockopt::Timeout;
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, recvmsg, sendmsg};
 use rustix::time::Timespec;
 
@@ -75,15 +76,21 @@ pub(super) fn try_read(
     buffers: &mut [IoSliceMut<'_>],
 ) -> Result<usize, Errno> {
     let buffers = first_of_mut(buffers);
-    let result = read_with(|| match transport.kind {
-        Kind::Socket => {
-            let received = recvmsg(fd, buffers, &mut RecvAncillaryBuffer::default(), RecvFlags::DONTWAIT)?;
-            Ok(received.bytes)
-        }
-        Kind::Pipe | Kind::GuardedPipe => transport.at_once.read(fd, buffers),
-    });
-    match result {
-        Ok(0) if !transport.is_socket() && awaits_its_first_writer(fd) => Err(Errno::AGAIN),
+    let mut read = || {
+        read_with(|| match transport.kind {
+            Kind::Socket => {
+                let received = recvmsg(fd, buffers, &mut RecvAncillaryBuffer::default(), RecvFlags::DONTWAIT)?;
+                Ok(received.bytes)
+            }
+            Kind::Pipe | Kind::GuardedPipe => transport.at_once.read(fd, buffers),
+        })
+    };
+    match read() {
+        Ok(0) => match end_of_file(fd) {
+            End::NotYet => Err(Errno::AGAIN),
+            End::Fifo => read(),
+            End::Certain => Ok(0),
+        },
         result => result,
     }
 }
@@ -94,29 +101,54 @@ pub(super) fn try_write(fd: BorrowedFd<'_>, transport: &Transport, buffers: &[Io
     write_with(fd, transport, buffers, SendFlags::DONTWAIT, || transport.at_once.write(fd, buffers))
 }
 
-/// Whether nobody has opened a FIFO for writing yet: then a read of nothing is not the end of file. `poll` knows, and says
-/// nothing of a hang-up before the first writer has gone (*observed*, Linux 6.18).
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn awaits_its_first_writer(fd: BorrowedFd<'_>) -> bool {
-    // A pipe without a name that was opened anew, by `/proc/self/fd`, looks the same, and no writer will come.
-    const PIPE_FILE_SYSTEM: i128 = 0x5049_5045; // PIPEFS_MAGIC
-    let is_pipe = |fd| rustix::fs::fstatfs(fd).is_ok_and(|system| i128::from(system.f_type) == PIPE_FILE_SYSTEM);
+/// What a read of nothing means.
+enum End {
+    /// The end of file.
+    Certain,
+    /// The end of file of a FIFO, unless its first writer came, wrote and went after that read: another read tells.
+    #[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code, reason = "not known there"))]
+    Fifo,
+    /// A FIFO that was not opened for writing yet.
+    #[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code, reason = "not known there"))]
+    NotYet,
+}
 
-    matches!(ready_for(fd, PollFlags::empty()), Ok(events) if events.is_empty()) && !is_pipe(fd)
+/// Before its first writer has come and gone, `poll` says nothing of a hang-up on a FIFO (*observed*, Linux 6.18).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn end_of_file(fd: BorrowedFd<'_>) -> End {
+    // Where pipes and sockets without a name are. Such a pipe that was opened anew, by `/proc/self/fd`, looks like a FIFO without
+    // a writer, and none will come.
+    const NAMELESS: [i128; 2] = [0x5049_5045, 0x534f_434b]; // PIPEFS_MAGIC, SOCKFS_MAGIC
+
+    if rustix::fs::fstatfs(fd).map_or(true, |system| NAMELESS.contains(&i128::from(system.f_type))) {
+        return End::Certain;
+    }
+    match ready_for(fd, PollFlags::empty()) {
+        Ok(events) if events.is_empty() => End::NotYet,
+        _ => End::Fifo,
+    }
 }
 
 /// Other systems' answers were not tried, and one that never speaks of a hang-up would hide the end of file.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn awaits_its_first_writer(_: BorrowedFd<'_>) -> bool {
-    false
+fn end_of_file(_: BorrowedFd<'_>) -> End {
+    End::Certain
 }
 
 /// Blocking read on an end of mode `Blocking`.
 pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Outcome {
     let buffers = first_of_mut(buffers);
+    let mut again = false;
     loop {
         match read_with(|| readv(fd, &mut *buffers)) {
-            Err(Errno::AGAIN) if is_nonblocking(fd) => wait_for(fd, PollFlags::IN).map_err(into_failure)?,
+            Err(Errno::AGAIN) if !gives_up_after_a_time(fd, Timeout::Recv) => {
+                wait_for(fd, PollFlags::IN).map_err(into_failure)?;
+            }
+            Ok(0) if !again => match end_of_file(fd) {
+                End::Certain => return Ok(0),
+                End::Fifo => again = true,
+                End::NotYet => wait_for(fd, PollFlags::IN).map_err(into_failure)?,
+            },
             result => return result.map_err(into_failure),
         }
     }
@@ -128,10 +160,18 @@ pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
     let transport = Transport::of(fd);
     loop {
         match write_with(fd, &transport, buffers, SendFlags::empty(), || writev(fd, buffers)) {
-            Err(Errno::AGAIN) if is_nonblocking(fd) => wait_for(fd, PollFlags::OUT).map_err(into_failure)?,
+            Err(Errno::AGAIN) if !gives_up_after_a_time(fd, Timeout::Send) => {
+                wait_for(fd, PollFlags::OUT).map_err(into_failure)?;
+            }
             result => return result.map_err(into_failure),
         }
     }
+}
+
+/// Whether the owner of a socket has set a limit for blocking calls. Anything else that makes one answer "would block" was
+/// `O_NONBLOCK`, which another owner may have set, and taken back since.
+fn gives_up_after_a_time(fd: BorrowedFd<'_>, of: Timeout) -> bool {
+    rustix::net::sockopt::socket_timeout(fd, of).is_ok_and(|limit| limit.is_some())
 }
 
 /// Whether `O_NONBLOCK` is set. Another owner of the open file description may have done that to a blocking end, or undone

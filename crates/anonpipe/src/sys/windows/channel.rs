@@ -135,6 +135,10 @@ impl Channel {
         Ok(Some(unsafe { OwnedHandle::from_raw_handle(self.handle.as_raw_handle()) }))
     }
 
+    /// Windows does not fork.
+    #[expect(clippy::unused_self, reason = "other systems do")]
+    pub(crate) fn leave_to_parent(&self) {}
+
     /// npfs has no half-close: the peer's writes go on while ours are in flight.
     #[expect(clippy::unused_self, reason = "other systems can do it")]
     pub(crate) fn stop_reading(&self) {}

@@ -85,8 +85,8 @@ impl Finished {
     }
 
     pub(super) fn complete(self) {
-        // Whoever learns of the first completion may want to take the descriptor out, and must be the last owner then: let
-        // go of the channel in all entries before.
+        // A caller who learns of the first completion and drops the end expects the descriptor to be closed: let go of the
+        // channel in all entries before.
         let outcomes: Vec<_> =
             self.outcomes.into_iter().filter_map(|(entry, outcome)| Some((entry.into_operation()?, outcome))).collect();
         for (operation, outcome) in outcomes {

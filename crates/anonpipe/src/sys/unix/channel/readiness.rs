@@ -17,7 +17,7 @@ pub(super) const MISSES_THE_END_AT_FIRST: bool = !cfg!(any(target_os = "linux", 
 
 /// Whether a writer hears that the reader of a pipe has closed only if it listens as a reader does (*assumed*, read in the sources
 /// of NetBSD and OpenBSD).
-const WRITERS_LISTEN_AS_READERS: bool = cfg!(any(target_os = "netbsd", target_os = "openbsd"));
+pub(in super::super) const WRITERS_LISTEN_AS_READERS: bool = cfg!(any(target_os = "netbsd", target_os = "openbsd"));
 
 /// What to do after the poller was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +72,16 @@ impl Channel {
         self.readiness.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the driver to say when the descriptor is ready for `flow`, whose queue the caller has locked. Nothing needs to be
-    /// asked if the poller speaks of every change and was asked before, unless it may be ready already (`anew`).
+    /// Asks the driver to say when the descriptor is ready for `flow`, whose queue the caller has locked.
+    ///
+    /// A poller that speaks of every change is asked once. But if it may be ready at this moment, so that there is no change to
+    /// come, it is asked `anew`.
     pub(super) fn arm(self: &Arc<Self>, flow: Flow, anew: bool) -> io::Result<Armed> {
         let mut readiness = self.readiness();
         let known = readiness.registration.as_ref().filter(|registration| registration.is_of_this_process());
         let lasting = known.is_some_and(Registration::is_lasting);
         let first = known.is_none();
-        if known.is_none() {
+        if first {
             let registration = register(self.source()?, self, self.fd.as_fd())?;
             *readiness = Readiness { registration: Some(registration), ..Readiness::default() };
         }

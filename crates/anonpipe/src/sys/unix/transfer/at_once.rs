@@ -1,8 +1,9 @@
 //! Reads and writes of a pipe that do not wait, whatever another owner of the open file description has done to its
 //! `O_NONBLOCK`: a child that inherited the end, say.
 //!
-//! Linux can say "do not wait" in the call. Where that is not to be had (other systems, and Android, for which rustix does not
-//! have the call; kernels before 6.5; a FIFO that was opened by its name; a pipe that was ever spliced), the flag is looked at before each call. If it is gone, `poll` says
+//! Linux can say "do not wait" in the call. Where that is not to be had, the flag is looked at before each call: on other systems,
+//! on Android (for which rustix does not have the call), on kernels before 6.5, for a FIFO that was opened by its name, and for a
+//! pipe that was ever spliced. If it is gone, `poll` says
 //! whether there is something to read, or room for `PIPE_BUF` bytes, and no more than that is written. What remains is the
 //! moment between the look and the call.
 
