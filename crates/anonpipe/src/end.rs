@@ -43,6 +43,12 @@ pub(crate) fn slice_mut(buffer: &mut [u8]) -> IoSliceMut<'_> {
 pub struct Meta {
     pub(crate) name: EndName,
     pub(crate) requested_capacity: Option<usize>,
+    /// Nobody else has a handle to this end: it was made here, or the caller said so when it was adopted.
+    #[cfg_attr(
+        not(windows),
+        expect(dead_code, reason = "on Windows alone something is changed that others would share")
+    )]
+    pub(crate) exclusive: bool,
 }
 
 /// What a handle to an end may do.
@@ -233,8 +239,21 @@ impl OverlappedEnd {
         }
     }
 
-    /// Takes the system's handle out, unbound from any completion port.
-    pub(crate) fn into_pipe(mut self) -> Result<OwnedPipe, ConversionError<Self>> {
+    /// Takes the system's handle out, if it is bound to no completion port of ours.
+    pub(crate) fn into_pipe(self) -> Result<OwnedPipe, ConversionError<Self>> {
+        self.take_pipe(Channel::take_pipe)
+    }
+
+    /// As [`into_pipe`](Self::into_pipe), bound or not.
+    #[cfg(windows)]
+    pub(crate) fn into_pipe_still_bound(self) -> Result<OwnedPipe, ConversionError<Self>> {
+        self.take_pipe(Channel::take_pipe_still_bound)
+    }
+
+    fn take_pipe(
+        mut self,
+        take: impl FnOnce(&Channel) -> Result<Option<OwnedPipe>, Failure>,
+    ) -> Result<OwnedPipe, ConversionError<Self>> {
         let refuse = |end: Self, failure: Failure| {
             let error = failure.into_io("convert", end.meta.name);
             Err(ConversionError::new(error, end))
@@ -260,7 +279,7 @@ impl OverlappedEnd {
             return Err(ConversionError::new(error, self));
         }
         self.leave();
-        match self.channel.take_pipe() {
+        match take(&self.channel) {
             Ok(Some(pipe)) => Ok(pipe),
             Ok(None) => refuse(self, in_flight()),
             Err(failure) => refuse(self, failure),
@@ -285,10 +304,14 @@ impl Drop for OverlappedEnd {
 
 impl EndImpl for OverlappedEnd {
     fn new(pipe: OwnedPipe, meta: Meta, access: Access) -> Self {
+        #[cfg(windows)]
+        let channel = Channel::new(pipe, meta.exclusive);
+        #[cfg(not(windows))]
+        let channel = Channel::new(pipe);
         Self {
             reads: None,
             writes: None,
-            channel: Arc::new(Channel::new(pipe)),
+            channel: Arc::new(channel),
             owners: Arc::new(Owners::of(access)),
             meta,
             access,

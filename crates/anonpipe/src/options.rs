@@ -191,6 +191,7 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
         let meta = |role| Meta {
             name: EndName { role: Some(role), direction: Some(direction) },
             requested_capacity: self.capacity,
+            exclusive: true,
         };
         Ok((
             S::End::new(server, meta(Role::Server), server_access),

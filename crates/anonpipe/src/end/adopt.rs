@@ -8,10 +8,11 @@ use crate::info::{Direction, EndName};
 use crate::mode::IoMode;
 use crate::sys::{self, OwnedPipe};
 
-/// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be.
+/// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be. `exclusive`: nobody else has it.
 pub(crate) fn adopt<T>(
     pipe: OwnedPipe,
     access: Access,
+    exclusive: bool,
     wrap: impl FnOnce(OwnedPipe, Meta, IoMode) -> T,
 ) -> Result<T, ConversionError<OwnedPipe>> {
     let refuse = |pipe, failure: Failure| Err(ConversionError::new(failure.into_io("adopt a handle", None), pipe));
@@ -34,5 +35,5 @@ pub(crate) fn adopt<T>(
         return refuse(pipe, invalid("it is an end of a one-way pipe"));
     }
     let name = EndName { role: probe.role, direction: probe.direction };
-    Ok(wrap(pipe, Meta { name, requested_capacity: None }, probe.mode))
+    Ok(wrap(pipe, Meta { name, requested_capacity: None, exclusive }, probe.mode))
 }

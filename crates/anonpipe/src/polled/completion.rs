@@ -13,6 +13,9 @@ use crate::patience::Patience;
 use crate::polled::WokenBy;
 use crate::sys::Channel;
 
+/// How often in a row, in one poll, there may be something to read that is gone when it is read.
+const MAX_IN_VAIN: usize = 16;
+
 /// How many bytes one write takes at most. Larger than the usual capacity, so that a bulk transfer is few operations.
 const MAX_WRITE: usize = 256 * 1024;
 
@@ -76,7 +79,7 @@ impl Reads {
             }
             self.patience.found_nothing();
         }
-        loop {
+        for _ in 0..MAX_IN_VAIN {
             let readable = self.readable.get_or_insert_with(|| op::submit_readiness(channel, end));
             let (outcome, ()) = ready!(readable.poll_alone(context));
             self.readable = None;
@@ -87,6 +90,9 @@ impl Reads {
                 return Poll::Ready(named(outcome, end));
             }
         }
+        // Somebody else is always faster, or the peer writes empty messages and nothing else: let the others run.
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Takes back what is in flight; the channel lets go of it when the system has. To be called before the end lets go of
@@ -137,6 +143,7 @@ impl Writes {
                 Poll::Pending => return Poll::Pending,
             }
         }
+        channel.refuses_writes().map_err(|failure| failure.into_io(Flow::Write.action(), end))?;
         let mut copy = self.spare.pop().unwrap_or_default();
         copy.clear();
         for buffer in buffers {

@@ -11,6 +11,9 @@ pub(crate) enum Backend {
     Unnamed,
     #[cfg(windows)]
     Named,
+    /// Unnamed, and adopted as handles that others may have as well, so that operations go through events.
+    #[cfg(windows)]
+    Adopted,
 }
 
 impl Backend {
@@ -24,24 +27,39 @@ impl Backend {
         use anonpipe::windows::{Creation, PipeOptionsExt};
 
         PipeOptions::new().creation(match self {
-            Self::Unnamed => Creation::Unnamed,
+            Self::Unnamed | Self::Adopted => Creation::Unnamed,
             Self::Named => Creation::Named,
         })
     }
 
     /// A one-way pair, both ends overlapped.
     pub(crate) fn pipe(self) -> (Reader<Overlapped>, Writer<Overlapped>) {
-        self.options().inbound().expect("a one-way pair")
+        let (reader, writer) = self.options().inbound().expect("a one-way pair");
+        (self.adopted(reader), self.adopted(writer))
     }
 
     /// A one-way pair that holds few bytes, both ends overlapped.
     pub(crate) fn small_pipe(self) -> (Reader<Overlapped>, Writer<Overlapped>) {
-        self.options().capacity(4096).inbound().expect("a one-way pair")
+        let (reader, writer) = self.options().capacity(4096).inbound().expect("a one-way pair");
+        (self.adopted(reader), self.adopted(writer))
     }
 
     /// A duplex pair, both ends overlapped.
     pub(crate) fn duplex(self) -> (Duplex<Overlapped>, Duplex<Overlapped>) {
-        self.options().duplex().expect("a duplex pair")
+        let (ours, theirs) = self.options().duplex().expect("a duplex pair");
+        (self.adopted(ours), self.adopted(theirs))
+    }
+
+    /// The end, adopted if this backend is about that.
+    #[cfg(windows)]
+    fn adopted<E: Adopt>(self, end: E) -> E {
+        if self == Self::Adopted { end.adopted() } else { end }
+    }
+
+    #[cfg(unix)]
+    #[expect(clippy::unused_self, reason = "elsewhere there is a choice")]
+    fn adopted<E>(self, end: E) -> E {
+        end
     }
 
     /// Whether the ends of a pair have a name.
@@ -52,3 +70,25 @@ impl Backend {
         return self == Self::Named;
     }
 }
+
+/// An end that can be taken for one that others may have as well.
+#[cfg(windows)]
+pub(crate) trait Adopt: Sized {
+    /// Through the system's handle, and back.
+    fn adopted(self) -> Self;
+}
+
+#[cfg(windows)]
+macro_rules! adopt {
+    ($($end:ident),*) => {$(
+        impl Adopt for $end<Overlapped> {
+            fn adopted(self) -> Self {
+                let handle = std::os::windows::io::OwnedHandle::try_from(self).expect("it was never used");
+                handle.try_into().expect("as good as before")
+            }
+        }
+    )*};
+}
+
+#[cfg(windows)]
+adopt!(Reader, Writer, Duplex);

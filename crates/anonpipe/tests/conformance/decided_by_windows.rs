@@ -6,12 +6,12 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use anonpipe::End;
 use anonpipe::windows::PipeOptionsExt;
-use anonpipe::{Duplex, End, Overlapped};
 
 use crate::Backend;
 use crate::harness::MOMENT;
-use crate::system::{Handle, access_list, bind_to_new_port, handles, is_wine, named_server};
+use crate::system::{access_list, handles, is_wine, named_server};
 use crate::ways::kind;
 
 /// Whether the rule can be decided here; says so if not.
@@ -60,32 +60,5 @@ pub(crate) fn a_descriptor_that_admits_nobody_makes_no_pair(backend: Backend) {
         } else {
             assert!(access_list(&made.unwrap().0).contains("(D;"), "the descriptor was not passed on");
         }
-    }
-}
-
-pub(crate) fn operations_on_a_foreign_port_outlive_their_thread(backend: Backend) {
-    let (ours, theirs) = backend.duplex();
-    let handle = Handle::try_from(ours).unwrap();
-    let _port = bind_to_new_port(&handle).unwrap();
-    let ours = Duplex::<Overlapped>::try_from(handle).unwrap();
-    let op = thread::scope(|scope| scope.spawn(|| ours.submit_read(vec![0; 8])).join().unwrap());
-    thread::sleep(MOMENT);
-    if decided_here("operations on a handle with a port survive their thread") {
-        assert!(!op.is_complete());
-        (&theirs).write_all(b"alive").unwrap();
-        assert_eq!(op.wait().0.unwrap(), 5);
-    }
-}
-
-pub(crate) fn a_bound_end_is_unbound_by_a_conversion(backend: Backend) {
-    let (reader, writer) = backend.pipe();
-    let op = reader.submit_read(vec![0; 8]);
-    (&writer).write_all(b"x").unwrap();
-    op.wait().0.unwrap();
-    let converted = Handle::try_from(reader);
-    if decided_here("a handle can be taken from its port") {
-        bind_to_new_port(&converted.unwrap()).expect("unbound");
-    } else if let Err(failed) = converted {
-        assert_eq!(failed.error().kind(), ErrorKind::Unsupported);
     }
 }

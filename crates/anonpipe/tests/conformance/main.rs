@@ -1,7 +1,8 @@
 //! The contract, rule by rule: one body a rule, run on every backend that this system has.
 //!
 //! A test's name is `BACKEND::TOPIC::RULE`: `unix::eof::…` on Unix, `windows_unnamed::eof::…` and `windows_named::eof::…` on
-//! Windows. `windows_only::…` are those that nothing but Windows itself can decide; Wine imitates another answer, and they
+//! Windows, and there for some topics `windows_adopted::eof::…`: operations on handles that others may have go through events.
+//! `windows_only::…` are those that nothing but Windows itself can decide; Wine imitates another answer, and they
 //! then say so and check what can be seen. A rule that hangs is named, and ends the process; one of a topic marked `alone`
 //! runs in a process of its own, where nobody else's threads and handles disturb the count.
 
@@ -68,13 +69,19 @@ mod unix_only;
 mod unix_tasks;
 
 #[cfg(windows)]
+mod adopted;
+#[cfg(windows)]
 mod decided_by_windows;
+#[cfg(windows)]
+mod driver_thread;
 #[cfg(windows)]
 mod npfs;
 #[cfg(windows)]
 mod question;
 #[cfg(windows)]
 mod windows_children;
+#[cfg(all(windows, feature = "tokio", feature = "futures-io"))]
+mod windows_tasks;
 
 use backend::Backend;
 
@@ -96,6 +103,41 @@ macro_rules! run_on {
     };
 }
 
+/// Declares those of the tests that are about operations and calls, for a backend that differs from another in how they are made.
+#[cfg(windows)]
+macro_rules! run_in_part_on {
+    ($module:ident = $backend:expr; $($rules:tt)*) => {
+        mod $module {
+            run_in_part_on! { @topics $module = $backend; $($rules)* }
+        }
+    };
+    (@topics $module:ident = $backend:expr;) => {};
+    (@topics $module:ident = $backend:expr;
+     $(#[$only:meta])* $topic:ident $how:ident { $($rule:ident),+ $(,)? } $($rest:tt)*) => {
+        run_in_part_on! { @$topic $module = $backend; $(#[$only])* $topic $how { $($rule),+ } }
+        run_in_part_on! { @topics $module = $backend; $($rest)* }
+    };
+    (@bytes $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@eof $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@operations $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@wakers $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@queue $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@cancel $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@drops $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@tasks $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@run $module:ident = $backend:expr; $(#[$only:meta])* $topic:ident $how:ident { $($rule:ident),+ }) => {
+        $(#[$only])*
+        mod $topic {$(
+            #[test]
+            fn $rule() {
+                let name = concat!(stringify!($module), "::", stringify!($topic), "::", stringify!($rule));
+                crate::harness::$how(name, || crate::$topic::$rule($backend));
+            }
+        )+}
+    };
+    (@$other:ident $($topic:tt)*) => {};
+}
+
 /// Declares the tests of every backend.
 macro_rules! run_everywhere {
     ($($rules:tt)*) => {
@@ -105,6 +147,8 @@ macro_rules! run_everywhere {
         run_on!(windows_unnamed = crate::Backend::Unnamed; $($rules)*);
         #[cfg(windows)]
         run_on!(windows_named = crate::Backend::Named; $($rules)*);
+        #[cfg(windows)]
+        run_in_part_on!(windows_adopted = crate::Backend::Adopted; $($rules)*);
     };
 }
 
@@ -428,9 +472,31 @@ run_everywhere! {
         a_buffer_beyond_4_gib_is_refused,
         pipes_that_cannot_be_adopted,
         an_empty_message_is_not_the_end,
+        no_cancel_is_lost_among_empty_messages,
+        no_dropped_end_is_missed_among_empty_messages,
         a_named_pipe_made_elsewhere,
         a_security_descriptor_is_passed_on,
         auto_takes_what_there_is,
+    }
+    #[cfg(all(windows, feature = "tokio", feature = "futures-io"))]
+    windows_tasks shared {
+        a_task_passes_over_empty_messages,
+    }
+    #[cfg(windows)]
+    adopted shared {
+        adopting_changes_nothing_that_others_share,
+        who_waits_for_the_file_object_is_told,
+        a_bound_end_is_not_converted,
+        a_bound_end_is_converted_for_who_insists,
+        operations_outlive_their_thread,
+        operations_on_a_foreign_port_outlive_their_thread,
+        detached_writes_outlive_everything,
+    }
+    #[cfg(windows)]
+    driver_thread alone {
+        a_cancel_before_it_was_issued_counts,
+        a_thread_that_blocks_keeps_its_place,
+        waiting_for_ones_turn_ends,
     }
     #[cfg(windows)]
     question shared {
@@ -451,7 +517,5 @@ run_on! {
         a_blocked_read_holds_up_a_write_on_a_synchronous_handle,
         the_name_cannot_be_claimed_by_another,
         a_descriptor_that_admits_nobody_makes_no_pair,
-        operations_on_a_foreign_port_outlive_their_thread,
-        a_bound_end_is_unbound_by_a_conversion,
     }
 }

@@ -3,8 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::windows::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anonpipe::windows::{Creation, PipeOptionsExt};
 use anonpipe::{Adopted, Duplex, End, Overlapped, PipeOptions};
@@ -12,7 +13,7 @@ use anonpipe::{Adopted, Duplex, End, Overlapped, PipeOptions};
 use crate::Backend;
 use crate::defects::check_abort;
 use crate::harness::{MOMENT, soon, until_reads_in_flight};
-use crate::pattern;
+use crate::pattern::{self, Random};
 use crate::system::{
     ForeignRead, Handle, access_list, bind_to_new_port, cancel_blocked_call, disconnect, is_for_messages, named_server,
     open_unnamed_client,
@@ -223,6 +224,94 @@ pub(crate) fn an_empty_message_is_not_the_end(backend: Backend) {
                 assert_eq!(client.read(&mut [0; 8]).unwrap(), 5);
             }
         }
+    }
+}
+
+/// A pipe for messages: its server, and its client, which reads bytes. Such a pipe has a name, whatever the backend: that
+/// decides whether the operations go through our port or through events.
+pub(crate) fn message_pipe(backend: Backend, name: &str) -> (File, Duplex<Overlapped>) {
+    const FILE_FLAG_OVERLAPPED: u32 = 0x4000_0000;
+    let name = format!("anonpipe-test-{name}-{backend:?}-{}", std::process::id());
+    let server = File::from(named_server(&name, true, true).unwrap());
+    let mut open = OpenOptions::new();
+    open.read(true).write(true).custom_flags(FILE_FLAG_OVERLAPPED);
+    let client = Handle::from(open.open(format!(r"\\.\pipe\{name}")).unwrap());
+    let client = if backend.is_named() { Duplex::adopt(client) } else { Duplex::adopt_exclusive(client) };
+    match client.unwrap() {
+        Adopted::Overlapped(client) => (server, client),
+        Adopted::Blocking(_) => panic!("it is overlapped"),
+    }
+}
+
+/// Writes empty messages until nobody is left to read them. Without a pause they pile up.
+fn flood(mut server: File, pause: Duration) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        while server.write(b"").is_ok() {
+            let end = Instant::now() + pause;
+            while Instant::now() < end {
+                thread::yield_now();
+            }
+        }
+    })
+}
+
+/// Each empty message ends a read, which begins again. A cancel that comes in between, of one or of all, counts.
+pub(crate) fn no_cancel_is_lost_among_empty_messages(backend: Backend) {
+    let (server, client) = message_pipe(backend, "flood");
+    let flood = flood(server, Duration::from_micros(100));
+    let (reader, _writer) = client.split();
+    let mut random = Random::new(41);
+    let pause = |spins| (0..spins).for_each(|_| std::hint::spin_loop());
+    for round in 0..200 {
+        let mut op = reader.submit_read(vec![0; 8]);
+        pause(random.below(20_000));
+        if round % 2 == 0 {
+            op.cancel()
+        } else {
+            reader.cancel_all()
+        }
+        let (result, _) =
+            op.wait_timeout(Duration::from_secs(20)).unwrap_or_else(|| panic!("a cancel was lost ({round})"));
+        check_abort(result);
+        // By dropping it.
+        let op = reader.submit_read(vec![0; 8]);
+        pause(random.below(20_000));
+        drop(op);
+        until_reads_in_flight(&reader, 0);
+    }
+    // Of a thread that blocks; and when its time is up.
+    let cancelled = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..100 {
+                check_abort(Way::ALL[round % 4].read(&reader, 8));
+                cancelled.store(round + 1, Ordering::SeqCst);
+            }
+        });
+        for round in 0..100 {
+            until_reads_in_flight(&reader, 1);
+            pause(random.below(20_000));
+            reader.cancel_all();
+            soon("the end of a blocked read", || cancelled.load(Ordering::SeqCst) > round);
+        }
+    });
+    assert_eq!(kind(reader.read_timeout(&mut [0; 8], MOMENT)), ErrorKind::TimedOut);
+    drop((reader, _writer));
+    flood.join().unwrap();
+}
+
+/// As above; the end is dropped, and what it had in flight says so.
+pub(crate) fn no_dropped_end_is_missed_among_empty_messages(backend: Backend) {
+    let mut random = Random::new(42);
+    for round in 0..25 {
+        let (server, client) = message_pipe(backend, &format!("drop-{round}"));
+        let flood = flood(server, Duration::ZERO);
+        let mut op = client.submit_read(vec![0; 8]);
+        (0..random.below(100_000)).for_each(|_| std::hint::spin_loop());
+        drop(client);
+        let (result, _) = op.wait_timeout(Duration::from_secs(20)).expect("the end was dropped");
+        check_abort(result);
+        flood.join().unwrap();
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ways::kind;
 fn pairs(backend: Backend) -> (Handle, Handle) {
     // One has no name whatever happens; the other has none here, where it can do without.
     match backend {
-        Backend::Unnamed => create_pipe_anonymous_pair7().unwrap(),
+        Backend::Unnamed | Backend::Adopted => create_pipe_anonymous_pair7().unwrap(),
         Backend::Named => create_pipe_anonymous_pair().unwrap(),
     }
 }

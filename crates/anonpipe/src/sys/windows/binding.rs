@@ -1,4 +1,7 @@
-//! Which completion port a handle is bound to: none, ours, or somebody else's.
+//! Which completion port a handle is bound to: ours, or none that we know of.
+//!
+//! The binding, and the modes that go with it, belong to the *file object*, which everybody shares who has a handle to it. So only an
+//! end that is ours alone is bound, and it is not handed on afterwards unless the caller insists.
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
@@ -8,10 +11,8 @@ use std::sync::Arc;
 use windows_sys::Wdk::Storage::FileSystem::{FileReplaceCompletionInformation, NtSetInformationFile};
 use windows_sys::Win32::Foundation::ERROR_INVALID_PARAMETER;
 use windows_sys::Win32::Storage::FileSystem::SetFileCompletionNotificationModes;
-use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
-use windows_sys::Win32::System::WindowsProgramming::{
-    FILE_SKIP_COMPLETION_PORT_ON_SUCCESS, FILE_SKIP_SET_EVENT_ON_HANDLE,
-};
+use windows_sys::Win32::System::IO::{IO_STATUS_BLOCK, OVERLAPPED};
+use windows_sys::Win32::System::WindowsProgramming::FILE_SKIP_COMPLETION_PORT_ON_SUCCESS;
 
 use super::channel::Channel;
 use super::driver::{Registration, bind};
@@ -25,14 +26,13 @@ pub(super) enum Binding {
     #[default]
     None,
     /// Through our port.
-    Ours {
-        #[expect(dead_code, reason = "held for its drop, which takes the channel out of the driver's table")]
+    Port {
         registration: Registration,
         /// An operation that succeeds at once sends no packet.
         skips: bool,
     },
-    /// Through an event for each operation: the handle was adopted, and is bound to a port that we know nothing of.
-    Foreign,
+    /// Through an event for each operation: others may have the handle, or it is bound to a port that we know nothing of.
+    Events,
 }
 
 /// What submitting an operation needs to know of the binding.
@@ -47,20 +47,34 @@ impl Binding {
         matches!(self, Self::None)
     }
 
-    /// The route of an operation; binds the handle if nothing was submitted on it before.
+    /// The route of an operation; if nothing was submitted before, that is decided now.
     pub(super) fn route(
         &mut self,
+        exclusive: bool,
         source: impl FnOnce() -> io::Result<Lease>,
         channel: &Arc<Channel>,
         handle: BorrowedHandle<'_>,
     ) -> io::Result<Route> {
         if let Self::None = self {
-            *self = Self::bind(source()?, channel, handle)?;
+            *self = if exclusive { Self::bind(source()?, channel, handle)? } else { Self::Events };
         }
-        Ok(match self {
-            Self::Ours { skips, .. } => Route::Port { skips: *skips },
-            Self::None | Self::Foreign => Route::Event,
-        })
+        Ok(self.settled())
+    }
+
+    /// The route of operations, once one was submitted.
+    pub(super) fn settled(&self) -> Route {
+        match self {
+            Self::Port { skips, .. } => Route::Port { skips: *skips },
+            Self::None | Self::Events => Route::Event,
+        }
+    }
+
+    /// Has the driver look at an operation, as if it were complete.
+    pub(super) fn post(&self, overlapped: *mut OVERLAPPED) -> io::Result<()> {
+        match self {
+            Self::Port { registration, .. } => registration.post(overlapped),
+            Self::None | Self::Events => Ok(()),
+        }
     }
 
     fn bind(lease: Lease, channel: &Arc<Channel>, handle: BorrowedHandle<'_>) -> io::Result<Self> {
@@ -68,30 +82,36 @@ impl Binding {
             Ok(registration) => registration,
             // The answer for a file object that has a port already.
             Err(error) if error.raw_os_error() == Some(ERROR_INVALID_PARAMETER.cast_signed()) => {
-                return Ok(Self::Foreign);
+                return Ok(Self::Events);
             }
             Err(error) => return Err(error),
         };
-        // The constants fit: they are 1 and 2.
-        let modes = u8::try_from(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE).unwrap_or(0);
+        // Never FILE_SKIP_SET_EVENT_ON_HANDLE: it cannot be taken back, and whoever gets the handle by whatever way and waits for
+        // the file object, as ReadFile and WriteFile do that are given no OVERLAPPED, would wait for ever (golang/go#80979).
+        let modes = u8::try_from(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS).unwrap_or(0);
         // SAFETY: an open handle is all it needs.
         let skips = unsafe { SetFileCompletionNotificationModes(handle.as_raw_handle(), modes) } != 0;
-        Ok(Self::Ours { registration, skips })
+        Ok(Self::Port { registration, skips })
     }
 
-    /// Unbinds the handle, so that its next owner can use it with a port of his own.
-    pub(super) fn release(&mut self, handle: BorrowedHandle<'_>) -> Result<(), Failure> {
-        if let Self::Ours { .. } = self {
-            replace_with_none(handle).map_err(|error| {
-                let why = format!(
-                    "it is bound to this process's completion port since its first submitted operation, and this system \
-                     cannot undo that ({error}); convert an end before its first submission"
-                );
-                Failure::refused(io::ErrorKind::Unsupported, why)
-            })?;
+    /// Whether the handle may go to another owner as it is.
+    pub(super) fn check_unbound(&self) -> Result<(), Failure> {
+        match self {
+            Self::None | Self::Events => Ok(()),
+            Self::Port { .. } => Err(Failure::refused(
+                io::ErrorKind::Unsupported,
+                "since the first operation that was submitted or polled, it is bound to a completion port of this process, \
+                 which the handle's next owner would share: convert an end before that, or with into_handle_still_bound",
+            )),
+        }
+    }
+
+    /// Lets go of the handle's packets. Unbinds it where the system can do that.
+    pub(super) fn let_go(&mut self, handle: BorrowedHandle<'_>) {
+        if let Self::Port { .. } = self {
+            replace_with_none(handle);
         }
         *self = Self::None;
-        Ok(())
     }
 }
 
@@ -102,12 +122,13 @@ struct Completion {
     key: *mut std::ffi::c_void,
 }
 
-fn replace_with_none(handle: BorrowedHandle<'_>) -> io::Result<()> {
+/// A system that cannot leaves things as they are: Wine 8.0 says that this is not implemented (*observed*).
+fn replace_with_none(handle: BorrowedHandle<'_>) {
     let none = Completion { port: ptr::null_mut(), key: ptr::null_mut() };
     let mut block = IO_STATUS_BLOCK::default();
     let size = u32::try_from(size_of_val(&none)).unwrap_or(0);
     // SAFETY: the struct of this class, on this stack, with its size; the call is synchronous.
-    let status = unsafe {
+    unsafe {
         NtSetInformationFile(
             handle.as_raw_handle(),
             &raw mut block,
@@ -116,5 +137,4 @@ fn replace_with_none(handle: BorrowedHandle<'_>) -> io::Result<()> {
             FileReplaceCompletionInformation,
         )
     };
-    if status < 0 { Err(super::nt::Status(status).into()) } else { Ok(()) }
 }

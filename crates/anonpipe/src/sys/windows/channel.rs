@@ -3,40 +3,44 @@
 //! The kernel has the queue: first in, first out, a direction. Ours only says what is in it, so that an operation and its
 //! buffer live until their completion was observed, and a packet is matched with an operation without trusting its pointer.
 
-use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
-use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use windows_sys::Win32::Foundation::{ERROR_IO_PENDING, GetLastError, STATUS_PENDING};
-use windows_sys::Win32::Storage::FileSystem::{ReadFile, WriteFile};
 use windows_sys::Win32::System::IO::{CancelIoEx, OVERLAPPED};
 
 use super::binding::{Binding, Route};
-use super::event::Event;
-use super::foreign::Wait;
-use super::slot::{prepare, result_of};
-use super::transfer::outcome;
-use crate::driver::{self, Lease, undisturbed};
+use super::probe;
+use crate::driver::{self, Lease};
 use crate::error::Failure;
-use crate::op::{Flow, Header, InFlight, Outcome};
-use crate::sys::{ALREADY_ATTACHED, TOO_LATE_TO_ATTACH, place_in};
+use crate::op::{Flow, Header, InFlight};
+use crate::sys::{ALREADY_ATTACHED, TOO_LATE_TO_ATTACH};
 
 mod blocking;
+mod by_driver;
+mod completion;
+mod issue;
+mod queue;
 #[cfg(test)]
 mod strangers;
 
+use completion::Ended;
+use queue::{Entry, Line, Queue};
+
 pub(crate) struct Channel {
     binding: Mutex<Binding>,
-    reads: Mutex<VecDeque<Entry>>,
-    writes: Mutex<VecDeque<Entry>>,
+    reads: Line,
+    writes: Line,
     /// The driver that it was given to, if not the process's.
     attached: OnceLock<Lease>,
+    /// The process's driver, whose thread issues the operations that go through events.
+    issuer: OnceLock<Lease>,
     /// How often all reads were cancelled: a task compares it with what it was when its wait began.
     read_cancels: AtomicU64,
+    /// Nobody else has the handle, so it may be bound to our port.
+    exclusive: bool,
     /// Closed when this is dropped, unless [`take_pipe`](Channel::take_pipe) has given it away.
     handle: ManuallyDrop<OwnedHandle>,
     given_away: AtomicBool,
@@ -51,40 +55,17 @@ impl Drop for Channel {
     }
 }
 
-enum Entry {
-    /// An operation owns the channel it runs on: closing the handle under it would look like the peer's end of file.
-    Operation(Arc<dyn InFlight>, Arc<Channel>),
-    /// The address of the `OVERLAPPED` of a thread that blocks in `read` or `write`.
-    Thread(usize),
-}
-
-impl Entry {
-    fn is(&self, overlapped: *mut OVERLAPPED) -> bool {
-        self.overlapped() == overlapped
-    }
-
-    fn overlapped(&self) -> *mut OVERLAPPED {
-        match self {
-            Self::Operation(operation, _) => operation.header().slot.overlapped(),
-            Self::Thread(address) => ptr::without_provenance_mut(*address),
-        }
-    }
-}
-
-/// What became of issuing an operation.
-enum Issued {
-    Done(Outcome),
-    Pending,
-}
-
 impl Channel {
-    pub(crate) fn new(handle: OwnedHandle) -> Self {
+    /// `exclusive`: nobody else has a handle to this end. Else nothing of the file object is changed.
+    pub(crate) fn new(handle: OwnedHandle, exclusive: bool) -> Self {
         Self {
             binding: Mutex::default(),
-            reads: Mutex::default(),
-            writes: Mutex::default(),
+            reads: Line::default(),
+            writes: Line::default(),
             attached: OnceLock::new(),
+            issuer: OnceLock::new(),
             read_cancels: AtomicU64::new(0),
+            exclusive,
             handle: ManuallyDrop::new(handle),
             given_away: AtomicBool::new(false),
         }
@@ -120,16 +101,27 @@ impl Channel {
         self.binding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the handle away, unbound from our port. `None`: operations are in flight.
-    ///
+    /// Gives the handle away, which must be bound to no port of ours. `None`: operations are in flight.
+    pub(crate) fn take_pipe(&self) -> Result<Option<OwnedHandle>, Failure> {
+        self.give_away(|| self.binding().check_unbound())
+    }
+
+    /// Gives the handle away all the same, unbound where the system can do that. `None`: operations are in flight.
+    pub(crate) fn take_pipe_still_bound(&self) -> Result<Option<OwnedHandle>, Failure> {
+        self.give_away(|| {
+            self.binding().let_go(self.handle.as_handle());
+            Ok(())
+        })
+    }
+
     /// The last handle to the end is being converted, so nothing is submitted any more. A driver may still look at this channel
     /// because of a late packet, sees that there is nothing in flight, and does not touch the handle.
-    pub(crate) fn take_pipe(&self) -> Result<Option<OwnedHandle>, Failure> {
+    fn give_away(&self, prepare: impl FnOnce() -> Result<(), Failure>) -> Result<Option<OwnedHandle>, Failure> {
         let (reads, writes) = (self.queue(Flow::Read), self.queue(Flow::Write));
-        if !(reads.is_empty() && writes.is_empty()) {
+        if reads.len() + writes.len() > 0 {
             return Ok(None);
         }
-        self.binding().release(self.handle.as_handle())?;
+        prepare()?;
         self.given_away.store(true, Ordering::Release);
         // SAFETY: open, and not closed by the drop of this channel any more; nothing uses it here from now on (see above).
         Ok(Some(unsafe { OwnedHandle::from_raw_handle(self.handle.as_raw_handle()) }))
@@ -143,178 +135,86 @@ impl Channel {
     #[expect(clippy::unused_self, reason = "other systems can do it")]
     pub(crate) fn stop_reading(&self) {}
 
-    fn queue(&self, flow: Flow) -> MutexGuard<'_, VecDeque<Entry>> {
-        let queue = match flow {
+    fn line(&self, flow: Flow) -> &Line {
+        match flow {
             Flow::Read => &self.reads,
             Flow::Write => &self.writes,
-        };
-        queue.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    fn queue(&self, flow: Flow) -> MutexGuard<'_, Queue> {
+        self.line(flow).lock()
     }
 
     pub(crate) fn in_flight(&self, flow: Flow) -> usize {
         self.queue(flow).len()
     }
 
-    /// Starts an operation on the calling thread.
+    /// Starts an operation: on the calling thread, or, where it goes through an event, on the driver's.
     pub(crate) fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight>) {
-        let header = operation.header();
-        let started = self.start(&operation);
-        if let Some(outcome) = started.unwrap_or_else(|failure| Some(Err(failure))) {
-            header.complete(outcome);
+        match self.start(&operation) {
+            // It is pending, and its completion will be observed.
+            Ok(None) => {}
+            Ok(Some(ended)) => ended.tell(),
+            Err(failure) => operation.header().complete(Err(failure)),
         }
     }
 
-    /// `None`: it is pending, and its completion will be observed.
-    fn start(self: &Arc<Self>, operation: &Arc<dyn InFlight>) -> Result<Option<Outcome>, Failure> {
+    fn start(self: &Arc<Self>, operation: &Arc<dyn InFlight>) -> Result<Option<Ended>, Failure> {
         let header = operation.header();
-        let length = checked_length(header)?;
-        let route = self.binding().route(|| self.source(), self, self.handle.as_handle())?;
-        let event = match route {
-            Route::Port { .. } => None,
-            Route::Event => Some(Event::new()?),
-        };
-        // The packets of an operation that succeeds at once are skipped, or come all the same.
-        let packet_on_success = route == Route::Port { skips: false };
-        let overlapped = header.slot.overlapped();
-        let mut queue = self.queue(header.flow);
-        // In the queue before it is issued. The lock is held meanwhile, so that the queue's order is the kernel's, and nobody
-        // cancels what is not yet issued.
-        queue.push_back(Entry::Operation(Arc::clone(operation), Arc::clone(self)));
-        let hevent = event.as_ref().map_or(ptr::null_mut(), Event::without_packet);
-        // SAFETY: buffer and OVERLAPPED belong to the operation, of which the queue owns a share until the completion was
-        // observed. Nobody looks at the buffer before that.
-        let issued = unsafe { self.issue(header.flow, overlapped, hevent, header.data(), length, packet_on_success) };
-        match issued {
-            Issued::Done(outcome) => {
-                let entry = queue.pop_back();
-                drop(queue);
-                drop(entry);
-                Ok(Some(outcome))
+        issue::check_length(header)?;
+        match self.route()? {
+            Route::Port { skips } => {
+                let mut queue = self.queue(header.flow);
+                queue.push(Entry::operation(Arc::clone(operation), Arc::clone(self)), false);
+                Ok(self.issue_for_port(header.flow, queue, header.slot.overlapped(), skips))
             }
-            Issued::Pending => {
-                drop(queue);
-                if let Some(event) = event {
-                    self.await_event(overlapped, event);
-                }
+            Route::Event => {
+                self.submit_to_driver(Arc::clone(operation));
                 Ok(None)
             }
         }
     }
 
-    /// Has the thread pool wait for a pending operation's event.
-    fn await_event(self: &Arc<Self>, overlapped: *mut OVERLAPPED, event: Event) {
-        let wait = Arc::new(Wait::new(Arc::clone(self), overlapped, event));
-        if let Err((_, event)) = wait.register() {
-            // No memory, at worst. The operation must end before its event does.
-            self.cancel_raw(overlapped);
-            let _ = event.wait(None);
-            Self::on_completion(Arc::clone(self), overlapped);
+    /// The route of an operation; binds the handle if it is the first.
+    fn route(self: &Arc<Self>) -> io::Result<Route> {
+        let route = self.binding().route(self.exclusive, || self.source(), self, self.handle.as_handle())?;
+        if route == Route::Event && self.issuer.get().is_none() {
+            // Of two threads that come here first, one gives its share back.
+            let _ = self.issuer.set(driver::global()?);
         }
+        Ok(route)
     }
 
-    /// Gives one operation to the kernel.
-    ///
-    /// # Safety
-    ///
-    /// `data` must be good for `length` bytes, and `overlapped` valid and unused; both must stay, untouched by anyone else,
-    /// until the completion was observed.
-    unsafe fn issue(
-        &self,
-        flow: Flow,
-        overlapped: *mut OVERLAPPED,
-        event: *mut std::ffi::c_void,
-        data: *mut u8,
-        length: u32,
-        packet_on_success: bool,
-    ) -> Issued {
-        let handle = self.handle.as_raw_handle();
-        loop {
-            // SAFETY: valid and unused, says the caller.
-            unsafe { prepare(overlapped, event) };
-            let done = match flow {
-                // SAFETY: what must live lives until the completion, says the caller.
-                Flow::Read => unsafe { ReadFile(handle, data, length, ptr::null_mut(), overlapped) },
-                // SAFETY: as above.
-                Flow::Write => unsafe { WriteFile(handle, data, length, ptr::null_mut(), overlapped) },
-            };
-            if done == 0 {
-                // SAFETY: takes nothing, and cannot fail.
-                let error = unsafe { GetLastError() };
-                return match error {
-                    ERROR_IO_PENDING => Issued::Pending,
-                    _ => Issued::Done(failed_at_once(flow, error)),
-                };
-            }
-            if packet_on_success {
-                return Issued::Pending;
-            }
-            // SAFETY: it is complete, so the kernel is done with it.
-            let (status, count) = unsafe { result_of(overlapped) };
-            if let Some(outcome) = outcome(flow, status, count, length as usize) {
-                return Issued::Done(outcome);
-            }
-        }
-    }
-
-    /// An operation with that `OVERLAPPED` is said to be complete: by a packet, or by its event.
-    ///
-    /// It may be a stranger's. Then nothing happens.
-    pub(super) fn on_completion(channel: Arc<Self>, overlapped: *mut OVERLAPPED) {
-        let Some((operation, owner, outcome)) = channel.take_completed(overlapped) else { return };
-        let Some(outcome) = outcome else {
-            // It read an empty message of a peer that writes messages. Its buffer is still empty: it goes on.
-            return owner.submit(operation);
-        };
-        // Whoever learns of the completion may want to take the handle out, and must be the last owner then.
-        drop(owner);
-        drop(channel);
-        undisturbed(|| {
-            operation.header().complete(outcome);
-            drop(operation);
-        });
-    }
-
-    /// Takes an operation that is complete out of its queue.
-    #[expect(clippy::type_complexity, reason = "an entry's two parts, and the outcome")]
-    fn take_completed(&self, overlapped: *mut OVERLAPPED) -> Option<(Arc<dyn InFlight>, Arc<Self>, Option<Outcome>)> {
-        for flow in [Flow::Read, Flow::Write] {
-            let mut queue = self.queue(flow);
-            let Some(place) = place_in(&queue, |entry| entry.is(overlapped)) else { continue };
-            let Some(Entry::Operation(operation, _)) = queue.get(place) else { return None };
-            // SAFETY: it is the OVERLAPPED of an operation of ours, and the entry keeps it; the kernel writes the status last.
-            let (status, count) = unsafe { result_of(operation.header().slot.overlapped()) };
-            if status == STATUS_PENDING {
-                // Somebody else's packet, whose OVERLAPPED has the same address in another process.
-                return None;
-            }
-            if let Some(Entry::Operation(operation, owner)) = queue.remove(place) {
-                let length = operation.header().length();
-                return Some((operation, owner, outcome(flow, status, count, length)));
-            }
-        }
-        None
-    }
-
-    /// Asks the kernel to end one operation. Whether it did is said by the completion.
+    /// Asks for the end of one operation. Whether it came in time is said by the completion.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "on other systems it completes, and must not hold the channel then"
     )]
     pub(crate) fn cancel(channel: Arc<Self>, header: &Header) {
         let overlapped = header.slot.overlapped();
-        let queue = channel.queue(header.flow);
-        if place_in(&queue, |entry| entry.is(overlapped)).is_some() {
-            channel.cancel_raw(overlapped);
+        if let Some(entry) = channel.queue(header.flow).find(overlapped) {
+            channel.cancel_entry(header.flow, entry);
         }
     }
 
-    /// Asks the kernel to end everything in one direction.
+    /// Asks for the end of everything in one direction.
     pub(crate) fn cancel_all(&self, flow: Flow) {
         if flow == Flow::Read {
             self.read_cancels.fetch_add(1, Ordering::SeqCst);
         }
-        for entry in &*self.queue(flow) {
+        for entry in self.queue(flow).iter_mut() {
+            self.cancel_entry(flow, entry);
+        }
+    }
+
+    /// The queue is locked meanwhile, so that the operation is not issued again in between.
+    fn cancel_entry(&self, flow: Flow, entry: &mut Entry) {
+        if entry.set_cancelled() {
             self.cancel_raw(entry.overlapped());
+        } else {
+            // Should it be a thread that waits for its turn.
+            self.line(flow).ring();
         }
     }
 
@@ -327,6 +227,21 @@ impl Channel {
         self.read_cancels.load(Ordering::SeqCst)
     }
 
+    /// Why a write that is submitted now will fail, where the submission does not say so: where another thread makes it.
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "futures-io")),
+        allow(dead_code, reason = "for the async traits, which are features")
+    )]
+    pub(crate) fn refuses_writes(&self) -> Result<(), Failure> {
+        if self.exclusive {
+            return Ok(());
+        }
+        match probe::refusal_of_writes(self.pipe()) {
+            Some(error) => Err(Failure::Os { error, transferred: Some(0) }),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn shutdown_write(&self) -> Result<(), Failure> {
         super::shutdown_write(self.handle.as_handle())
     }
@@ -336,22 +251,4 @@ impl Channel {
         // SAFETY: the kernel only compares the pointer with those of the operations in flight.
         unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
     }
-}
-
-/// An operation that failed when it was issued: no packet, and the event stays reset.
-fn failed_at_once(flow: Flow, error: u32) -> Outcome {
-    use windows_sys::Win32::Foundation::ERROR_BROKEN_PIPE;
-
-    match (flow, error) {
-        (Flow::Read, ERROR_BROKEN_PIPE) => Ok(0),
-        _ => Err(Failure::Os { error: io::Error::from_raw_os_error(error.cast_signed()), transferred: Some(0) }),
-    }
-}
-
-/// The length of a submitted operation. A longer one is refused rather than cut short.
-fn checked_length(header: &Header) -> Result<u32, Failure> {
-    u32::try_from(header.length()).map_err(|_| {
-        let why = format!("the buffer has {} bytes, and Windows takes at most {} at once", header.length(), u32::MAX);
-        Failure::refused(io::ErrorKind::InvalidInput, why)
-    })
 }

@@ -10,7 +10,9 @@ use windows_sys::Wdk::Storage::FileSystem::{
     FILE_SYNCHRONOUS_IO_ALERT, FILE_SYNCHRONOUS_IO_NONALERT, FileModeInformation, FilePipeInformation,
     FilePipeLocalInformation,
 };
-use windows_sys::Win32::Foundation::{GetHandleInformation, HANDLE_FLAG_INHERIT};
+use windows_sys::Win32::Foundation::{
+    ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED, GetHandleInformation, HANDLE_FLAG_INHERIT,
+};
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_READ_DATA, FILE_TYPE_PIPE, FILE_WRITE_DATA, FileNameInfo, GetFileInformationByHandleEx, GetFileType,
 };
@@ -28,6 +30,7 @@ const SERVER_END: u32 = 1;
 const DISCONNECTED: u32 = 1;
 const LISTENING: u32 = 2;
 const CONNECTED: u32 = 3;
+const CLOSING: u32 = 4;
 const MESSAGE_MODE: u32 = 1;
 const COMPLETE_OPERATION: u32 = 1;
 
@@ -36,6 +39,18 @@ pub(super) fn is_readable(handle: BorrowedHandle<'_>) -> bool {
     // SAFETY: the struct of this class, integers only.
     let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) };
     local.is_ok_and(|local| local.ReadDataAvailable > 0 || local.NamedPipeState != CONNECTED)
+}
+
+/// How a write would fail at once, because the peer is gone. `None`: it would not, or that is not known.
+pub(super) fn refusal_of_writes(handle: BorrowedHandle<'_>) -> Option<io::Error> {
+    // SAFETY: the struct of this class, integers only.
+    let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) }.ok()?;
+    let code = match local.NamedPipeState {
+        CLOSING => ERROR_NO_DATA,
+        DISCONNECTED => ERROR_PIPE_NOT_CONNECTED,
+        _ => return None,
+    };
+    Some(io::Error::from_raw_os_error(code.cast_signed()))
 }
 
 /// Whether a pipe keeps what is written to it as messages.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
 use windows_sys::Wdk::Storage::FileSystem::{
-    FILE_INFORMATION_CLASS, FILE_PIPE_LOCAL_INFORMATION, FilePipeLocalInformation, NtOpenFile, NtQueryInformationFile,
+    FILE_INFORMATION_CLASS, FILE_PIPE_LOCAL_INFORMATION, FileIoCompletionNotificationInformation,
+    FilePipeLocalInformation, NtOpenFile, NtQueryInformationFile,
 };
 use windows_sys::Win32::Foundation::{
     ERROR_IO_PENDING, GENERIC_READ, INVALID_HANDLE_VALUE, LocalFree, NTSTATUS, UNICODE_STRING, WAIT_FAILED,
@@ -18,7 +19,7 @@ use windows_sys::Win32::Security::Authorization::{
 use windows_sys::Win32::Security::DACL_SECURITY_INFORMATION;
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, FILE_SHARE_READ, FILE_SHARE_WRITE, PIPE_ACCESS_DUPLEX,
-    ReadFile,
+    ReadFile, WriteFile,
 };
 use windows_sys::Win32::System::IO::{
     CancelSynchronousIo, CreateIoCompletionPort, GetQueuedCompletionStatus, IO_STATUS_BLOCK, OVERLAPPED,
@@ -71,6 +72,34 @@ pub(crate) fn is_for_messages(end: &impl AsHandle) -> bool {
     // SAFETY: the struct of this class.
     let local: FILE_PIPE_LOCAL_INFORMATION = unsafe { query(end, FilePipeLocalInformation) };
     local.NamedPipeType & 1 != 0
+}
+
+/// Which notifications the completions on a file object leave out.
+pub(crate) fn notification_modes(end: &impl AsHandle) -> u32 {
+    // SAFETY: its struct is one ULONG.
+    unsafe { query(end, FileIoCompletionNotificationInformation) }
+}
+
+/// Writes as whoever does not know that the handle is overlapped: the system waits for the file object.
+pub(crate) fn write_on_the_file_object(handle: &impl AsHandle, bytes: &[u8]) -> io::Result<u32> {
+    let (mut count, length) = (0, u32::try_from(bytes.len()).expect("few bytes"));
+    // SAFETY: an open handle, and the call returns when the system is done with the bytes.
+    let done = unsafe {
+        WriteFile(handle.as_handle().as_raw_handle(), bytes.as_ptr(), length, &raw mut count, ptr::null_mut())
+    };
+    checked(done).map(|()| count)
+}
+
+/// Reads in the same way.
+pub(crate) fn read_on_the_file_object(handle: &impl AsHandle, limit: u32) -> io::Result<Vec<u8>> {
+    let (mut count, mut buffer) = (0, vec![0; limit as usize]);
+    // SAFETY: an open handle, and the call returns when the system is done with the buffer.
+    let done = unsafe {
+        ReadFile(handle.as_handle().as_raw_handle(), buffer.as_mut_ptr(), limit, &raw mut count, ptr::null_mut())
+    };
+    checked(done)?;
+    buffer.truncate(count as usize);
+    Ok(buffer)
 }
 
 /// A completion port of the tests' own.

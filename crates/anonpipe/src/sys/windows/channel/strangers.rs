@@ -9,7 +9,6 @@ use windows_sys::Win32::Storage::FileSystem::ReadFile;
 use windows_sys::Win32::System::IO::{CreateIoCompletionPort, OVERLAPPED, PostQueuedCompletionStatus};
 
 use super::super::slot::{Slot, result_of};
-use super::Entry;
 use crate::{Overlapped, Reader, driver, pipe};
 
 fn post(key: usize, overlapped: *mut OVERLAPPED) {
@@ -20,10 +19,8 @@ fn post(key: usize, overlapped: *mut OVERLAPPED) {
 
 /// The `OVERLAPPED` of the first read in flight.
 fn first_in_flight(reader: &Reader<Overlapped>) -> *mut OVERLAPPED {
-    match reader.end.channel().reads.lock().unwrap().front() {
-        Some(Entry::Operation(operation, _)) => operation.header().slot.overlapped(),
-        _ => panic!("no operation is in flight"),
-    }
+    let mut reads = reader.end.channel().reads.lock();
+    reads.iter_mut().next().expect("an operation in flight").overlapped()
 }
 
 #[test]
