@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::Backend;
-use crate::harness::{MOMENT, at_once, soon, until_reads_in_flight};
+use crate::harness::{MOMENT, at_once, rounds, soon, until_reads_in_flight};
 use crate::pattern::{self, Random};
 use crate::ways::{Way, is_cancelled};
 
@@ -72,6 +72,23 @@ pub(crate) fn accepted_writes_arrive_after_the_end_is_gone(backend: Backend) {
     pattern::check(0, &all);
     assert_eq!(all.len(), 360_000);
     assert_eq!(held.wait().0.unwrap(), 60_000);
+}
+
+/// As soon as they are submitted: neither their thread nor their end is needed any more.
+pub(crate) fn detached_writes_outlive_their_thread(backend: Backend) {
+    for round in 0..rounds(600) {
+        let (reader, writer) = backend.pipe();
+        let submitter = thread::spawn(move || {
+            for chunk in 0..4 {
+                writer.submit_write(pattern::bytes(chunk * 20_000, 20_000)).detach();
+            }
+        });
+        let mut all = Vec::new();
+        (&reader).read_to_end(&mut all).unwrap();
+        assert_eq!(all.len(), 80_000, "round {round}");
+        pattern::check(0, &all);
+        submitter.join().unwrap();
+    }
 }
 
 pub(crate) fn a_detached_read_takes_its_bytes(backend: Backend) {

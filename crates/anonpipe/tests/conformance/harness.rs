@@ -64,6 +64,11 @@ pub(crate) fn patience() -> Duration {
     deadline() / 3
 }
 
+/// How often a rule tries what goes wrong rarely, if at all; `ANONPIPE_TEST_ROUNDS` has it try longer.
+pub(crate) fn rounds(usually: usize) -> usize {
+    env::var("ANONPIPE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usually)
+}
+
 fn watched(name: &'static str, deadline: Duration, rule: impl FnOnce()) {
     let (running, ended) = channel::<()>();
     let watchdog = thread::spawn(move || {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::windows::fs::OpenOptionsExt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use anonpipe::{Adopted, Duplex, End, Overlapped, PipeOptions};
 
 use crate::Backend;
 use crate::defects::check_abort;
-use crate::harness::{MOMENT, soon, until_reads_in_flight};
+use crate::harness::{MOMENT, rounds, soon, until_reads_in_flight};
 use crate::pattern::{self, Random};
 use crate::system::{
-    ForeignRead, Handle, access_list, bind_to_new_port, cancel_blocked_call, disconnect, is_for_messages, named_server,
-    open_unnamed_client,
+    ForeignRead, Handle, access_list, bind_to_new_port, cancel_blocked_call, disconnect, is_for_messages, is_wine,
+    named_server, open_unnamed_client,
 };
 use crate::ways::{Way, is_cancelled, kind, transferred};
 
@@ -122,6 +122,44 @@ pub(crate) fn a_cancelled_blocking_call_is_no_timeout(backend: Backend) {
     let result = write.join().unwrap();
     assert_eq!(transferred(result.as_ref().unwrap_err()), None);
     check_abort(result);
+}
+
+/// Wine loses what a read takes whose thread ends in the same moment, and then that is what is said: it is neither the end of file
+/// nor a read that goes on for ever. Windows loses nothing.
+pub(crate) fn a_read_whose_thread_ends_is_told_what_became_of_it(backend: Backend) {
+    let mut lost = 0;
+    let (reader, writer) = backend.pipe();
+    let mut random = Random::new(43);
+    for round in 0..rounds(150) {
+        let submitted = AtomicBool::new(false);
+        let op = thread::scope(|scope| {
+            let submitter = scope.spawn(|| {
+                let op = reader.submit_read(vec![0; 8]);
+                submitted.store(true, Ordering::Release);
+                op
+            });
+            while !submitted.load(Ordering::Acquire) {
+                std::hint::spin_loop();
+            }
+            (0..random.below(3000)).for_each(|_| std::hint::spin_loop());
+            (&writer).write_all(b"bytes").unwrap();
+            submitter.join().unwrap()
+        });
+        match op.wait() {
+            (Ok(count), buffer) => assert_eq!(&buffer[..count], b"bytes", "round {round}"),
+            (Err(error), _) => {
+                assert!(is_wine() && error.to_string().contains("lost"), "round {round}: {error}");
+                assert_eq!(transferred(&error), None);
+                lost += 1;
+            }
+        }
+        assert_eq!(reader.bytes_available().unwrap(), 0);
+    }
+    // A detached one takes its bytes with it, and is in nobody's way.
+    thread::scope(|scope| drop(scope.spawn(|| reader.submit_read(vec![0; 1]).detach())));
+    (&writer).write_all(b"xgoes on").unwrap();
+    assert_eq!(Way::Std.read(&reader, 8).unwrap(), b"goes on");
+    let _ = writeln!(std::io::stderr(), "lost by Wine: {lost}");
 }
 
 /// It works, through events, and nothing reaches the port of whoever had it before.

@@ -9,6 +9,7 @@ use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle,
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use windows_sys::Win32::Foundation::ERROR_NOT_FOUND;
 use windows_sys::Win32::System::IO::{CancelIoEx, OVERLAPPED};
 
 use super::binding::{Binding, Route};
@@ -233,7 +234,7 @@ impl Channel {
         allow(dead_code, reason = "for the async traits, which are features")
     )]
     pub(crate) fn refuses_writes(&self) -> Result<(), Failure> {
-        if self.exclusive {
+        if self.exclusive && self.issuer.get().is_none() {
             return Ok(());
         }
         match probe::refusal_of_writes(self.pipe()) {
@@ -246,9 +247,10 @@ impl Channel {
         super::shutdown_write(self.handle.as_handle())
     }
 
-    fn cancel_raw(&self, overlapped: *mut OVERLAPPED) {
-        // "Not found" means that it is complete, or already cancelled.
+    /// Returns whether the kernel had it. If not, it is complete or already cancelled, and the kernel says so ("not found").
+    fn cancel_raw(&self, overlapped: *mut OVERLAPPED) -> bool {
         // SAFETY: the kernel only compares the pointer with those of the operations in flight.
-        unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
+        let done = unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
+        done != 0 || io::Error::last_os_error().raw_os_error() != Some(ERROR_NOT_FOUND.cast_signed())
     }
 }

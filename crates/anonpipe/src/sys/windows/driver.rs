@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use windows_sys::Win32::Foundation::{INVALID_HANDLE_VALUE, WAIT_TIMEOUT};
+use windows_sys::Win32::Foundation::{GetLastError, INVALID_HANDLE_VALUE, WAIT_TIMEOUT};
 use windows_sys::Win32::System::IO::{
     CreateIoCompletionPort, GetQueuedCompletionStatus, OVERLAPPED, PostQueuedCompletionStatus,
 };
@@ -125,18 +125,21 @@ impl Turn for Driver {
                 milliseconds_until(deadline),
             )
         };
-        if done == 0 && overlapped.is_null() {
-            let error = io::Error::last_os_error();
-            return if error.raw_os_error() == Some(WAIT_TIMEOUT.cast_signed()) { Ok(()) } else { Err(error) };
+        // A failed operation's packet is a packet, too.
+        // SAFETY: takes nothing, and cannot fail.
+        let said = if done == 0 { Err(unsafe { GetLastError() }) } else { Ok(()) };
+        match said {
+            Err(WAIT_TIMEOUT) if overlapped.is_null() => return Ok(()),
+            Err(code) if overlapped.is_null() => return Err(io::Error::from_raw_os_error(code.cast_signed())),
+            _ => {}
         }
         if key == HANDED_OVER {
             self.issue_handed_over();
             return Ok(());
         }
-        // A failed operation's packet too: its status is in the OVERLAPPED.
         let channel = self.channels().get(&key).and_then(Weak::upgrade);
         if let Some(channel) = channel {
-            Channel::on_completion(channel, overlapped);
+            Channel::on_completion(channel, overlapped, Some(said));
         }
         Ok(())
     }

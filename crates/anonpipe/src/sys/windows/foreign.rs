@@ -92,7 +92,7 @@ unsafe extern "system" fn on_event(context: *mut c_void, _timed_out: bool) {
     let channel = wait.channel.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(channel) = channel {
         // Does not unwind into the thread pool: a completion swallows what strangers' code throws.
-        Channel::on_completion(channel, wait.overlapped);
+        Channel::on_completion(channel, wait.overlapped, None);
     }
     wait.settle(Registered::AlreadyCalled);
 }

@@ -12,7 +12,6 @@ mod probe;
 mod security;
 mod slot;
 mod transfer;
-#[cfg(test)]
 mod wine;
 
 use std::io;

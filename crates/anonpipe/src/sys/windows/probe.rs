@@ -130,7 +130,7 @@ pub(super) fn granted_access(handle: BorrowedHandle<'_>) -> io::Result<u32> {
     if status < 0 { Err(nt::Status(status).into()) } else { Ok(basic.GrantedAccess) }
 }
 
-fn is_inheritable(handle: BorrowedHandle<'_>) -> io::Result<bool> {
+pub(super) fn is_inheritable(handle: BorrowedHandle<'_>) -> io::Result<bool> {
     let mut flags = 0;
     // SAFETY: an open handle, and somewhere to put the flags.
     if unsafe { GetHandleInformation(handle.as_raw_handle(), &raw mut flags) } == 0 {

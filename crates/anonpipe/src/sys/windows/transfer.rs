@@ -5,7 +5,8 @@ use std::os::windows::io::{AsRawHandle, BorrowedHandle};
 use std::ptr;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_BROKEN_PIPE, NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_PIPE_BROKEN, STATUS_SUCCESS,
+    ERROR_BROKEN_PIPE, ERROR_OPERATION_ABORTED, NTSTATUS, STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_PIPE_BROKEN,
+    STATUS_SUCCESS,
 };
 use windows_sys::Win32::Storage::FileSystem::{ReadFile, WriteFile};
 
@@ -90,6 +91,30 @@ pub(super) fn outcome(flow: Flow, status: NTSTATUS, count: usize, length: usize)
         }
     })
 }
+
+/// What a packet says of the operation that it is about: that it succeeded, or the error code.
+pub(super) type Said = Result<(), u32>;
+
+/// The outcome of an operation on `length` bytes of which nothing but its packet is known, see [`wine`](super::wine).
+pub(super) fn outcome_of_packet(flow: Flow, said: Said, length: usize) -> Outcome {
+    match (flow, said) {
+        // Success is never partial.
+        (Flow::Write, Ok(())) => Ok(length),
+        // It was to take nothing, and took nothing.
+        (Flow::Read, Ok(())) if length == 0 => Ok(1),
+        (Flow::Read, Ok(())) => Err(Failure::Os { error: io::Error::other(BYTES_LOST), transferred: None }),
+        (Flow::Read, Err(ERROR_BROKEN_PIPE)) => Ok(0),
+        (Flow::Read, Err(ERROR_OPERATION_ABORTED)) => Err(Failure::Cancelled { transferred: Some(0) }),
+        (Flow::Write, Err(ERROR_OPERATION_ABORTED)) => Err(Failure::Cancelled { transferred: None }),
+        (flow, Err(code)) => {
+            let error = io::Error::from_raw_os_error(code.cast_signed());
+            Err(Failure::Os { error, transferred: (flow == Flow::Read).then_some(0) })
+        }
+    }
+}
+
+const BYTES_LOST: &str =
+    "the bytes it took are lost: under Wine a thread that submits reads must not end while one of them completes";
 
 #[cfg(all(test, target_pointer_width = "64"))]
 mod tests {

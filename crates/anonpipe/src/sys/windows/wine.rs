@@ -1,6 +1,11 @@
 //! Wine, where it does what Windows does not.
+//!
+//! Wine's server completes an operation by a call that the thread which issued it has to make: there the data, the count and the
+//! status are written, and then the packet is sent. If the thread ends before it gets to that, the packet is sent all the same,
+//! but nothing is written, and never will be: the status stays pending (*observed*, Wine 8.0; `async_set_result` in its
+//! server/async.c). What the packet says has to do, then. For a write that is all; what a read had taken is lost.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, Weak};
 
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 
@@ -13,4 +18,37 @@ pub(super) fn is_wine() -> bool {
         // SAFETY: ntdll stays loaded as long as the process; a string that ends with a zero.
         !ntdll.is_null() && unsafe { GetProcAddress(ntdll, windows_sys::s!("wine_get_version")) }.is_some()
     })
+}
+
+/// The thread that issued an operation. Nobody asks on Windows, where none is noted.
+#[derive(Default)]
+pub(super) struct Issuer(Option<Weak<()>>);
+
+impl Issuer {
+    pub(super) fn this_thread() -> Self {
+        thread_local! {
+            /// Alive as long as the thread's locals are, which end before it.
+            static ALIVE: Arc<()> = Arc::default();
+        }
+        // Without locals it is about to end: as good as gone.
+        Self(is_wine().then(|| ALIVE.try_with(Arc::downgrade).unwrap_or_default()))
+    }
+
+    /// Whether it is known to have ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.as_ref().is_some_and(|alive| alive.strong_count() == 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Issuer, is_wine};
+
+    #[test]
+    fn a_thread_that_ends_is_known_to_have_ended() {
+        let here = Issuer::this_thread();
+        let there = std::thread::spawn(Issuer::this_thread).join().unwrap();
+        assert_eq!((here.has_ended(), there.has_ended()), (false, is_wine()));
+        assert!(!Issuer::default().has_ended(), "nobody's");
+    }
 }

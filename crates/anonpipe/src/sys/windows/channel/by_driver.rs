@@ -139,7 +139,7 @@ impl Channel {
         // No memory, at worst. The operation must end before its event does.
         self.cancel_raw(overlapped);
         let _ = event.wait(None);
-        self.observe(overlapped)
+        self.observe(overlapped, None)
     }
 
     /// Has a thread that blocks in a call of its own wait until what came before is issued. That is not for long: it is the driver

@@ -6,10 +6,11 @@ use windows_sys::Win32::Foundation::STATUS_PENDING;
 use windows_sys::Win32::System::IO::OVERLAPPED;
 
 use super::super::binding::Route;
+use super::super::probe::is_inheritable;
 use super::super::slot::result_of;
-use super::super::transfer::outcome;
+use super::super::transfer::{Said, outcome, outcome_of_packet};
 use super::Channel;
-use super::queue::Queue;
+use super::queue::{Entry, Queue};
 use crate::driver::undisturbed;
 use crate::error::Failure;
 use crate::op::{Flow, InFlight, Outcome};
@@ -36,11 +37,11 @@ impl Ended {
 }
 
 impl Channel {
-    /// An operation with that `OVERLAPPED` is said to be complete: by a packet, or by its event.
+    /// An operation with that `OVERLAPPED` is said to be complete: by a packet, which says how it ended, or by its event.
     ///
     /// It may be a stranger's. Then nothing happens.
-    pub(in super::super) fn on_completion(channel: Arc<Self>, overlapped: *mut OVERLAPPED) {
-        let ended = channel.observe(overlapped);
+    pub(in super::super) fn on_completion(channel: Arc<Self>, overlapped: *mut OVERLAPPED, said: Option<Said>) {
+        let ended = channel.observe(overlapped, said);
         drop(channel);
         if let Some(ended) = ended {
             ended.tell();
@@ -48,11 +49,11 @@ impl Channel {
     }
 
     /// Takes an operation that is complete out of its queue; or issues it again, if it met an empty message.
-    pub(super) fn observe(self: &Arc<Self>, overlapped: *mut OVERLAPPED) -> Option<Ended> {
+    pub(super) fn observe(self: &Arc<Self>, overlapped: *mut OVERLAPPED, said: Option<Said>) -> Option<Ended> {
         for flow in [Flow::Read, Flow::Write] {
             let mut queue = self.queue(flow);
             if queue.find(overlapped).is_some() {
-                return self.observe_in(flow, queue, overlapped);
+                return self.observe_in(flow, queue, overlapped, said);
             }
         }
         None
@@ -63,6 +64,7 @@ impl Channel {
         flow: Flow,
         mut queue: MutexGuard<'a, Queue>,
         overlapped: *mut OVERLAPPED,
+        said: Option<Said>,
     ) -> Option<Ended> {
         let entry = queue.find(overlapped)?;
         let header = entry.header()?;
@@ -73,8 +75,9 @@ impl Channel {
         // SAFETY: it is the OVERLAPPED of an operation of ours, and the entry keeps it; the kernel writes the status last.
         let (status, count) = unsafe { result_of(overlapped) };
         if status == STATUS_PENDING {
-            // Somebody else's packet, whose OVERLAPPED has the same address in another process.
-            return None;
+            let said = said.filter(|_| self.was_lost(entry))?;
+            let outcome = outcome_of_packet(flow, said, header.length());
+            return queue.end(overlapped, outcome);
         }
         let outcome = match outcome(flow, status, count, header.length()) {
             Some(outcome) => outcome,
@@ -84,6 +87,22 @@ impl Channel {
             None => return self.go_on(flow, queue, overlapped),
         };
         queue.end(overlapped, outcome)
+    }
+
+    /// A packet came for an operation whose status is pending. Whether it is over all the same: Wine has lost it, see
+    /// [`wine`](super::super::wine).
+    ///
+    /// Else the packet is somebody else's, whose `OVERLAPPED` has the same address in another process, and the kernel will still
+    /// write to the operation's memory. So all of this must hold:
+    ///
+    /// - the thread that issued it has ended. Else nothing was lost;
+    /// - nobody else has a handle, in which case there are no strangers: the end was made here, or the caller said so, and no child
+    ///   inherits it. (Whoever duplicates the handle himself and starts I/O in another process might be one.);
+    /// - the kernel does not know it. (Were it asked for an operation that is in flight, that would be cancelled.) What is over
+    ///   and not lost is on its way to a thread that lives, and then the packet comes after the status.
+    fn was_lost(&self, entry: &Entry) -> bool {
+        let nobody_elses = || self.exclusive && !is_inheritable(self.pipe()).unwrap_or(true);
+        entry.issuer_has_ended() && nobody_elses() && !self.cancel_raw(entry.overlapped())
     }
 
     /// Issues an operation again that is not with the kernel any more.

@@ -12,6 +12,7 @@ use windows_sys::Win32::System::IO::OVERLAPPED;
 
 use super::super::slot::{prepare, result_of};
 use super::super::transfer::{clamp, outcome};
+use super::super::wine::Issuer;
 use super::Channel;
 use super::completion::Ended;
 use super::queue::Queue;
@@ -48,6 +49,7 @@ impl Channel {
             if entry.is_cancelled() {
                 return queue.end(overlapped, Err(Failure::Cancelled { transferred: Some(0) }));
             }
+            entry.set_issuer(Issuer::this_thread());
             let header = entry.header()?;
             let (data, length) = (header.data(), clamp(header.length()));
             // The packet of an operation that succeeds at once is skipped, or comes all the same.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use windows_sys::Win32::System::IO::OVERLAPPED;
 
+use super::super::wine::Issuer;
 use super::Channel;
 use super::completion::Ended;
 use crate::op::{Header, InFlight, Outcome};
@@ -58,6 +59,8 @@ pub(super) struct Entry {
     what: What,
     /// The kernel has it, and will say when it is complete.
     issued: bool,
+    /// The thread that issued it, if it is to be told by a packet.
+    issuer: Issuer,
     /// Its end was asked for. The kernel can be told only while it has the operation: whoever issues it, or issues it again, looks
     /// here first.
     cancelled: bool,
@@ -72,7 +75,7 @@ enum What {
 
 impl Entry {
     fn new(what: What) -> Self {
-        Self { what, issued: false, cancelled: false }
+        Self { what, issued: false, issuer: Issuer::default(), cancelled: false }
     }
 
     pub(super) fn operation(operation: Arc<dyn InFlight>, owner: Arc<Channel>) -> Self {
@@ -104,6 +107,14 @@ impl Entry {
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.cancelled
+    }
+
+    pub(super) fn set_issuer(&mut self, issuer: Issuer) {
+        self.issuer = issuer;
+    }
+
+    pub(super) fn issuer_has_ended(&self) -> bool {
+        self.issuer.has_ended()
     }
 
     /// Asks for its end. Returns whether the kernel has to be told.
