@@ -19,13 +19,16 @@ use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer,
 /// A child that talks strictly in turns can live with it; one that reads and writes from two threads waits on itself. Give
 /// such a child two one-way pipes.
 ///
-/// Cancellation and drop are those of [`Reader`] and [`Writer`]. When the last handle that reads is dropped while writes are in flight,
-/// those are finished all the same, and the peer's own writes fail from then on with [`BrokenPipe`](io::ErrorKind::BrokenPipe).
+/// Cancellation and drop are those of [`Reader`] and [`Writer`]. When the last handle that reads is dropped while writes are in
+/// flight, those finish all the same. Nobody reads any more, so the peer's own writes fail from then on with
+/// [`BrokenPipe`](io::ErrorKind::BrokenPipe), as far as the system can do that.
 ///
 /// # Platform notes
 ///
-/// On Windows the peer's writes fail when the writes in flight have gone: a pipe has one handle for both directions, which stays open
-/// until then. On Unix other processes that have a duplicate of the socket lose its reading, too.
+/// - *Unix*: the socket reads no more; that of other descriptors of it, in other processes too, has ended as well.
+/// - *Windows* cannot close the reading direction alone: the handle stays open, with nobody to read, until the peer has read those
+///   writes. The peer's own writes fill the pipe meanwhile, and then wait; they fail when it has read the rest. (The system offers
+///   to cancel the writes, or to disconnect the pipe. Both throw away what was accepted.)
 pub struct Duplex<M: Mode> {
     pub(crate) end: M::End,
 }

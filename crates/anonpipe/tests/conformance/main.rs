@@ -466,6 +466,7 @@ run_everywhere! {
         a_second_client_is_impossible,
         a_capacity_is_kept_to_the_byte,
         a_pair_is_a_byte_pipe,
+        a_dropped_duplex_end_stays_open_for_its_writes,
         a_read_whose_thread_ends_is_told_what_became_of_it,
         a_foreign_packet_is_ignored,
         a_cancelled_blocking_call_is_no_timeout,

@@ -162,6 +162,24 @@ pub(crate) fn a_read_whose_thread_ends_is_told_what_became_of_it(backend: Backen
     let _ = writeln!(std::io::stderr(), "lost by Wine: {lost}");
 }
 
+/// There is no half-close: a duplex end with a write in flight is open until that is read, and nobody reads it. As documented.
+pub(crate) fn a_dropped_duplex_end_stays_open_for_its_writes(backend: Backend) {
+    let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
+    let (read, write) = (ours.submit_read(vec![0; 8]), ours.submit_write(pattern::bytes(0, 100_000)));
+    drop(ours);
+    check_abort(read.wait().0);
+    assert_eq!((&theirs).write(b"nobody reads it").unwrap(), 15);
+    assert_eq!(kind(theirs.write_timeout(&[0; 100_000], MOMENT)), ErrorKind::TimedOut);
+    let waits = theirs.submit_write(vec![0; 100_000]);
+    let mut all = Vec::new();
+    (&theirs).read_to_end(&mut all).unwrap();
+    assert_eq!(all.len(), 100_000);
+    pattern::check(0, &all);
+    assert_eq!(write.wait().0.unwrap(), 100_000);
+    assert_eq!(kind(waits.wait().0), ErrorKind::BrokenPipe);
+    assert_eq!(kind((&theirs).write(b"x")), ErrorKind::BrokenPipe);
+}
+
 /// It works, through events, and nothing reaches the port of whoever had it before.
 pub(crate) fn a_handle_bound_to_another_port_works(backend: Backend) {
     let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
