@@ -110,6 +110,19 @@ pub(crate) fn adopting_tells_the_mode(backend: Backend) {
     writer.write_all(b"each as it is").unwrap();
     assert_eq!(Way::Std.read(&reader, 50).unwrap(), b"each as it is");
 
+    // The same for handles that nobody else has.
+    let Ok(Adopted::Overlapped(reader)) = Reader::adopt_exclusive(reader.try_into().unwrap()) else {
+        panic!("overlapped")
+    };
+    let Ok(Adopted::Blocking(mut writer)) = Writer::adopt_exclusive(writer.into()) else { panic!("blocking") };
+    for way in Way::ALL {
+        writer.write_all(b"each as it is").unwrap();
+        assert_eq!(way.read(&reader, 50).unwrap(), b"each as it is");
+    }
+    let failed = Duplex::adopt_exclusive(writer.into()).unwrap_err();
+    assert_eq!(failed.error().kind(), ErrorKind::InvalidInput, "{failed}");
+
+    let (reader, writer) = backend.options().client(End::blocking()).inbound().unwrap();
     let number = reader.number();
     refused(Reader::<Blocking>::try_from(Handle::try_from(reader).unwrap()), number);
     let number = writer.number();
