@@ -144,11 +144,12 @@ impl Fork {
 
 /// Forks; `None` in the child, which ends by itself should it hang.
 pub(crate) fn fork() -> Option<Fork> {
+    let limit = u32::try_from(crate::harness::patience().as_secs()).expect("a few seconds");
     // SAFETY: the rule has a process of its own, whose other thread only waits, so no lock is held by anybody else.
     match unsafe { libc::fork() } {
         0 => {
             // SAFETY: a number.
-            unsafe { libc::alarm(20) };
+            unsafe { libc::alarm(limit) };
             None
         }
         child => {
