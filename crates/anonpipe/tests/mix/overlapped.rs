@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anonpipe::{Driver, Duplex, Overlapped, Reader, Writer};
 
@@ -18,6 +19,9 @@ use crate::venues::Home;
 use crate::watch::Slot;
 use crate::write::WritingActor;
 use crate::writing::Writing;
+
+/// How long something may take that is under way.
+const SOON: Duration = Duration::from_secs(20);
 
 /// What the thread of an end knows.
 #[derive(Debug)]
@@ -62,38 +66,46 @@ impl Holder {
         }
     }
 
-    fn convert<E: AnyEnd>(&mut self, end: E, reading: Option<&Reading>, writing: Option<&Writing>) -> E {
+    fn convert<E: AnyEnd>(&mut self, mut end: E, reading: Option<&Reading>, writing: Option<&Writing>) -> E {
         let is_idle = || {
             reading.is_none_or(|reading| reading.in_flight.is_complete())
                 && writing.is_none_or(|writing| writing.in_flight.is_complete())
         };
         let loose = writing.is_some_and(|writing| writing.loose);
         let may_be_busy = loose || !is_idle();
-        match end.into_handle() {
-            Ok(handle) => {
-                Tally::Converted.one();
-                // Nothing was in flight, though who completed the last of them may not have said so yet.
-                self.slot.doing("waits for completions after a conversion");
-                while !is_idle() {
-                    thread::yield_now();
+        let start = Instant::now();
+        loop {
+            let failed = match end.into_handle() {
+                Ok(handle) => {
+                    Tally::Converted.one();
+                    // Nothing was in flight, though who completed the last of them may not have said so yet.
+                    self.slot.doing("waits for completions after a conversion");
+                    while !is_idle() {
+                        thread::yield_now();
+                    }
+                    let end = E::of_handle(handle, self.random.below(2));
+                    self.attach(&end);
+                    return end;
                 }
-                let end = E::of_handle(handle, self.random.below(2));
-                self.attach(&end);
-                end
+                Err(failed) => failed,
+            };
+            let error;
+            (error, end) = failed.into_parts();
+            match error.kind() {
+                ErrorKind::ResourceBusy if may_be_busy => {}
+                // A clone was dropped while a task waited to read it: what was in flight for that is being cancelled.
+                ErrorKind::ResourceBusy if cfg!(windows) && start.elapsed() < SOON => {
+                    thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
+                // It was bound to our port.
+                ErrorKind::Unsupported if cfg!(windows) => {}
+                // What a task had accepted was cancelled, or is not read any more.
+                _ if cfg!(windows) && loose => {}
+                _ => panic!("a conversion failed: {error:?}"),
             }
-            Err(failed) => {
-                let (error, end) = failed.into_parts();
-                let allowed = match error.kind() {
-                    ErrorKind::ResourceBusy => may_be_busy,
-                    // It was bound to our port.
-                    ErrorKind::Unsupported => cfg!(windows),
-                    // What a task had accepted was cancelled, or is not read any more.
-                    _ => cfg!(windows) && loose,
-                };
-                assert!(allowed, "a conversion failed: {error:?}");
-                Tally::Refused.one();
-                end
-            }
+            Tally::Refused.one();
+            return end;
         }
     }
 
