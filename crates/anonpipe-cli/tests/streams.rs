@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::thread;
+#[cfg(unix)]
 use std::time::Duration;
 
 use common::*;
