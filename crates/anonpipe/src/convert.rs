@@ -8,7 +8,7 @@ use std::io;
 use std::process::Stdio;
 
 use crate::end::{Access, EndImpl, adopt};
-use crate::error::{ConversionError, Failure};
+use crate::error::{Action, ConversionError, Failure};
 use crate::mode::IoMode;
 use crate::sys::OwnedPipe;
 use crate::{Blocking, Duplex, Overlapped, Reader, Writer};
@@ -30,7 +30,7 @@ const WRONG_MODE_FOR_OVERLAPPED: &str =
 const WRONG_MODE_FOR_BLOCKING: &str = "it is overlapped (on Unix: O_NONBLOCK is set): adopt it as an overlapped end";
 
 fn wrong_mode(pipe: OwnedPipe, why: &str) -> ConversionError<OwnedPipe> {
-    let error = Failure::refused(io::ErrorKind::InvalidInput, why).into_io("adopt a handle", None);
+    let error = Failure::refused(io::ErrorKind::InvalidInput, why).into_io(Action::Adopt, None);
     ConversionError::new(error, pipe)
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::time::Duration;
 
 use crate::end::{EndImpl, slice, slice_mut};
-use crate::error::{ConversionError, Failure};
+use crate::error::{Action, ConversionError, Failure};
 use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer, Writer};
 
 /// An end of a duplex pair: it reads and writes.
@@ -154,7 +154,7 @@ impl Duplex<Overlapped> {
             } else {
                 "they are not the two halves of one duplex end"
             };
-            let error = Failure::refused(io::ErrorKind::InvalidInput, why).into_io("join a reader and a writer", None);
+            let error = Failure::refused(io::ErrorKind::InvalidInput, why).into_io(Action::Join, None);
             Err(ConversionError::new(error, (reader, writer)))
         }
     }

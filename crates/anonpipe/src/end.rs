@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::driver::Driver;
-use crate::error::{ConversionError, Failure};
+use crate::error::{Action, ConversionError, Failure};
 use crate::info::{EndName, Info};
 use crate::mode::IoMode;
 use crate::op::{self, Flow, Op, Outcome};
@@ -87,11 +87,11 @@ pub trait EndImpl: Sized {
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 
     fn bytes_available(&self) -> io::Result<usize> {
-        sys::bytes_available(self.pipe()).map_err(|error| self.failed("ask for the bytes available", error))
+        sys::bytes_available(self.pipe()).map_err(|error| self.failed(Action::CountAvailable, error))
     }
 
     fn info(&self) -> io::Result<Info> {
-        let probe = sys::probe(self.pipe()).map_err(|error| self.failed("ask for information", error))?;
+        let probe = sys::probe(self.pipe()).map_err(|error| self.failed(Action::Describe, error))?;
         let meta = self.meta();
         Ok(Info {
             mode: probe.mode,
@@ -104,12 +104,10 @@ pub trait EndImpl: Sized {
         })
     }
 
-    fn failed(&self, action: &'static str, error: io::Error) -> io::Error {
+    fn failed(&self, action: Action, error: io::Error) -> io::Error {
         Failure::from(error).into_io(action, self.meta().name)
     }
 }
-
-const SHUT_DOWN: &str = "shut down writing";
 
 /// How many handles to an end there are, for each direction: the last one cancels, whichever way they came to be.
 struct Owners {
@@ -187,7 +185,7 @@ impl OverlappedEnd {
 
     pub(crate) fn attach(&self, driver: &Driver) -> io::Result<()> {
         let attached = self.check_open().and_then(|()| self.channel.attach(driver.lease()));
-        attached.map_err(|failure| failure.into_io("attach a driver", self.meta.name))
+        attached.map_err(|failure| failure.into_io(Action::Attach, self.meta.name))
     }
 
     pub(crate) fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
@@ -255,7 +253,7 @@ impl OverlappedEnd {
         take: impl FnOnce(&Channel) -> Result<Option<OwnedPipe>, Failure>,
     ) -> Result<OwnedPipe, ConversionError<Self>> {
         let refuse = |end: Self, failure: Failure| {
-            let error = failure.into_io("convert", end.meta.name);
+            let error = failure.into_io(Action::Convert, end.meta.name);
             Err(ConversionError::new(error, end))
         };
         let busy = |why: &str| Failure::refused(io::ErrorKind::ResourceBusy, why);
@@ -345,7 +343,7 @@ impl EndImpl for OverlappedEnd {
 
     fn shutdown_write(&self) -> io::Result<()> {
         let shut = self.check_open().and_then(|()| self.channel.shutdown_write());
-        shut.map_err(|failure| failure.into_io(SHUT_DOWN, self.meta.name))
+        shut.map_err(|failure| failure.into_io(Action::ShutDown, self.meta.name))
     }
 
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

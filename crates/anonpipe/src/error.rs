@@ -5,6 +5,10 @@ use std::io;
 
 use crate::info::EndName;
 
+mod action;
+
+pub(crate) use action::Action;
+
 /// The error inside every [`io::Error`] that this crate makes for an end or an operation.
 ///
 /// The [`io::ErrorKind`] of the outer error is enough for most programs. This type adds what it cannot say: whether the
@@ -22,7 +26,7 @@ use crate::info::EndName;
 /// ```
 #[derive(Debug)]
 pub struct Error {
-    action: &'static str,
+    action: Action,
     end: Option<EndName>,
     cause: Failure,
 }
@@ -51,7 +55,7 @@ impl Failure {
         Self::Os { error, transferred: Some(transferred) }
     }
 
-    pub(crate) fn into_io(self, action: &'static str, end: impl Into<Option<EndName>>) -> io::Error {
+    pub(crate) fn into_io(self, action: Action, end: impl Into<Option<EndName>>) -> io::Error {
         #[cfg(windows)]
         let this = self.or_cancelled(action);
         #[cfg(not(windows))]
@@ -62,11 +66,11 @@ impl Failure {
     /// The system's way of saying that a call was cancelled, which std takes for a timeout, becomes our own: whichever call it
     /// was, and whoever cancelled it (`CancelSynchronousIo` reaches every call that blocks).
     #[cfg(windows)]
-    fn or_cancelled(self, action: &str) -> Self {
+    fn or_cancelled(self, action: Action) -> Self {
         match self {
             Self::Os { error, transferred } if crate::sys::is_cancelled(&error) => {
                 // Only a write can have gone in part; whatever else was cancelled did nothing.
-                Self::Cancelled { transferred: transferred.or((action != "write").then_some(0)) }
+                Self::Cancelled { transferred: transferred.or((action != Action::Write).then_some(0)) }
             }
             other => other,
         }
@@ -133,9 +137,9 @@ impl Error {
             return None;
         }
         match (self.kind(), self.action) {
-            (io::ErrorKind::BrokenPipe, "write") => Some("nobody reads the other side any more: stop writing"),
-            (io::ErrorKind::PermissionDenied, "write") => Some("was the end opened for reading only?"),
-            (io::ErrorKind::PermissionDenied, "read") => Some("was the end opened for writing only?"),
+            (io::ErrorKind::BrokenPipe, Action::Write) => Some("the peer does not read any more: stop writing"),
+            (io::ErrorKind::PermissionDenied, Action::Write) => Some("was the end opened for reading only?"),
+            (io::ErrorKind::PermissionDenied, Action::Read) => Some("was the end opened for writing only?"),
             _ => None,
         }
     }
@@ -148,15 +152,12 @@ fn kind_of(error: &io::Error) -> io::ErrorKind {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}", self.action)?;
-        if let Some(end) = &self.end {
-            write!(f, "{} {end}", preposition(self.action))?;
-        }
+        self.action.write_cannot(self.end.as_ref(), f)?;
         match &self.cause {
             Failure::Os { error, transferred } => {
                 write!(f, ": {error}")?;
-                if let Some(count @ 1..) = transferred {
-                    write!(f, "; {count} bytes had gone before")?;
+                if let Some(count @ 1..) = *transferred {
+                    write!(f, "; {count} {} had gone before", bytes(count))?;
                 }
             }
             Failure::Cancelled { transferred } => {
@@ -176,19 +177,14 @@ impl fmt::Display for Error {
     }
 }
 
-fn preposition(action: &str) -> &'static str {
-    match action {
-        "read" => " from",
-        "write" => " to",
-        "convert" | "clone" => "",
-        _ => " on",
-    }
+fn bytes(count: usize) -> &'static str {
+    if count == 1 { "byte" } else { "bytes" }
 }
 
 fn write_transferred(f: &mut fmt::Formatter<'_>, transferred: Option<usize>) -> fmt::Result {
     match transferred {
         Some(0) => f.write_str(", nothing had gone"),
-        Some(count) => write!(f, ", {count} bytes had gone"),
+        Some(count) => write!(f, ", {count} {} had gone", bytes(count)),
         None => f.write_str(", and the system does not tell how much had gone"),
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::buffer::sealed::Token;
 use crate::driver::Lease;
-use crate::error::Failure;
+use crate::error::{Action, Failure};
 use crate::info::EndName;
 use crate::polled::letting_others_run;
 use crate::sync::{Mutex, lock};
@@ -41,10 +41,10 @@ pub(crate) enum Flow {
 }
 
 impl Flow {
-    pub(crate) fn action(self) -> &'static str {
+    pub(crate) fn action(self) -> Action {
         match self {
-            Self::Read => "read",
-            Self::Write => "write",
+            Self::Read => Action::Read,
+            Self::Write => Action::Write,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::marker::PhantomData;
 
 use crate::end::{Access, EndImpl, Meta};
-use crate::error::Failure;
+use crate::error::{Action, Failure};
 use crate::info::{Direction, EndName, Role};
 use crate::sys;
 use crate::{Blocking, Duplex, IoMode, Mode, Overlapped, Reader, Writer};
@@ -187,7 +187,7 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
             capacity: checked_capacity(self.capacity)?,
             platform: self.platform,
         };
-        let (server, client) = sys::create(&spec).map_err(|failure| failure.into_io("create a pipe", None))?;
+        let (server, client) = sys::create(&spec).map_err(|failure| failure.into_io(Action::Create, None))?;
         let meta = |role| Meta {
             name: EndName { role: Some(role), direction: Some(direction) },
             requested_capacity: self.capacity,
@@ -204,7 +204,7 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
 const MAX_CAPACITY: usize = if cfg!(windows) { u32::MAX as usize } else { i32::MAX as usize };
 
 fn checked_capacity(capacity: Option<usize>) -> io::Result<Option<u32>> {
-    let refuse = |why: String| Failure::refused(io::ErrorKind::InvalidInput, why).into_io("create a pipe", None);
+    let refuse = |why: String| Failure::refused(io::ErrorKind::InvalidInput, why).into_io(Action::Create, None);
     match capacity {
         None => Ok(None),
         Some(0) => {

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::windows::io::OwnedHandle;
 
-use crate::error::Failure;
+use crate::error::{Action, Failure};
 use crate::info::Direction;
 use crate::options::EndSpec;
 use crate::sys::{
@@ -87,7 +87,7 @@ impl SecurityDescriptor {
     pub fn parse(sddl: &str) -> io::Result<Self> {
         sys::SecurityDescriptor::from_sddl(sddl)
             .map(Self)
-            .map_err(|failure| failure.into_io("make a security descriptor", None))
+            .map_err(|failure| failure.into_io(Action::MakeDescriptor, None))
     }
 
     /// Copies a descriptor of the system's own form: a `PSECURITY_DESCRIPTOR`, self-relative or absolute.
@@ -105,7 +105,7 @@ impl SecurityDescriptor {
         // SAFETY: readable, says the caller; null is refused there.
         unsafe { sys::SecurityDescriptor::copied_from(descriptor) }
             .map(Self)
-            .map_err(|failure| failure.into_io("copy a security descriptor", None))
+            .map_err(|failure| failure.into_io(Action::CopyDescriptor, None))
     }
 }
 
@@ -153,7 +153,7 @@ fn questions_pair(creation: Creation) -> io::Result<(OwnedHandle, OwnedHandle)> 
         quota: QUESTIONS_QUOTA,
         descriptor: None,
     };
-    npfs::create_as(&plan, creation).map_err(|failure| failure.into_io("create a pipe", None))
+    npfs::create_as(&plan, creation).map_err(|failure| failure.into_io(Action::Create, None))
 }
 
 /// Whether a handle is opened for overlapped I/O: the last two parameters of [`create_pipe_ex`]. There may be more modes one day.
@@ -180,7 +180,7 @@ impl TryFrom<u32> for HandleMode {
             FILE_FLAG_OVERLAPPED => Ok(Self::Overlapped),
             _ => {
                 let why = format!("the mode {flags:#x} is neither 0 nor FILE_FLAG_OVERLAPPED");
-                Err(Failure::refused(io::ErrorKind::InvalidInput, why).into_io("create a pipe", None))
+                Err(Failure::refused(io::ErrorKind::InvalidInput, why).into_io(Action::Create, None))
             }
         }
     }
@@ -259,7 +259,7 @@ pub fn create_pipe_ex(
         quota: if size == 0 { 4096 } else { size },
         descriptor: attributes.descriptor.as_ref().map(|descriptor| &descriptor.0),
     };
-    npfs::create_as(&plan, Creation::Auto).map_err(|failure| failure.into_io("create a pipe", None))
+    npfs::create_as(&plan, Creation::Auto).map_err(|failure| failure.into_io(Action::Create, None))
 }
 
 /// A match on what will grow needs an arm for what is not there yet.

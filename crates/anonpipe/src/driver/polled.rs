@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Lease, Source, Turn};
-use crate::error::Failure;
+use crate::error::{Action, Failure};
 use crate::sys;
 
 /// Completes operations on the caller's own thread, for programs with an event loop of their own.
@@ -77,7 +77,7 @@ impl Driver {
     pub fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
         if !self.source.system.is_of_this_process() {
             let why = "it was made by the process that this one was forked from: make another one here";
-            return Err(Failure::refused(io::ErrorKind::Unsupported, why).into_io("turn a driver", None));
+            return Err(Failure::refused(io::ErrorKind::Unsupported, why).into_io(Action::Turn, None));
         }
         // A time beyond the clock's end is no limit.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Access, Meta};
-use crate::error::{ConversionError, Failure};
+use crate::error::{Action, ConversionError, Failure};
 use crate::info::{Direction, EndName};
 use crate::mode::IoMode;
 use crate::sys::{self, OwnedPipe};
@@ -15,7 +15,7 @@ pub(crate) fn adopt<T>(
     exclusive: bool,
     wrap: impl FnOnce(OwnedPipe, Meta, IoMode) -> T,
 ) -> Result<T, ConversionError<OwnedPipe>> {
-    let refuse = |pipe, failure: Failure| Err(ConversionError::new(failure.into_io("adopt a handle", None), pipe));
+    let refuse = |pipe, failure: Failure| Err(ConversionError::new(failure.into_io(Action::Adopt, None), pipe));
     let probe = match sys::probe(sys::borrow(&pipe)) {
         Ok(probe) => probe,
         Err(error) => return refuse(pipe, error.into()),

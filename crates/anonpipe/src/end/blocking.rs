@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 
-use super::{Access, EndImpl, Meta, SHUT_DOWN};
+use super::{Access, EndImpl, Meta};
+use crate::error::Action;
 use crate::mode::IoMode;
 use crate::sys::{self, BorrowedPipe, OwnedPipe};
 
@@ -33,7 +34,7 @@ impl EndImpl for BlockingEnd {
     }
 
     fn try_clone(&self) -> io::Result<Self> {
-        let pipe = self.pipe.try_clone().map_err(|error| self.failed("clone", error))?;
+        let pipe = self.pipe.try_clone().map_err(|error| self.failed(Action::Clone, error))?;
         Ok(Self { pipe, meta: self.meta })
     }
 
@@ -41,14 +42,14 @@ impl EndImpl for BlockingEnd {
         if buffers.iter().all(|buffer| buffer.is_empty()) {
             return Ok(0);
         }
-        sys::read(self.pipe(), buffers).map_err(|failure| failure.into_io("read", self.meta.name))
+        sys::read(self.pipe(), buffers).map_err(|failure| failure.into_io(Action::Read, self.meta.name))
     }
 
     fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         if buffers.iter().all(|buffer| buffer.is_empty()) {
             return Ok(0);
         }
-        sys::write(self.pipe(), buffers).map_err(|failure| failure.into_io("write", self.meta.name))
+        sys::write(self.pipe(), buffers).map_err(|failure| failure.into_io(Action::Write, self.meta.name))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -56,7 +57,7 @@ impl EndImpl for BlockingEnd {
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        sys::shutdown_write(self.pipe()).map_err(|failure| failure.into_io(SHUT_DOWN, self.meta.name))
+        sys::shutdown_write(self.pipe()).map_err(|failure| failure.into_io(Action::ShutDown, self.meta.name))
     }
 
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use super::{Access, OverlappedEnd, Owners};
-use crate::error::Failure;
+use crate::error::{Action, Failure};
 use crate::info::Direction;
 use crate::op::Flow;
 use crate::polled::WokenBy;
@@ -86,7 +86,7 @@ impl OverlappedEnd {
     }
 
     fn close(&mut self) -> io::Result<()> {
-        let fail = |failure: Failure| failure.into_io("close", self.meta.name);
+        let fail = |failure: Failure| failure.into_io(Action::Close, self.meta.name);
         if self.access == Access::Both || self.meta.name.direction == Some(Direction::Duplex) {
             match self.channel.shutdown_write().map_err(fail) {
                 Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),

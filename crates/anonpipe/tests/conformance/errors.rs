@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 
-use anonpipe::End;
+use anonpipe::{Driver, End};
 
 use crate::Backend;
 use crate::system::Handle;
@@ -13,9 +13,14 @@ pub(crate) fn texts_name_the_action_and_the_end(backend: Backend) {
     let text = Handle::try_from(reader).unwrap_err().to_string();
     assert!(text.starts_with("cannot convert the server end of an inbound pipe: it has clones"), "{text}");
     drop(clone);
+    let (other, _keep) = backend.pipe();
+    let read = other.submit_read(vec![0; 4]);
+    let text = other.attach(&Driver::new().unwrap()).unwrap_err().to_string();
+    assert!(text.starts_with("cannot attach a driver to the server end of an inbound pipe: "), "{text}");
+    drop(read);
     let text = writer.write(b"x").unwrap_err().to_string();
     assert!(text.starts_with("cannot write to the client end of an inbound pipe: "), "{text}");
-    assert!(text.ends_with("(nobody reads the other side any more: stop writing)"), "{text}");
+    assert!(text.ends_with("(the peer does not read any more: stop writing)"), "{text}");
 }
 
 /// Where a half-close exists, the error does not blame the peer.

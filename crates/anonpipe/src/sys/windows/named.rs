@@ -225,7 +225,7 @@ mod tests {
             Err::<(), _>(sort(Status(STATUS_ACCESS_DENIED)))
         });
         assert_eq!(attempts, ATTEMPTS);
-        let error = made.unwrap_err().into_io("create a pipe", None);
+        let error = made.unwrap_err().into_io(crate::error::Action::Create, None);
         assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
     }
 

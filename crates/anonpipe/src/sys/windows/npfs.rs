@@ -258,7 +258,7 @@ mod tests {
             (STATUS_NO_MEMORY, 8),
         ] {
             let (result, refused) = refusing(status);
-            let error: io::Error = result.unwrap_err().into_io("create a pipe", None);
+            let error: io::Error = result.unwrap_err().into_io(crate::error::Action::Create, None);
             assert_eq!(crate::Error::of(&error).unwrap().raw_os_error(), Some(code));
             assert!(!refused);
         }
