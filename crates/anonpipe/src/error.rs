@@ -24,6 +24,34 @@ pub(crate) use action::Action;
 /// assert_eq!(error.transferred(), Some(0));
 /// # Ok::<(), std::io::Error>(())
 /// ```
+///
+/// # The system's error
+///
+/// An [`io::Error`] has a code or a text, not both, and this crate's have a text: [`io::Error::raw_os_error`] is `None` for
+/// them. The code is here, and the system's own [`io::Error`] is the [source](std::error::Error::source) of both:
+///
+/// ```
+/// use std::error::Error as _;
+/// use std::io;
+///
+/// /// The code, whoever made the error: `EMFILE` if there are too many open files, say.
+/// fn code(error: &io::Error) -> Option<i32> {
+///     let ours = anonpipe::Error::of(error);
+///     ours.map_or(error.raw_os_error(), anonpipe::Error::raw_os_error)
+/// }
+///
+/// let (reader, writer) = anonpipe::pipe()?;
+/// drop(reader);
+/// let failed = writer.submit_write("too late").wait().0.unwrap_err();
+/// let broken = if cfg!(windows) { 232 } else { 32 }; // ERROR_NO_DATA, EPIPE
+/// assert_eq!(code(&failed), Some(broken));
+/// assert_eq!(failed.raw_os_error(), None);
+///
+/// let source = failed.source().expect("the system said so");
+/// let source: &io::Error = source.downcast_ref().expect("the system's");
+/// assert_eq!(source.raw_os_error(), Some(broken));
+/// # Ok::<(), io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Error {
     action: Action,
@@ -189,8 +217,16 @@ fn write_transferred(f: &mut fmt::Formatter<'_>, transferred: Option<usize>) -> 
     }
 }
 
-/// Without a source: the text has the system's error already, and [`Error::raw_os_error`] its code.
-impl std::error::Error for Error {}
+/// The source is the system's own error, an [`io::Error`], if the system reported this. The text has it already: who prints the
+/// sources, too, prints it twice.
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.cause {
+            Failure::Os { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
@@ -237,8 +273,12 @@ impl<T> fmt::Display for ConversionError<T> {
     }
 }
 
-/// Without a source: the text is that of [`error`](Self::error).
-impl<T> std::error::Error for ConversionError<T> {}
+/// The text is that of [`error`](Self::error), and so is the source.
+impl<T> std::error::Error for ConversionError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
 
 /// Drops what was to be converted, and keeps why that failed.
 impl<T> From<ConversionError<T>> for io::Error {

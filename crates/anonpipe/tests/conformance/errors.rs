@@ -1,8 +1,11 @@
 //! What errors say: the action, the end, the cause, and nothing that is not so.
 
-use std::io::{ErrorKind, Write};
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::time::Duration;
 
-use anonpipe::{Driver, End};
+use anonpipe::{Driver, End, Reader};
 
 use crate::Backend;
 use crate::system::Handle;
@@ -45,4 +48,30 @@ pub(crate) fn empty_writes_do_nothing_whoever_is_gone(backend: Backend) {
     drop(reader);
     assert_eq!(writer.write(b"").unwrap(), 0);
     assert_eq!(writer.submit_write("").wait().0.unwrap(), 0);
+}
+
+/// The code that an `io::Error` with a text has no room for, by both ways to it; and none where the system said nothing.
+pub(crate) fn the_systems_error_is_the_source(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let quiet = reader.read_timeout(&mut [0; 4], Duration::ZERO).unwrap_err();
+    drop(reader);
+    let (mut of_blocking, closed) = {
+        let (reader, writer) = backend.options().client(End::blocking()).inbound().unwrap();
+        (writer, reader)
+    };
+    drop(closed);
+    for failed in [writer.submit_write("x").wait().0, (&writer).write(b"x"), of_blocking.write(b"x")] {
+        let failed = failed.unwrap_err();
+        let code = anonpipe::Error::of(&failed).expect("ours").raw_os_error().expect("the system said so");
+        let source: &io::Error = failed.source().expect("the system's").downcast_ref().expect("an io::Error");
+        assert_eq!(source.raw_os_error(), Some(code), "{failed:?}");
+        let known = if cfg!(unix) { 32 } else { 232 };
+        assert_eq!(code, known, "{failed:?}");
+        assert!(failed.to_string().contains(&source.to_string()), "the text says less than before: {failed}");
+    }
+    assert!(quiet.source().is_none() && anonpipe::Error::of(&quiet).unwrap().raw_os_error().is_none(), "{quiet:?}");
+
+    let program = Handle::from(File::open(std::env::current_exe().unwrap()).unwrap());
+    let refused = Reader::adopt(program).unwrap_err();
+    assert!(refused.source().is_none(), "we said no: {refused:?}");
 }

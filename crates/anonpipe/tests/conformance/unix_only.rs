@@ -71,6 +71,8 @@ pub(crate) fn failing_half_way_leaks_nothing(backend: Backend) {
             assert!(blocking.is_err() || spare >= 2);
             if let Err(error) = blocking {
                 assert!(error.to_string().contains("create a pipe"), "{error}");
+                let code = anonpipe::Error::of(&error).and_then(anonpipe::Error::raw_os_error);
+                assert_eq!(code, Some(libc::EMFILE), "{error:?}");
             }
         }
         drop(limit);
