@@ -221,6 +221,14 @@ macro_rules! conversions {
             }
         }
 
+        /// The descriptor is the caller's to close.
+        #[cfg(unix)]
+        impl std::os::fd::IntoRawFd for $end<Blocking> {
+            fn into_raw_fd(self) -> std::os::fd::RawFd {
+                self.end.into_pipe().into_raw_fd()
+            }
+        }
+
         #[cfg(windows)]
         impl<M: crate::Mode> std::os::windows::io::AsHandle for $end<M> {
             fn as_handle(&self) -> std::os::windows::io::BorrowedHandle<'_> {
@@ -232,6 +240,14 @@ macro_rules! conversions {
         impl<M: crate::Mode> std::os::windows::io::AsRawHandle for $end<M> {
             fn as_raw_handle(&self) -> std::os::windows::io::RawHandle {
                 std::os::windows::io::AsRawHandle::as_raw_handle(&self.end.pipe())
+            }
+        }
+
+        /// The handle is the caller's to close.
+        #[cfg(windows)]
+        impl std::os::windows::io::IntoRawHandle for $end<Blocking> {
+            fn into_raw_handle(self) -> std::os::windows::io::RawHandle {
+                self.end.into_pipe().into_raw_handle()
             }
         }
     };

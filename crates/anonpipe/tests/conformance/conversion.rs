@@ -8,7 +8,7 @@ use anonpipe::{Adopted, Blocking, ConversionError, Duplex, End, Overlapped, Read
 
 use crate::Backend;
 use crate::harness::MOMENT;
-use crate::system::{Handle, HasHandle};
+use crate::system::{Handle, HasHandle, taken_out_raw};
 use crate::ways::{Way, is_cancelled};
 
 /// Checks that a conversion was refused, and gave back what it was given.
@@ -225,4 +225,25 @@ pub(crate) fn clones_of_blocking_ends_are_private(backend: Backend) {
     let (clone, other) = (server.try_clone().unwrap(), client.try_clone().unwrap());
     assert!(!clone.is_inherited() && !other.is_inherited());
     assert_ne!(clone.number(), server.number());
+}
+
+/// As a raw handle a blocking end goes to whoever asked, open; from there it is closed once.
+pub(crate) fn a_blocking_end_comes_out_raw(backend: Backend) {
+    let (mut reader, writer) = backend.options().client(End::blocking()).inbound().unwrap();
+    let number = writer.number();
+    let mut writer: Writer<Blocking> = taken_out_raw(writer, number).try_into().unwrap();
+    writer.write_all(b"still open").unwrap();
+    let number = writer.number();
+    drop(taken_out_raw(writer, number));
+    let mut all = String::new();
+    reader.read_to_string(&mut all).unwrap();
+    assert_eq!(all, "still open");
+
+    let (ours, theirs) = backend.options().server(End::blocking()).client(End::blocking()).duplex().unwrap();
+    let (one, other) = (ours.number(), theirs.number());
+    let (ours, theirs) = (taken_out_raw(ours, one), taken_out_raw(theirs, other));
+    drop((Duplex::<Blocking>::try_from(ours).unwrap(), Duplex::<Blocking>::try_from(theirs).unwrap()));
+    let (reader, _writer) = backend.options().server(End::blocking()).inbound().unwrap();
+    let number = reader.number();
+    Reader::<Blocking>::try_from(taken_out_raw(reader, number)).unwrap();
 }

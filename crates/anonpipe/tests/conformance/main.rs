@@ -275,6 +275,7 @@ run_everywhere! {
         halves_of_different_ends_do_not_join,
         operations_survive_split_and_unsplit,
         clones_of_blocking_ends_are_private,
+        a_blocking_end_comes_out_raw,
     }
     errors shared {
         texts_name_the_action_and_the_end,

@@ -1,6 +1,6 @@
 //! Descriptors, threads and limits of this process.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
 /// The system's handle to an end.
 pub(crate) type Handle = OwnedFd;
@@ -32,6 +32,15 @@ pub(crate) trait HasHandle: AsFd {
 }
 
 impl<T: AsFd> HasHandle for T {}
+
+/// Takes the descriptor out as a number, which must be `number`, and owns it again.
+#[track_caller]
+pub(crate) fn taken_out_raw(end: impl IntoRawFd, number: usize) -> Handle {
+    let raw = end.into_raw_fd();
+    assert_eq!(usize::try_from(raw), Ok(number), "another descriptor came out");
+    // SAFETY: it was given to us, to close.
+    unsafe { Handle::from_raw_fd(raw) }
+}
 
 /// How many descriptors this process has.
 pub(crate) fn handles() -> usize {

@@ -1,6 +1,6 @@
 //! Handles and threads of this process.
 
-use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, IntoRawHandle, OwnedHandle};
 
 use windows_sys::Wdk::Storage::FileSystem::{
     FILE_MODE_INFORMATION, FILE_SYNCHRONOUS_IO_NONALERT, FileModeInformation, NtQueryInformationFile,
@@ -43,6 +43,15 @@ pub(crate) trait HasHandle: AsHandle {
 }
 
 impl<T: AsHandle> HasHandle for T {}
+
+/// Takes the handle out as a raw one, which must be `number`, and owns it again.
+#[track_caller]
+pub(crate) fn taken_out_raw(end: impl IntoRawHandle, number: usize) -> Handle {
+    let raw = end.into_raw_handle();
+    assert_eq!(raw.addr(), number, "another handle came out");
+    // SAFETY: it was given to us, to close.
+    unsafe { Handle::from_raw_handle(raw) }
+}
 
 fn mode(handle: BorrowedHandle<'_>) -> u32 {
     let mut information = FILE_MODE_INFORMATION::default();
