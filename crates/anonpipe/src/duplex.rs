@@ -70,7 +70,7 @@ impl<M: Mode> Duplex<M> {
 
     /// Half-closes: the peer reads the end of file, while this end still reads. Returns at once.
     ///
-    /// Writes that are in flight go out first; whatever is written afterwards fails with
+    /// Writes that are in flight go out first; every write afterwards, of nothing too, fails with
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe).
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::buffer::sealed::Token;
 use crate::driver::Driver;
 use crate::error::{Action, ConversionError, Failure};
 use crate::info::{EndName, Info};
@@ -193,7 +194,7 @@ impl OverlappedEnd {
     }
 
     pub(crate) fn submit_write<B: WriteBuffer>(&self, buffer: B) -> Op<B> {
-        match self.check_open() {
+        match self.check_write(buffer.bytes(Token(())).is_empty()) {
             Ok(()) => op::submit_write(&self.channel, self.meta.name, buffer),
             Err(failure) => op::refuse(&self.channel, self.meta.name, Flow::Write, buffer, failure),
         }
@@ -217,10 +218,18 @@ impl OverlappedEnd {
     }
 
     fn write_until(&self, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> io::Result<usize> {
-        if buffers.iter().all(|buffer| buffer.is_empty()) {
-            return Ok(0);
-        }
-        self.named(Flow::Write, self.check_open().and_then(|()| self.channel.write(buffers, deadline)))
+        let is_empty = buffers.iter().all(|buffer| buffer.is_empty());
+        let written = self
+            .check_write(is_empty)
+            .and_then(|()| if is_empty { Ok(0) } else { self.channel.write(buffers, deadline) });
+        self.named(Flow::Write, written)
+    }
+
+    /// What every way of writing asks first: whether writing was ended here. A write of nothing asks the channel as well, which
+    /// will not see it; beyond that it does nothing, and so succeeds even if the peer is gone.
+    fn check_write(&self, is_empty: bool) -> Result<(), Failure> {
+        self.check_open()?;
+        if is_empty { self.channel.check_write() } else { Ok(()) }
     }
 
     fn named(&self, flow: Flow, outcome: Outcome) -> io::Result<usize> {

@@ -77,6 +77,11 @@ impl Failure {
         Self::Refused { kind, why: why.into() }
     }
 
+    /// The answer to a write after our own half-close.
+    pub(crate) fn shut_down() -> Self {
+        Self::refused(io::ErrorKind::BrokenPipe, "its writing side was shut down here")
+    }
+
     /// A failure whose every byte is accounted for: `transferred` of them went.
     #[cfg(unix)]
     pub(crate) fn after(error: io::Error, transferred: usize) -> Self {

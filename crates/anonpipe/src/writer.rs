@@ -14,6 +14,9 @@ use crate::{Driver, Info, Mode, Op, Overlapped, WriteBuffer};
 /// [`BrokenPipe`](io::ErrorKind::BrokenPipe), and raises no signal. Writes, whichever way they are made, go out in the order
 /// in which they came. `flush` does nothing: bytes are with the system when the write returns.
 ///
+/// A write of nothing asks nothing of the system: it is `Ok(0)`, and the peer sees nothing of it, whether or not it is there.
+/// Only where writing was ended here, by a half-close or by the async traits' close, does it fail as any other write.
+///
 /// # Cancellation and drop
 ///
 /// Dropping an end never blocks. Writes in flight that were [detached](Op::detach), or whose [`Op`] is still held, finish;

@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Access, EndImpl, Meta};
-use crate::error::Action;
+use crate::error::{Action, Failure};
 use crate::mode::IoMode;
 use crate::sys::{self, BorrowedPipe, OwnedPipe};
 
-/// An end of mode [`Blocking`](crate::Blocking): the system's handle, and nothing else.
+/// An end of mode [`Blocking`](crate::Blocking): the system's handle, and whether writing was ended here.
 pub struct BlockingEnd {
     pipe: OwnedPipe,
     meta: Meta,
+    /// By this handle or by a clone: then it is not the peer's doing that writes fail.
+    shut: Arc<AtomicBool>,
 }
 
 impl BlockingEnd {
@@ -22,7 +26,7 @@ impl BlockingEnd {
 
 impl EndImpl for BlockingEnd {
     fn new(pipe: OwnedPipe, meta: Meta, _: Access) -> Self {
-        Self { pipe, meta }
+        Self { pipe, meta, shut: Arc::default() }
     }
 
     fn pipe(&self) -> BorrowedPipe<'_> {
@@ -35,7 +39,7 @@ impl EndImpl for BlockingEnd {
 
     fn try_clone(&self) -> io::Result<Self> {
         let pipe = self.pipe.try_clone().map_err(|error| self.failed(Action::Clone, error))?;
-        Ok(Self { pipe, meta: self.meta })
+        Ok(Self { pipe, meta: self.meta, shut: Arc::clone(&self.shut) })
     }
 
     fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
@@ -46,10 +50,14 @@ impl EndImpl for BlockingEnd {
     }
 
     fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
-        if buffers.iter().all(|buffer| buffer.is_empty()) {
-            return Ok(0);
-        }
-        sys::write(self.pipe(), buffers).map_err(|failure| failure.into_io(Action::Write, self.meta.name))
+        let written = if self.shut.load(Ordering::Acquire) {
+            Err(Failure::shut_down())
+        } else if buffers.iter().all(|buffer| buffer.is_empty()) {
+            Ok(0)
+        } else {
+            sys::write(self.pipe(), buffers)
+        };
+        written.map_err(|failure| failure.into_io(Action::Write, self.meta.name))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -57,7 +65,9 @@ impl EndImpl for BlockingEnd {
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        sys::shutdown_write(self.pipe()).map_err(|failure| failure.into_io(Action::ShutDown, self.meta.name))
+        sys::shutdown_write(self.pipe()).map_err(|failure| failure.into_io(Action::ShutDown, self.meta.name))?;
+        self.shut.store(true, Ordering::Release);
+        Ok(())
     }
 
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -59,11 +59,12 @@ impl OverlappedEnd {
         context: &mut Context<'_>,
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if buffers.iter().all(|buffer| buffer.is_empty()) {
-            return Poll::Ready(Ok(0));
-        }
-        if let Err(failure) = self.check_open() {
+        let is_empty = buffers.iter().all(|buffer| buffer.is_empty());
+        if let Err(failure) = self.check_write(is_empty) {
             return Poll::Ready(Err(failure.into_io(Flow::Write.action(), self.meta.name)));
+        }
+        if is_empty {
+            return Poll::Ready(Ok(0));
         }
         let writes = self.writes.get_or_insert_default();
         woken_by.fairly(context, |context| writes.poll(&self.channel, self.meta.name, woken_by, context, buffers))

@@ -281,6 +281,7 @@ run_everywhere! {
         texts_name_the_action_and_the_end,
         a_write_after_an_own_shutdown_says_so,
         empty_writes_do_nothing_whoever_is_gone,
+        a_write_of_nothing_fails_where_writing_was_ended_here,
         the_systems_error_is_the_source,
     }
     #[cfg(all(feature = "tokio", feature = "futures-io"))]

@@ -217,7 +217,7 @@ impl Channel {
         let mut queue = self.queue(flow);
         if queue.shut {
             drop(queue);
-            operation.header().complete(Err(shut_down()));
+            operation.header().complete(Err(Failure::shut_down()));
             return;
         }
         queue.entries.push_back(Entry::Operation(operation, Arc::clone(self)));
@@ -366,6 +366,12 @@ impl Channel {
         Attempt::Yield
     }
 
+    /// Whether a write could be let into the queue.
+    pub(crate) fn check_write(&self) -> Result<(), Failure> {
+        self.check_process()?;
+        if self.queue(Flow::Write).shut { Err(Failure::shut_down()) } else { Ok(()) }
+    }
+
     /// Half-closes when what is in the queue has gone.
     pub(crate) fn shutdown_write(self: &Arc<Self>) -> Result<(), Failure> {
         self.check_process()?;
@@ -380,9 +386,4 @@ impl Channel {
         woken.wake();
         Ok(())
     }
-}
-
-/// The answer to a write after our own half-close.
-fn shut_down() -> Failure {
-    Failure::refused(io::ErrorKind::BrokenPipe, "its writing side was shut down here")
 }

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::super::transfer::{try_read, try_write};
 use super::super::wake::{Sleeper, a_wait_of};
-use super::{Channel, Entry, Finished, TURNS_AT_A_STRETCH, shut_down};
+use super::{Channel, Entry, Finished, TURNS_AT_A_STRETCH};
 use crate::error::Failure;
 use crate::op::{Flow, Outcome};
 
@@ -54,7 +54,7 @@ impl Channel {
         self.check_process()?;
         let mut queue = self.queue(flow);
         if queue.shut {
-            return Err(shut_down());
+            return Err(Failure::shut_down());
         }
         if queue.entries.is_empty() {
             match attempt(&mut progress) {

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::super::transfer::{try_read, try_write};
 use super::super::waiters::Waiter;
 use super::readiness::Armed;
-use super::{Channel, Queue, shut_down};
+use super::{Channel, Queue};
 use crate::error::Failure;
 use crate::op::{Flow, Outcome};
 use crate::patience::Patience;
@@ -127,7 +127,7 @@ impl Channel {
         let failure = if since != queue.cancels {
             Some(Failure::Cancelled { transferred: Some(0) })
         } else {
-            queue.shut.then(shut_down)
+            queue.shut.then(Failure::shut_down)
         };
         if failure.is_some() {
             task.waits_since = None;
