@@ -121,10 +121,19 @@ fn run<A: Actor + Into<Home>>(errand: Errand, traveller: Traveller<A>) {
             thread::sleep(time);
             task.abort();
         }
-        (Venue::Smol, _) => {
+        (Venue::Smol, time) => {
             let executor = smol::Executor::new();
             let task = executor.spawn(traveller.go(false));
-            smol::block_on(executor.run(limited(task, interrupted)));
+            smol::block_on(executor.run(async {
+                match time {
+                    None => task.await,
+                    Some(time) => {
+                        Timer::after(time).await;
+                        // An executor that is dropped keeps a task that is being woken at that moment, for ever.
+                        task.cancel().await;
+                    }
+                }
+            }));
         }
         (Venue::SmolShared, None) => smol::spawn(traveller.go(false)).detach(),
         (Venue::SmolShared, Some(time)) => {
