@@ -36,10 +36,13 @@ macro_rules! any_end {
             }
 
             fn of_handle(handle: Handle, choice: usize) -> Self {
-                if choice == 0 {
-                    return handle.try_into().expect("it was one before");
-                }
-                match Self::adopt(handle) {
+                let adopted = match choice {
+                    0 => return handle.try_into().expect("it was one before"),
+                    1 => Self::adopt(handle),
+                    // Nobody else ever had it.
+                    _ => Self::adopt_exclusive(handle),
+                };
+                match adopted {
                     Ok(Adopted::Overlapped(end)) => end,
                     other => panic!("it was overlapped before: {other:?}"),
                 }

@@ -83,7 +83,7 @@ impl Holder {
                     while !is_idle() {
                         thread::yield_now();
                     }
-                    let end = E::of_handle(handle, self.random.below(2));
+                    let end = E::of_handle(handle, self.random.below(3));
                     self.attach(&end);
                     return end;
                 }

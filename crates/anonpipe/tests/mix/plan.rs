@@ -4,10 +4,10 @@ use std::time::Duration;
 
 pub(crate) use crate::pattern::Random;
 
-/// Whether an end that still has writes in flight may leave a peer that does not read before it is told that nobody reads it.
+/// Whether an end may leave with writes in flight that its peer does not read before it is told that its own are not read.
 ///
-/// Not yet: that peer's writes wait for ever.
-pub(crate) const LEAVES_WITH_WRITES_IN_FLIGHT: bool = false;
+/// Not on Windows: what is in flight keeps the handle there, and with it the peer's writes.
+pub(crate) const LEAVES_WITH_WRITES_IN_FLIGHT: bool = cfg!(unix);
 
 /// Whether runtimes may end whose own threads have submitted something.
 ///
