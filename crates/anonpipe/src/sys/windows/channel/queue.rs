@@ -201,3 +201,63 @@ impl Queue {
         place >= self.entries.len() - self.waiting
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use super::{Entry, Queue};
+
+    fn entry(address: usize) -> Entry {
+        Entry::thread(ptr::without_provenance_mut(address))
+    }
+
+    fn addresses<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<usize> {
+        entries.map(|entry| entry.overlapped().addr()).collect()
+    }
+
+    #[test]
+    fn what_comes_later_waits_behind_what_waits() {
+        let at = ptr::without_provenance_mut;
+        let mut queue = Queue::default();
+        queue.push(entry(1), false);
+        queue.set_issued(at(1));
+        assert!(queue.next_waiting().is_none());
+        queue.push(entry(2), true);
+        queue.push(entry(3), false);
+        queue.push(entry(4), true);
+        assert_eq!(addresses(queue.waiting()), [2, 3, 4]);
+        assert_eq!([1, 2, 3, 4].map(|address| queue.is_next(at(address))), [true, true, false, false]);
+        queue.set_issued(at(2));
+        assert!(queue.is_next(at(3)) && !queue.is_next(at(4)));
+        // One that is taken out from the middle, of what waits and of what is issued.
+        queue.remove(at(3));
+        queue.remove(at(1));
+        assert_eq!(addresses(queue.waiting()), [4]);
+        assert_eq!(addresses(queue.iter_mut().map(|entry| &*entry)), [2, 4]);
+        // One that goes to the back waits there, as long as something does.
+        queue.send_to_the_back(at(2), false);
+        assert_eq!(addresses(queue.waiting()), [4, 2]);
+        assert!(queue.find(at(2)).is_some_and(|entry| !entry.is_issued()));
+        queue.remove(at(4));
+        queue.set_issued(at(2));
+        queue.send_to_the_back(at(2), false);
+        assert!(queue.next_waiting().is_none() && queue.is_next(at(2)));
+        queue.send_to_the_back(at(2), true);
+        assert_eq!(addresses(queue.waiting()), [2]);
+        assert!(queue.remove(at(2)).is_some() && queue.remove(at(2)).is_none());
+        assert_eq!((queue.len(), queue.waiting().len()), (0, 0));
+    }
+
+    #[test]
+    fn a_cancel_is_remembered_and_goes_to_the_kernel_if_that_has_it() {
+        let at = ptr::without_provenance_mut;
+        let mut queue = Queue::default();
+        queue.push(entry(1), false);
+        assert!(!queue.find(at(1)).unwrap().set_cancelled(), "the kernel does not have it");
+        queue.set_issued(at(1));
+        assert!(queue.find(at(1)).unwrap().set_cancelled());
+        queue.send_to_the_back(at(1), false);
+        assert!(queue.find(at(1)).unwrap().is_cancelled());
+    }
+}
