@@ -75,6 +75,8 @@ mod decided_by_windows;
 #[cfg(windows)]
 mod driver_thread;
 #[cfg(windows)]
+mod messages;
+#[cfg(windows)]
 mod npfs;
 #[cfg(windows)]
 mod question;
@@ -477,9 +479,6 @@ run_everywhere! {
         #[cfg(target_pointer_width = "64")]
         a_buffer_beyond_4_gib_is_refused,
         pipes_that_cannot_be_adopted,
-        an_empty_message_is_not_the_end,
-        no_cancel_is_lost_among_empty_messages,
-        no_dropped_end_is_missed_among_empty_messages,
         a_named_pipe_made_elsewhere,
         a_security_descriptor_is_passed_on,
         auto_takes_what_there_is,
@@ -487,6 +486,12 @@ run_everywhere! {
     #[cfg(all(windows, feature = "tokio", feature = "futures-io"))]
     windows_tasks shared {
         a_task_passes_over_empty_messages,
+    }
+    #[cfg(windows)]
+    messages shared {
+        an_empty_message_is_not_the_end,
+        no_cancel_is_lost_among_empty_messages,
+        no_dropped_end_is_missed_among_empty_messages,
     }
     #[cfg(windows)]
     adopted shared {
