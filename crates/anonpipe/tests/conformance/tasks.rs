@@ -660,7 +660,7 @@ pub(crate) fn a_conversion_racing_with_a_failure_loses_nothing(backend: Backend)
                         break true;
                     }
                     if !busy {
-                        // This system cannot unbind it, so it is still ours to ask.
+                        // It is bound to our port, so it is still ours to ask.
                         break pollster::block_on(Family::Tokio.flush(&mut writer)).is_err();
                     }
                 }
