@@ -73,6 +73,8 @@ pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
     thread::scope(|scope| {
         let ops: Vec<_> = (0..50).map(|chunk| writer.submit_write(pattern::bytes(chunk * 3000, 3000))).collect();
+        // It fits; the others wait, and nothing changes any more by itself.
+        soon("the first write", || ops[0].is_complete());
         let clone = writer.try_clone().unwrap();
         // What fits the pipe may take a moment to complete, where the driver issues it.
         let before = steady(|| format!("{writer:?}"));
