@@ -76,8 +76,7 @@ pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
         // It fits; the others wait, and nothing changes any more by itself.
         soon("the first write", || ops[0].is_complete());
         let clone = writer.try_clone().unwrap();
-        // What fits the pipe may take a moment to complete, where the driver issues it.
-        let before = steady(|| format!("{writer:?}"));
+        let before = format!("{writer:?}");
         let blocked = scope.spawn(move || (&clone).write(&pattern::bytes(150_000, 3000)).unwrap());
         soon("the blocked write's place in the queue", || format!("{writer:?}") != before);
         let more: Vec<_> = (51..100).map(|chunk| writer.submit_write(pattern::bytes(chunk * 3000, 3000))).collect();
@@ -87,20 +86,6 @@ pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
         assert_eq!(blocked.join().unwrap(), 3000);
         assert!(ops.into_iter().chain(more).all(|op| op.wait().0.unwrap() == 3000));
     });
-}
-
-/// What `ask` says when it says the same for a while.
-fn steady(ask: impl Fn() -> String) -> String {
-    let mut last = ask();
-    let mut since = Instant::now();
-    while since.elapsed() < MOMENT {
-        thread::sleep(Duration::from_millis(1));
-        let now = ask();
-        if now != last {
-            (last, since) = (now, Instant::now());
-        }
-    }
-    last
 }
 
 pub(crate) fn under_way_without_a_poll(backend: Backend) {
