@@ -32,6 +32,7 @@ mod readiness;
 
 pub(crate) use polled::Task;
 use queue::{Entry, Finished, Queue};
+#[cfg(feature = "tokio")]
 pub(super) use readiness::WRITERS_LISTEN_AS_READERS;
 use readiness::{Armed, Readiness};
 
