@@ -131,8 +131,9 @@ impl Error {
 
     /// How many bytes are known to have gone before the operation failed; `None` where that is unknown.
     ///
-    /// A read that failed took nothing, so it says `Some(0)`. A write that was cancelled or timed out says how far it got
-    /// on Unix. Windows does not tell: such a write may have been taken in part, and what the peer had not read is gone.
+    /// A read that failed took nothing, so it says `Some(0)`, unless Wine has lost what it took. A write that was cancelled or
+    /// timed out says how far it got on Unix. Windows does not tell: such a write may have been taken in part, and what the peer
+    /// had not read is gone.
     #[must_use]
     pub fn transferred(&self) -> Option<usize> {
         match self.cause {
