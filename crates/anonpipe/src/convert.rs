@@ -1,8 +1,8 @@
 //! Conversions between ends and the system's handles, and into a child's [`Stdio`].
 //!
-//! Blocking ends convert freely. Overlapped ends convert with `TryFrom`, because they refuse while operations are in flight
-//! or clones are alive, and on Windows once they are bound to a port; and not into `Stdio` by accident, because most programs
-//! cannot use an overlapped handle.
+//! Blocking ends convert freely. Overlapped ends convert with `TryFrom`, because they refuse while
+//! operations are in flight or clones are alive, and on Windows once they are bound to a port; and
+//! not into `Stdio` by accident, because most programs cannot use an overlapped handle.
 
 use std::io;
 use std::process::Stdio;
@@ -37,11 +37,13 @@ fn wrong_mode(pipe: OwnedPipe, why: &str) -> ConversionError<OwnedPipe> {
 macro_rules! conversions {
     ($end:ident, $access:expr) => {
         impl $end<Overlapped> {
-            /// Wraps a handle that was made elsewhere, and that others may have as well; says which mode it has.
+            /// Wraps a handle that was made elsewhere, and that others may have as well; says which
+            /// mode it has.
             ///
-            /// The handle must be an end of a connected byte pipe (Windows), or a pipe, FIFO or Unix stream socket (Unix), and
-            /// allow what this type does. Nothing is changed that whoever else has it would notice. One that nobody else has is
-            /// faster with [`adopt_exclusive`](Self::adopt_exclusive) on Windows.
+            /// The handle must be an end of a connected byte pipe (Windows), or a pipe, FIFO or
+            /// Unix stream socket (Unix), and allow what this type does. Nothing is changed that
+            /// whoever else has it would notice. One that nobody else has is faster with
+            /// [`adopt_exclusive`](Self::adopt_exclusive) on Windows.
             ///
             /// A pipe that was made for messages is read as bytes. Its empty messages are passed over; of several reads in
             /// flight, the one that meets an empty message goes to the back of the queue.
@@ -53,10 +55,12 @@ macro_rules! conversions {
             ///
             /// # Platform notes
             ///
-            /// On Windows a completion port and the modes of notification belong to the file object, which all handles to this
-            /// end share, in other processes too. So the handle is not bound to a port of this crate, and may be bound to
-            /// another: each submitted operation has an event, is issued by this crate's own thread, which never ends, and is waited
-            /// for by the system's thread pool. Blocking reads and writes, and those with a timeout, are as fast as ever.
+            /// On Windows a completion port and the modes of notification belong to the file
+            /// object, which all handles to this end share, in other processes too. So the handle
+            /// is not bound to a port of this crate, and may be bound to another: each submitted
+            /// operation has an event, is issued by this crate's own thread, which never ends, and
+            /// is waited for by the system's thread pool. Blocking reads and writes, and those with
+            /// a timeout, are as fast as ever.
             ///
             /// # Errors
             ///
@@ -65,14 +69,15 @@ macro_rules! conversions {
                 Self::adopt_as(pipe, /* exclusive */ false)
             }
 
-            /// As [`adopt`](Self::adopt), for a handle that is the caller's alone: no other handle to this end of the pipe is open, in
-            /// this process or another, nor will be.
+            /// As [`adopt`](Self::adopt), for a handle that is the caller's alone: no other handle
+            /// to this end of the pipe is open, in this process or another, nor will be.
             ///
             /// # Platform notes
             ///
-            /// On Windows the first operation that is submitted or polled binds the handle to a completion port, as it does with an
-            /// end that was made here, and the end does not convert back into a handle from then on. A handle that is bound to
-            /// another port already is used as `adopt` does. Elsewhere this is the same as `adopt`.
+            /// On Windows the first operation that is submitted or polled binds the handle to a
+            /// completion port, as it does with an end that was made here, and the end does not
+            /// convert back into a handle from then on. A handle that is bound to another port
+            /// already is used as `adopt` does. Elsewhere this is the same as `adopt`.
             ///
             /// # Errors
             ///
@@ -93,23 +98,26 @@ macro_rules! conversions {
                 })
             }
 
-            /// Takes the handle out of an end that has been bound to this crate's completion port, **which stays with it** where the
-            /// system cannot undo that. Windows only.
+            /// Takes the handle out of an end that has been bound to this crate's completion port,
+            /// **which stays with it** where the system cannot undo that. Windows only.
             ///
-            /// An end is bound by its first operation that was submitted or polled, if it was made here or adopted as exclusive;
-            /// others convert by `OwnedHandle::try_from`, which is the way to go. Both the binding and the mode
-            /// `FILE_SKIP_COMPLETION_PORT_ON_SUCCESS` belong to the file object, so that all who get this handle, or a duplicate of
-            /// it, have them: here, in a child, or after the next conversion.
+            /// An end is bound by its first operation that was submitted or polled, if it was made
+            /// here or adopted as exclusive; others convert by `OwnedHandle::try_from`, which is
+            /// the way to go. Both the binding and the mode `FILE_SKIP_COMPLETION_PORT_ON_SUCCESS`
+            /// belong to the file object, so that all who get this handle, or a duplicate of it,
+            /// have them: here, in a child, or after the next conversion.
             ///
-            /// - *Windows 8.1 and later* can unbind a handle, and this does it. The mode stays, and cannot be taken back
-            ///   (*documented*, SetFileCompletionNotificationModes): whoever binds the handle to a port gets no packet for an operation
-            ///   that succeeds at once.
-            /// - *Elsewhere* (Windows before 8.1; Wine 8.0, *observed*) the binding stays, too: the handle cannot be bound to another
-            ///   port, and the packets of overlapped operations on it, in whatever process, come to this process's port, which
-            ///   ignores them. Operations that are waited for by an event whose handle has its low bit set send none.
+            /// - *Windows 8.1 and later* can unbind a handle, and this does it. The mode stays, and
+            ///   cannot be taken back (*documented*, SetFileCompletionNotificationModes): whoever
+            ///   binds the handle to a port gets no packet for an operation that succeeds at once.
+            /// - *Elsewhere* (Windows before 8.1; Wine 8.0, *observed*) the binding stays, too: the
+            ///   handle cannot be bound to another port, and the packets of overlapped operations
+            ///   on it, in whatever process, come to this process's port, which ignores them.
+            ///   Operations that are waited for by an event whose handle has its low bit set send
+            ///   none.
             ///
-            /// Blocking reads and writes, with an event of their own or without an `OVERLAPPED`, are not concerned. Adopted again,
-            /// it works through events.
+            /// Blocking reads and writes, with an event of their own or without an `OVERLAPPED`,
+            /// are not concerned. Adopted again, it works through events.
             ///
             /// # Errors
             ///
@@ -140,10 +148,11 @@ macro_rules! conversions {
         ///
         /// # Platform notes
         ///
-        /// On Windows an end that was made here, or adopted as exclusive, is bound to this crate's completion port by its first
-        /// operation that is submitted or polled (blocking reads and writes, and those with a timeout, do not bind). The handle's next
-        /// owner would share that port, so such an end is refused: convert it before that, or with `into_handle_still_bound`, which
-        /// says what stays with the handle.
+        /// On Windows an end that was made here, or adopted as exclusive, is bound to this crate's
+        /// completion port by its first operation that is submitted or polled (blocking reads and
+        /// writes, and those with a timeout, do not bind). The handle's next owner would share that
+        /// port, so such an end is refused: convert it before that, or with
+        /// `into_handle_still_bound`, which says what stays with the handle.
         ///
         /// # Errors
         ///

@@ -44,7 +44,8 @@ pub(crate) fn slice_mut(buffer: &mut [u8]) -> IoSliceMut<'_> {
 pub struct Meta {
     pub(crate) name: EndName,
     pub(crate) requested_capacity: Option<usize>,
-    /// Nobody else has a handle to this end: it was made here, or the caller said so when it was adopted.
+    /// Nobody else has a handle to this end: it was made here, or the caller said so when it was
+    /// adopted.
     #[cfg_attr(
         not(windows),
         expect(dead_code, reason = "on Windows alone something is changed that others would share")

@@ -96,8 +96,9 @@ impl Failure {
         Error { action, end: end.into(), cause: this }.into()
     }
 
-    /// The system's way of saying that a call was cancelled, which std takes for a timeout, becomes our own: whichever call it
-    /// was, and whoever cancelled it (`CancelSynchronousIo` reaches every call that blocks).
+    /// The system's way of saying that a call was cancelled, which std takes for a timeout, becomes
+    /// our own: whichever call it was, and whoever cancelled it (`CancelSynchronousIo` reaches
+    /// every call that blocks).
     #[cfg(windows)]
     fn or_cancelled(self, action: Action) -> Self {
         match self {
@@ -131,9 +132,9 @@ impl Error {
 
     /// How many bytes are known to have gone before the operation failed; `None` where that is unknown.
     ///
-    /// A read that failed took nothing, so it says `Some(0)`, unless Wine has lost what it took. A write that was cancelled or
-    /// timed out says how far it got on Unix. Windows does not tell: such a write may have been taken in part, and what the peer
-    /// had not read is gone.
+    /// A read that failed took nothing, so it says `Some(0)`, unless Wine has lost what it took. A
+    /// write that was cancelled or timed out says how far it got on Unix. Windows does not tell:
+    /// such a write may have been taken in part, and what the peer had not read is gone.
     #[must_use]
     pub fn transferred(&self) -> Option<usize> {
         match self.cause {

@@ -86,9 +86,9 @@ impl Reader<Overlapped> {
     ///
     /// # Platform notes
     ///
-    /// On Unix an end that is attached waits for its driver under tokio, too. On Windows the operations of a handle that others may
-    /// have ([`adopt`](Self::adopt)) are issued by this crate's own thread and waited for by the system's thread pool, attached or
-    /// not.
+    /// On Unix an end that is attached waits for its driver under tokio, too. On Windows the
+    /// operations of a handle that others may have ([`adopt`](Self::adopt)) are issued by this
+    /// crate's own thread and waited for by the system's thread pool, attached or not.
     pub fn attach(&self, driver: &Driver) -> io::Result<()> {
         self.end.attach(driver)
     }

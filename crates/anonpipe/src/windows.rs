@@ -16,16 +16,18 @@ use crate::{IoMode, PipeOptions};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Creation {
-    /// Without a name if the system can do that, else with one. Whether it can is found by trying: an answer that means "never" is
-    /// remembered, one that may be about this pair alone is not. Other errors, such as "access denied", "no memory" or "too many
-    /// open files", are reported and no reason for a name.
+    /// Without a name if the system can do that, else with one. Whether it can is found by trying:
+    /// an answer that means "never" is remembered, one that may be about this pair alone is not.
+    /// Other errors, such as "access denied", "no memory" or "too many open files", are reported
+    /// and no reason for a name.
     #[default]
     Auto,
     /// Without a name: nothing to guess, and nobody can open it.
     Unnamed,
-    /// With a name: 128 random bits from the system, the first and only instance, open to the current user alone, and closed to
-    /// other machines (not under Wine, which would make a pipe for messages of it). The client is opened relative to the server's
-    /// handle where the system can do that, and both ends check that their peer is this process. For systems that know no
+    /// With a name: 128 random bits from the system, the first and only instance, open to the
+    /// current user alone, and closed to other machines (not under Wine, which would make a pipe
+    /// for messages of it). The client is opened relative to the server's handle where the system
+    /// can do that, and both ends check that their peer is this process. For systems that know no
     /// unnamed pipes.
     Named,
 }
@@ -142,7 +144,8 @@ pub fn create_pipe_anonymous_pair() -> io::Result<(OwnedHandle, OwnedHandle)> {
     questions_pair(Creation::Auto)
 }
 
-/// What the documentation of the question's pair promises, in bytes: no matter of the default for other pairs.
+/// What the documentation of the question's pair promises, in bytes: no matter of the default for
+/// other pairs.
 const QUESTIONS_QUOTA: u32 = 65_536;
 
 fn questions_pair(creation: Creation) -> io::Result<(OwnedHandle, OwnedHandle)> {
@@ -156,7 +159,8 @@ fn questions_pair(creation: Creation) -> io::Result<(OwnedHandle, OwnedHandle)> 
     npfs::create_as(&plan, creation).map_err(|failure| failure.into_io(Action::Create, None))
 }
 
-/// Whether a handle is opened for overlapped I/O: the last two parameters of [`create_pipe_ex`]. There may be more modes one day.
+/// Whether a handle is opened for overlapped I/O: the last two parameters of [`create_pipe_ex`].
+/// There may be more modes one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum HandleMode {

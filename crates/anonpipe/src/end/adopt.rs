@@ -8,7 +8,8 @@ use crate::info::{Direction, EndName};
 use crate::mode::IoMode;
 use crate::sys::{self, OwnedPipe};
 
-/// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be. `exclusive`: nobody else has it.
+/// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be.
+/// `exclusive`: nobody else has it.
 pub(crate) fn adopt<T>(
     pipe: OwnedPipe,
     access: Access,

@@ -90,7 +90,8 @@ impl Reads {
                 return Poll::Ready(named(outcome, end));
             }
         }
-        // Somebody else is always faster, or the peer writes empty messages and nothing else: let the others run.
+        // Somebody else is always faster, or the peer writes empty messages and nothing else: let
+        // the others run.
         context.waker().wake_by_ref();
         Poll::Pending
     }

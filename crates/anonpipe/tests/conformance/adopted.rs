@@ -1,4 +1,5 @@
-//! What belongs to the file object, and so to all who have a handle to an end: its port, and the modes of notification.
+//! What belongs to the file object, and so to all who have a handle to an end: its port, and the
+//! modes of notification.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::windows::io::AsHandle;
@@ -49,7 +50,8 @@ pub(crate) fn adopting_changes_nothing_that_others_share(backend: Backend) {
     use_all_ways(&reader, &writer);
 }
 
-/// Reads and writes without an `OVERLAPPED` wait for the file object, which a mode could keep from being set (golang/go#80979).
+/// Reads and writes without an `OVERLAPPED` wait for the file object, which a mode could keep from
+/// being set (golang/go#80979).
 pub(crate) fn who_waits_for_the_file_object_is_told(backend: Backend) {
     let (reader, writer) = backend.options().capacity(10).inbound().unwrap();
     let (their_reader, their_writer) =
@@ -72,7 +74,8 @@ pub(crate) fn who_waits_for_the_file_object_is_told(backend: Backend) {
     });
 }
 
-/// Whoever has the handle afterwards would share our port, in whatever process. So it is handed back.
+/// Whoever has the handle afterwards would share our port, in whatever process. So it is handed
+/// back.
 pub(crate) fn a_bound_end_is_not_converted(backend: Backend) {
     let (reader, writer) = backend.pipe();
     // Blocking calls do not bind.
@@ -122,7 +125,8 @@ pub(crate) fn a_bound_end_is_converted_for_who_insists(backend: Backend) {
     (&theirs).read_exact(&mut [0; 8]).unwrap();
 }
 
-/// A thread's operations that go through events are cancelled when it ends, so no such thread issues them.
+/// A thread's operations that go through events are cancelled when it ends, so no such thread
+/// issues them.
 pub(crate) fn operations_outlive_their_thread(backend: Backend) {
     for attached in [false, true] {
         let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
@@ -168,7 +172,8 @@ pub(crate) fn operations_on_a_foreign_port_outlive_their_thread(backend: Backend
     }
 }
 
-/// A write that is submitted is in progress, and finishes whatever becomes of its thread and its end.
+/// A write that is submitted is in progress, and finishes whatever becomes of its thread and its
+/// end.
 pub(crate) fn detached_writes_outlive_everything(backend: Backend) {
     for round in 0..50 {
         let (reader, writer) = backend.small_pipe();

@@ -11,7 +11,8 @@ pub(crate) enum Backend {
     Unnamed,
     #[cfg(windows)]
     Named,
-    /// Unnamed, and adopted as handles that others may have as well, so that operations go through events.
+    /// Unnamed, and adopted as handles that others may have as well, so that operations go through
+    /// events.
     #[cfg(windows)]
     Adopted,
 }

@@ -1,5 +1,5 @@
-//! Operations through events, while the driver's thread, which issues them, has something else to do. Each rule has a process of
-//! its own, because nobody else is served meanwhile.
+//! Operations through events, while the driver's thread, which issues them, has something else to
+//! do. Each rule has a process of its own, because nobody else is served meanwhile.
 
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};

@@ -1,10 +1,11 @@
 //! The contract, rule by rule: one body a rule, run on every backend that this system has.
 //!
-//! A test's name is `BACKEND::TOPIC::RULE`: `unix::eof::…` on Unix, `windows_unnamed::eof::…` and `windows_named::eof::…` on
-//! Windows, and there for some topics `windows_adopted::eof::…`: operations on handles that others may have go through events.
-//! `windows_only::…` are those that nothing but Windows itself can decide; Wine imitates another answer, and they
-//! then say so and check what can be seen. A rule that hangs is named, and ends the process; one of a topic marked `alone`
-//! runs in a process of its own, where nobody else's threads and handles disturb the count.
+//! A test's name is `BACKEND::TOPIC::RULE`: `unix::eof::…` on Unix, `windows_unnamed::eof::…` and
+//! `windows_named::eof::…` on Windows, and there for some topics `windows_adopted::eof::…`:
+//! operations on handles that others may have go through events. `windows_only::…` are those that
+//! nothing but Windows itself can decide; Wine imitates another answer, and they then say so and
+//! check what can be seen. A rule that hangs is named, and ends the process; one of a topic marked
+//! `alone` runs in a process of its own, where nobody else's threads and handles disturb the count.
 
 #![allow(missing_docs, reason = "a rule's name says what it is about")]
 #![allow(clippy::cast_possible_truncation, reason = "the numbers are the tests' own, and small")]
@@ -105,7 +106,8 @@ macro_rules! run_on {
     };
 }
 
-/// Declares those of the tests that are about operations and calls, for a backend that differs from another in how they are made.
+/// Declares those of the tests that are about operations and calls, for a backend that differs from
+/// another in how they are made.
 #[cfg(windows)]
 macro_rules! run_in_part_on {
     ($module:ident = $backend:expr; $($rules:tt)*) => {

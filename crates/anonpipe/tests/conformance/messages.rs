@@ -1,4 +1,5 @@
-//! Pipes that were made for messages and are read as bytes: an empty message is nothing, and no end of anything.
+//! Pipes that were made for messages and are read as bytes: an empty message is nothing, and no end
+//! of anything.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -16,7 +17,8 @@ use crate::pattern::Random;
 use crate::system::{Handle, named_server};
 use crate::ways::{Way, kind};
 
-/// A pipe for messages: its server, and a handle to its client, which reads bytes unless it asks for messages.
+/// A pipe for messages: its server, and a handle to its client, which reads bytes unless it asks
+/// for messages.
 fn handles(backend: Backend, name: &str, flags: u32) -> (File, Handle) {
     let name = format!("anonpipe-test-{name}-{backend:?}-{}", std::process::id());
     let server = File::from(named_server(&name, true, true).unwrap());
@@ -24,8 +26,8 @@ fn handles(backend: Backend, name: &str, flags: u32) -> (File, Handle) {
     (server, client.unwrap().into())
 }
 
-/// A pipe for messages. It has a name, whatever the backend: that decides whether the operations go through our port or through
-/// events.
+/// A pipe for messages. It has a name, whatever the backend: that decides whether the operations go
+/// through our port or through events.
 pub(crate) fn message_pipe(backend: Backend, name: &str) -> (File, Duplex<Overlapped>) {
     const FILE_FLAG_OVERLAPPED: u32 = 0x4000_0000;
     let (server, client) = handles(backend, name, FILE_FLAG_OVERLAPPED);
@@ -86,7 +88,8 @@ fn flood(mut server: File, pause: Duration) -> thread::JoinHandle<()> {
     })
 }
 
-/// Each empty message ends a read, which begins again. A cancel that comes in between, of one or of all, counts.
+/// Each empty message ends a read, which begins again. A cancel that comes in between, of one or of
+/// all, counts.
 pub(crate) fn no_cancel_is_lost_among_empty_messages(backend: Backend) {
     let (server, client) = message_pipe(backend, "flood");
     let flood = flood(server, Duration::from_micros(100));

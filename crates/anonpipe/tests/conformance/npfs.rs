@@ -1,4 +1,5 @@
-//! What the pipes of Windows have and others lack: a server that disconnects, ports, quotas, descriptors.
+//! What the pipes of Windows have and others lack: a server that disconnects, ports, quotas,
+//! descriptors.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
@@ -85,8 +86,8 @@ pub(crate) fn a_foreign_packet_is_ignored(backend: Backend) {
     }
 }
 
-/// Else the rules about bytes would prove nothing. The flag that keeps other machines from a named pipe is a part of its type,
-/// and Wine takes it for messages.
+/// Else the rules about bytes would prove nothing. The flag that keeps other machines from a named
+/// pipe is a part of its type, and Wine takes it for messages.
 pub(crate) fn a_pair_is_a_byte_pipe(backend: Backend) {
     // What is asked means something.
     let name = format!("anonpipe-test-type-{}-{backend:?}", std::process::id());
@@ -99,7 +100,8 @@ pub(crate) fn a_pair_is_a_byte_pipe(backend: Backend) {
     }
 }
 
-/// `CancelSynchronousIo` on a thread that blocks in a blocking end: the system's code for that is a timeout to std.
+/// `CancelSynchronousIo` on a thread that blocks in a blocking end: the system's code for that is a
+/// timeout to std.
 pub(crate) fn a_cancelled_blocking_call_is_no_timeout(backend: Backend) {
     let blocking = || {
         let options = backend.options().server(End::blocking()).client(End::blocking());
@@ -123,8 +125,8 @@ pub(crate) fn a_cancelled_blocking_call_is_no_timeout(backend: Backend) {
     check_abort(result);
 }
 
-/// Wine loses what a read takes whose thread ends in the same moment, and then that is what is said: it is neither the end of file
-/// nor a read that goes on for ever. Windows loses nothing.
+/// Wine loses what a read takes whose thread ends in the same moment, and then that is what is
+/// said: it is neither the end of file nor a read that goes on for ever. Windows loses nothing.
 pub(crate) fn a_read_whose_thread_ends_is_told_what_became_of_it(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let mut random = Random::new(43);
@@ -158,7 +160,8 @@ pub(crate) fn a_read_whose_thread_ends_is_told_what_became_of_it(backend: Backen
     assert_eq!(Way::Std.read(&reader, 8).unwrap(), b"goes on");
 }
 
-/// There is no half-close: a duplex end with a write in flight is open until that is read, and nobody reads it. As documented.
+/// There is no half-close: a duplex end with a write in flight is open until that is read, and
+/// nobody reads it. As documented.
 pub(crate) fn a_dropped_duplex_end_stays_open_for_its_writes(backend: Backend) {
     let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
     let (read, write) = (ours.submit_read(vec![0; 8]), ours.submit_write(pattern::bytes(0, 100_000)));

@@ -528,7 +528,8 @@ pub(crate) fn a_task_that_waits_to_read_keeps_no_end_from_being_converted(backen
             let mut reader = match Handle::try_from(reader) {
                 Ok(handle) => Reader::<Overlapped>::try_from(handle).unwrap(),
                 Err(failed) => {
-                    // Because the task has bound it, which it stays, and not because of what is in flight.
+                    // Because the task has bound it, which it stays, and not because of what is in
+                    // flight.
                     let refused = (cfg!(windows), failed.error().kind());
                     assert_eq!(refused, (true, ErrorKind::Unsupported), "round {round}: {failed}");
                     failed.into_inner()

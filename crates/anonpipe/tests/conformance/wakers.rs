@@ -124,7 +124,8 @@ pub(crate) fn a_waker_may_convert_the_end(backend: Backend) {
         }
         soon("the conversion", || converted.lock().unwrap().is_some());
         if let Some(Err(error)) = converted.lock().unwrap().take() {
-            // Windows: the others are still in flight, or the end is bound to our port. Unix knows all of them to be over.
+            // Windows: the others are still in flight, or the end is bound to our port. Unix knows
+            // all of them to be over.
             assert_eq!(std::env::consts::OS, "windows", "{error}");
         }
     }

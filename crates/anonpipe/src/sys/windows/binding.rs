@@ -1,7 +1,8 @@
 //! Which completion port a handle is bound to: ours, or none that we know of.
 //!
-//! The binding, and the modes that go with it, belong to the *file object*, which everybody shares who has a handle to it. So only an
-//! end that is ours alone is bound, and it is not handed on afterwards unless the caller insists.
+//! The binding, and the modes that go with it, belong to the *file object*, which everybody shares
+//! who has a handle to it. So only an end that is ours alone is bound, and it is not handed on
+//! afterwards unless the caller insists.
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
@@ -31,7 +32,8 @@ pub(super) enum Binding {
         /// An operation that succeeds at once sends no packet.
         skips: bool,
     },
-    /// Through an event for each operation: others may have the handle, or it is bound to a port that we know nothing of.
+    /// Through an event for each operation: others may have the handle, or it is bound to a port
+    /// that we know nothing of.
     Events,
 }
 
@@ -86,8 +88,9 @@ impl Binding {
             }
             Err(error) => return Err(error),
         };
-        // Never FILE_SKIP_SET_EVENT_ON_HANDLE: it cannot be taken back, and whoever gets the handle by whatever way and waits for
-        // the file object, as ReadFile and WriteFile do that are given no OVERLAPPED, would wait for ever (golang/go#80979).
+        // Never FILE_SKIP_SET_EVENT_ON_HANDLE: it cannot be taken back, and whoever gets the handle
+        // by whatever way and waits for the file object, as ReadFile and WriteFile do that are
+        // given no OVERLAPPED, would wait for ever (golang/go#80979).
         let modes = u8::try_from(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS).unwrap_or(0);
         // SAFETY: an open handle is all it needs.
         let skips = unsafe { SetFileCompletionNotificationModes(handle.as_raw_handle(), modes) } != 0;
@@ -122,7 +125,8 @@ struct Completion {
     key: *mut std::ffi::c_void,
 }
 
-/// A system that cannot leaves things as they are: Wine 8.0 says that this is not implemented (*observed*).
+/// A system that cannot leaves things as they are: Wine 8.0 says that this is not implemented
+/// (*observed*).
 fn replace_with_none(handle: BorrowedHandle<'_>) {
     let none = Completion { port: ptr::null_mut(), key: ptr::null_mut() };
     let mut block = IO_STATUS_BLOCK::default();

@@ -57,7 +57,8 @@ impl Drop for Channel {
 }
 
 impl Channel {
-    /// `exclusive`: nobody else has a handle to this end. Else nothing of the file object is changed.
+    /// `exclusive`: nobody else has a handle to this end. Else nothing of the file object is
+    /// changed.
     pub(crate) fn new(handle: OwnedHandle, exclusive: bool) -> Self {
         Self {
             binding: Mutex::default(),
@@ -151,7 +152,8 @@ impl Channel {
         self.queue(flow).len()
     }
 
-    /// Starts an operation: on the calling thread, or, where it goes through an event, on the driver's.
+    /// Starts an operation: on the calling thread, or, where it goes through an event, on the
+    /// driver's.
     pub(crate) fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight>) {
         match self.start(&operation) {
             // It is pending, and its completion will be observed.
@@ -228,7 +230,8 @@ impl Channel {
         self.read_cancels.load(Ordering::SeqCst)
     }
 
-    /// Why a write that is submitted now will fail, where the submission does not say so: where another thread makes it.
+    /// Why a write that is submitted now will fail, where the submission does not say so: where
+    /// another thread makes it.
     #[cfg_attr(
         not(any(feature = "tokio", feature = "futures-io")),
         allow(dead_code, reason = "for the async traits, which are features")
@@ -253,7 +256,8 @@ impl Channel {
         super::shutdown_write(self.handle.as_handle())
     }
 
-    /// Returns whether the kernel had it. If not, it is complete or already cancelled, and the kernel says so ("not found").
+    /// Returns whether the kernel had it. If not, it is complete or already cancelled, and the
+    /// kernel says so ("not found").
     fn cancel_raw(&self, overlapped: *mut OVERLAPPED) -> bool {
         // SAFETY: the kernel only compares the pointer with those of the operations in flight.
         let done = unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };

@@ -28,8 +28,8 @@ pub(crate) struct Driver {
     pub(super) port: OwnedHandle,
     channels: Mutex<HashMap<usize, Weak<Channel>>>,
     next_key: AtomicUsize,
-    /// Channels on which operations wait to be issued by the thread that turns this; a packet with the key [`HANDED_OVER`] for
-    /// each.
+    /// Channels on which operations wait to be issued by the thread that turns this; a packet with
+    /// the key [`HANDED_OVER`] for each.
     handed_over: Mutex<VecDeque<(Weak<Channel>, Flow)>>,
     /// The thread that turned it last.
     thread: AtomicU32,

@@ -95,7 +95,8 @@ pub(crate) fn is_broken_pipe(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| BROKEN.contains(&code))
 }
 
-/// A call that was cancelled: `CancelIoEx`, or `CancelSynchronousIo` on the thread that blocked in it.
+/// A call that was cancelled: `CancelIoEx`, or `CancelSynchronousIo` on the thread that blocked in
+/// it.
 pub(crate) fn is_cancelled(error: &io::Error) -> bool {
     error.raw_os_error() == Some(ERROR_OPERATION_ABORTED.cast_signed())
 }

@@ -74,7 +74,8 @@ fn attempt(plan: &Plan<'_>, descriptor: &SecurityDescriptor, name: &[u16]) -> Re
 
 /// Makes a server that passes on bytes, closed to other machines where the system knows how.
 fn create_server(plan: &Plan<'_>, object: &Object<'_>) -> Result<OwnedHandle, Unsuccessful> {
-    /// The system takes the flag that closes it for a type of pipe: Wine takes any type but 0 for messages (*observed*, Wine 8.0).
+    /// The system takes the flag that closes it for a type of pipe: Wine takes any type but 0 for
+    /// messages (*observed*, Wine 8.0).
     static MISTAKEN: AtomicBool = AtomicBool::new(false);
 
     if !MISTAKEN.load(Ordering::Relaxed) {
@@ -94,8 +95,8 @@ fn local_only(plan: &Plan<'_>) -> ServerParameters {
     server_parameters(plan, FILE_PIPE_REJECT_REMOTE_CLIENTS)
 }
 
-/// Opens the client relative to the server's own handle, so that it cannot land at another server; by the name where the system
-/// does not know that.
+/// Opens the client relative to the server's own handle, so that it cannot land at another server;
+/// by the name where the system does not know that.
 fn connect(plan: &Plan<'_>, server: &OwnedHandle, name: &[u16]) -> Result<OwnedHandle, Status> {
     let quality = anonymous();
     match open_client(plan, Some(server.as_handle()), &[], Some(&quality)) {

@@ -65,7 +65,8 @@ pub(crate) fn create_as(plan: &Plan<'_>, creation: Creation) -> Result<(OwnedHan
     }
 }
 
-/// Unnamed if the system can do that, which is found by trying, and tried until it says that it never can.
+/// Unnamed if the system can do that, which is found by trying, and tried until it says that it
+/// never can.
 fn auto<T>(
     refused: &AtomicBool,
     unnamed: impl FnOnce() -> Result<T, Status>,
@@ -86,11 +87,14 @@ fn auto<T>(
 
 /// What the refusal of a pair without a name means for one with a name.
 enum Refusal {
-    /// The system knows no pipes without a name, and will not learn of them while this process runs.
+    /// The system knows no pipes without a name, and will not learn of them while this process
+    /// runs.
     ForGood,
-    /// It could not make this one. Something between us and npfs (a filter, a hook) may have said so, and may be gone the next time.
+    /// It could not make this one. Something between us and npfs (a filter, a hook) may have said
+    /// so, and may be gone the next time.
     ThisTime,
-    /// It would be no better with a name: no memory, no handles, no access, and what we do not know.
+    /// It would be no better with a name: no memory, no handles, no access, and what we do not
+    /// know.
     Other,
 }
 
@@ -108,7 +112,8 @@ fn refusal(status: Status) -> Refusal {
     }
 }
 
-/// Whether a status means that the system cannot do what was asked, whatever it has and whoever asks.
+/// Whether a status means that the system cannot do what was asked, whatever it has and whoever
+/// asks.
 pub(super) fn is_refusal(status: Status) -> bool {
     !matches!(refusal(status), Refusal::Other)
 }

@@ -41,7 +41,8 @@ pub(super) fn is_readable(handle: BorrowedHandle<'_>) -> bool {
     local.is_ok_and(|local| local.ReadDataAvailable > 0 || local.NamedPipeState != CONNECTED)
 }
 
-/// How a write would fail at once, because the peer is gone. `None`: it would not, or that is not known.
+/// How a write would fail at once, because the peer is gone. `None`: it would not, or that is not
+/// known.
 pub(super) fn refusal_of_writes(handle: BorrowedHandle<'_>) -> Option<io::Error> {
     // SAFETY: the struct of this class, integers only.
     let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) }.ok()?;

@@ -11,8 +11,9 @@ use windows_sys::Win32::System::IO::OVERLAPPED;
 #[derive(Default)]
 pub(crate) struct Slot(UnsafeCell<OVERLAPPED>);
 
-// SAFETY: only its address is taken outside the kernel while the operation is in flight; its fields are read by whoever
-// observed the completion and took the operation out of its queue, under the queue's lock.
+// SAFETY: only its address is taken outside the kernel while the operation is in flight; its fields
+// are read by whoever observed the completion and took the operation out of its queue, under the
+// queue's lock.
 unsafe impl Send for Slot {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Slot {}
@@ -26,7 +27,8 @@ impl Slot {
     }
 }
 
-/// Makes it ready for an operation with `event`, or with none. Until the kernel says otherwise that is pending.
+/// Makes it ready for an operation with `event`, or with none. Until the kernel says otherwise that
+/// is pending.
 ///
 /// # Safety
 ///
@@ -40,8 +42,9 @@ pub(super) unsafe fn prepare(overlapped: *mut OVERLAPPED, event: *mut c_void) {
 
 /// The status and the byte count.
 ///
-/// The kernel writes the count (and the buffer) first and the status last. A processor that keeps no order by itself (ARM64)
-/// might still read the count before the status: the acquiring load keeps what comes after it behind it.
+/// The kernel writes the count (and the buffer) first and the status last. A processor that keeps
+/// no order by itself (ARM64) might still read the count before the status: the acquiring load
+/// keeps what comes after it behind it.
 ///
 /// # Safety
 ///
@@ -53,11 +56,13 @@ pub(super) unsafe fn result_of(overlapped: *mut OVERLAPPED) -> (NTSTATUS, usize)
     (status, unsafe { count_of(overlapped) }.load(Ordering::Relaxed))
 }
 
-/// The kernel writes an NTSTATUS, 32 bits, to a field of pointer size; every Windows is little-endian.
+/// The kernel writes an NTSTATUS, 32 bits, to a field of pointer size; every Windows is
+/// little-endian.
 ///
 /// # Safety
 ///
-/// `overlapped` must be valid as long as the result is used, and nobody but the kernel may write to it otherwise.
+/// `overlapped` must be valid as long as the result is used, and nobody but the kernel may write to
+/// it otherwise.
 unsafe fn status_of<'a>(overlapped: *mut OVERLAPPED) -> &'a AtomicI32 {
     // SAFETY: valid, says the caller, so the field is inside it.
     let status = unsafe { &raw mut (*overlapped).Internal };
@@ -84,8 +89,9 @@ mod tests {
 
     use super::{Slot, count_of, prepare, result_of, status_of};
 
-    /// A thread plays the kernel: the count first, the status last. Reading them the other way round fails on every processor,
-    /// reading them in no order at all on one that keeps none (ARM64).
+    /// A thread plays the kernel: the count first, the status last. Reading them the other way
+    /// round fails on every processor, reading them in no order at all on one that keeps none
+    /// (ARM64).
     #[test]
     fn a_status_is_not_seen_before_its_count() {
         let slot = Slot::default();

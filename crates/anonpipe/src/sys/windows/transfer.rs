@@ -95,7 +95,8 @@ pub(super) fn outcome(flow: Flow, status: NTSTATUS, count: usize, length: usize)
 /// What a packet says of the operation that it is about: that it succeeded, or the error code.
 pub(super) type Said = Result<(), u32>;
 
-/// The outcome of an operation on `length` bytes of which nothing but its packet is known, see [`wine`](super::wine).
+/// The outcome of an operation on `length` bytes of which nothing but its packet is known, see
+/// [`wine`](super::wine).
 pub(super) fn outcome_of_packet(flow: Flow, said: Said, length: usize) -> Outcome {
     match (flow, said) {
         // Success is never partial.

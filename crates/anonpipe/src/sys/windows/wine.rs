@@ -1,9 +1,11 @@
 //! Wine, where it does what Windows does not.
 //!
-//! Wine's server completes an operation by a call that the thread which issued it has to make: there the data, the count and the
-//! status are written, and then the packet is sent. If the thread ends before it gets to that, the packet is sent all the same,
-//! but nothing is written, and never will be: the status stays pending (*observed*, Wine 8.0; `async_set_result` in its
-//! server/async.c). What the packet says has to do, then. For a write that is all; what a read had taken is lost.
+//! Wine's server completes an operation by a call that the thread which issued it has to make:
+//! there the data, the count and the status are written, and then the packet is sent. If the thread
+//! ends before it gets to that, the packet is sent all the same, but nothing is written, and never
+//! will be: the status stays pending (*observed*, Wine 8.0; `async_set_result` in its
+//! server/async.c). What the packet says has to do, then. For a write that is all; what a read had
+//! taken is lost.
 
 use std::sync::{Arc, OnceLock, Weak};
 

@@ -80,7 +80,8 @@ impl Channel {
                     }
                 }
             }
-            // An empty message of a peer that writes messages. One that does nothing else keeps nobody from cancelling.
+            // An empty message of a peer that writes messages. One that does nothing else keeps
+            // nobody from cancelling.
             queue.send_to_the_back(overlapped, false);
             self.pass_on(flow, queue);
             std::thread::yield_now();
@@ -91,7 +92,8 @@ impl Channel {
         outcome
     }
 
-    /// Waits for the end of an operation of this thread. `None`: it read an empty message, and there is time left.
+    /// Waits for the end of an operation of this thread. `None`: it read an empty message, and
+    /// there is time left.
     fn wait_here(
         &self,
         flow: Flow,

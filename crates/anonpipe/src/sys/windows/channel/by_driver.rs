@@ -1,8 +1,9 @@
 //! Operations that go through events: the process's driver thread issues them.
 //!
-//! What a thread has issued is cancelled when it ends, unless the handle is bound to a port (*documented*, CancelIoEx): the
-//! submitting thread may end at any time, and so may those of the thread pool. The driver's thread does not. A submitted operation
-//! waits in the queue, where it can be cancelled, until that thread comes; threads that block in a call of their own keep their
+//! What a thread has issued is cancelled when it ends, unless the handle is bound to a port
+//! (*documented*, CancelIoEx): the submitting thread may end at any time, and so may those of the
+//! thread pool. The driver's thread does not. A submitted operation waits in the queue, where it
+//! can be cancelled, until that thread comes; threads that block in a call of their own keep their
 //! place among those that wait.
 
 use std::io;
@@ -78,7 +79,8 @@ impl Channel {
         let mut ended = Vec::new();
         let mut queue = channel.queue(flow);
         queue.told = false;
-        // Each of them once: what meets an empty message goes on when the others of this driver had their turn.
+        // Each of them once: what meets an empty message goes on when the others of this driver had
+        // their turn.
         let count = queue.waiting().len();
         for _ in 0..count {
             let Some(header) = queue.next_waiting().and_then(Entry::header) else { break };
@@ -96,7 +98,8 @@ impl Channel {
         ended.into_iter().for_each(Ended::tell);
     }
 
-    /// Issues the next operation that waits. If it is pending, its event comes back, to be waited for.
+    /// Issues the next operation that waits. If it is pending, its event comes back, to be waited
+    /// for.
     fn issue_next<'a>(
         &self,
         flow: Flow,
@@ -118,9 +121,10 @@ impl Channel {
                 return (queue, None);
             }
         };
-        // SAFETY: buffer and OVERLAPPED belong to the operation, of which the queue owns a share until the completion was
-        // observed. Nobody looks at the buffer before that. What waits is not with the kernel. The event lives until then, too:
-        // the caller has it waited for, or waits itself.
+        // SAFETY: buffer and OVERLAPPED belong to the operation, of which the queue owns a share
+        // until the completion was observed. Nobody looks at the buffer before that. What waits is
+        // not with the kernel. The event lives until then, too: the caller has it waited for, or
+        // waits itself.
         match unsafe { self.issue(flow, overlapped, event.without_packet(), data, length, false) } {
             Issued::Pending => {
                 queue.set_issued(overlapped);
@@ -132,7 +136,8 @@ impl Channel {
         (queue, None)
     }
 
-    /// Has the thread pool wait for a pending operation's event. Returns the operation if that cannot be, and it is over.
+    /// Has the thread pool wait for a pending operation's event. Returns the operation if that
+    /// cannot be, and it is over.
     fn await_event(self: &Arc<Self>, overlapped: *mut OVERLAPPED, event: Event) -> Option<Ended> {
         let wait = Arc::new(Wait::new(Arc::clone(self), overlapped, event));
         let Err((_, event)) = wait.register() else { return None };
@@ -142,8 +147,9 @@ impl Channel {
         self.observe(overlapped, None)
     }
 
-    /// Has a thread that blocks in a call of its own wait until what came before is issued. That is not for long: it is the driver
-    /// that does it. Whether it was cancelled meanwhile, or its time is up, is for the caller to see.
+    /// Has a thread that blocks in a call of its own wait until what came before is issued. That is
+    /// not for long: it is the driver that does it. Whether it was cancelled meanwhile, or its time
+    /// is up, is for the caller to see.
     pub(super) fn await_turn<'a>(
         self: &'a Arc<Self>,
         flow: Flow,

@@ -26,8 +26,9 @@ impl Ended {
         Self { operation, outcome }
     }
 
-    /// Tells whoever waits for it. This runs strangers' code, so no lock is held, and no share of the channel: who learns of the
-    /// completion may want to take the handle out, and must be the last owner then.
+    /// Tells whoever waits for it. This runs strangers' code, so no lock is held, and no share of
+    /// the channel: who learns of the completion may want to take the handle out, and must be the
+    /// last owner then.
     pub(super) fn tell(self) {
         undisturbed(|| {
             self.operation.header().complete(self.outcome);
@@ -37,7 +38,8 @@ impl Ended {
 }
 
 impl Channel {
-    /// An operation with that `OVERLAPPED` is said to be complete: by a packet, which says how it ended, or by its event.
+    /// An operation with that `OVERLAPPED` is said to be complete: by a packet, which says how it
+    /// ended, or by its event.
     ///
     /// It may be a stranger's. Then nothing happens.
     pub(in super::super) fn on_completion(channel: Arc<Self>, overlapped: *mut OVERLAPPED, said: Option<Said>) {
@@ -48,7 +50,8 @@ impl Channel {
         }
     }
 
-    /// Takes an operation that is complete out of its queue; or issues it again, if it met an empty message.
+    /// Takes an operation that is complete out of its queue; or issues it again, if it met an empty
+    /// message.
     pub(super) fn observe(self: &Arc<Self>, overlapped: *mut OVERLAPPED, said: Option<Said>) -> Option<Ended> {
         for flow in [Flow::Read, Flow::Write] {
             let mut queue = self.queue(flow);
@@ -69,10 +72,12 @@ impl Channel {
         let entry = queue.find(overlapped)?;
         let header = entry.header()?;
         if !entry.is_issued() {
-            // It has met so many empty messages that others got their turn first. (What waits for the driver has no packets.)
+            // It has met so many empty messages that others got their turn first. (What waits for
+            // the driver has no packets.)
             return self.go_on(flow, queue, overlapped);
         }
-        // SAFETY: it is the OVERLAPPED of an operation of ours, and the entry keeps it; the kernel writes the status last.
+        // SAFETY: it is the OVERLAPPED of an operation of ours, and the entry keeps it; the kernel
+        // writes the status last.
         let (status, count) = unsafe { result_of(overlapped) };
         if status == STATUS_PENDING {
             let said = said.filter(|_| self.was_lost(entry))?;
@@ -83,23 +88,27 @@ impl Channel {
             Some(outcome) => outcome,
             // It read an empty message, so the cancel came too late for the kernel, but not for us.
             None if entry.is_cancelled() => Err(Failure::Cancelled { transferred: Some(0) }),
-            // Its buffer is still empty. It does not leave the queue, where it can be cancelled all the time.
+            // Its buffer is still empty. It does not leave the queue, where it can be cancelled all
+            // the time.
             None => return self.go_on(flow, queue, overlapped),
         };
         queue.end(overlapped, outcome)
     }
 
-    /// A packet came for an operation whose status is pending. Whether it is over all the same: Wine has lost it, see
-    /// [`wine`](super::super::wine).
+    /// A packet came for an operation whose status is pending. Whether it is over all the same:
+    /// Wine has lost it, see [`wine`](super::super::wine).
     ///
-    /// Else the packet is somebody else's, whose `OVERLAPPED` has the same address in another process, and the kernel will still
-    /// write to the operation's memory. So all of this must hold:
+    /// Else the packet is somebody else's, whose `OVERLAPPED` has the same address in another
+    /// process, and the kernel will still write to the operation's memory. So all of this must
+    /// hold:
     ///
     /// - the thread that issued it has ended. Else nothing was lost;
-    /// - nobody else has a handle, in which case there are no strangers: the end was made here, or the caller said so, and no child
-    ///   inherits it. (Whoever duplicates the handle himself and starts I/O in another process might be one.);
-    /// - the kernel does not know it. (Were it asked for an operation that is in flight, that would be cancelled.) What is over
-    ///   and not lost is on its way to a thread that lives, and then the packet comes after the status.
+    /// - nobody else has a handle, in which case there are no strangers: the end was made here, or
+    ///   the caller said so, and no child inherits it. (Whoever duplicates the handle himself and
+    ///   starts I/O in another process might be one.);
+    /// - the kernel does not know it. (Were it asked for an operation that is in flight, that would
+    ///   be cancelled.) What is over and not lost is on its way to a thread that lives, and then
+    ///   the packet comes after the status.
     fn was_lost(&self, entry: &Entry) -> bool {
         let nobody_elses = || self.exclusive && !is_inheritable(self.pipe()).unwrap_or(true);
         entry.issuer_has_ended() && nobody_elses() && !self.cancel_raw(entry.overlapped())

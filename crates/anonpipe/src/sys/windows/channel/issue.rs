@@ -19,24 +19,26 @@ use super::queue::Queue;
 use crate::error::Failure;
 use crate::op::{Flow, Header, Outcome};
 
-/// How many empty messages a read may meet in a row before others get their turn: the caller, who wants to submit and not to wait,
-/// or the other ends of the driver that goes on with it.
+/// How many empty messages a read may meet in a row before others get their turn: the caller, who
+/// wants to submit and not to wait, or the other ends of the driver that goes on with it.
 const PATIENCE: usize = 16;
 
 /// What became of issuing an operation.
 pub(super) enum Issued {
     Done(Outcome),
     Pending,
-    /// It read an empty message of a peer that writes messages. Nothing came of it, so it has to go on.
+    /// It read an empty message of a peer that writes messages. Nothing came of it, so it has to go
+    /// on.
     Empty,
 }
 
 impl Channel {
-    /// Issues an operation that is in the queue, on this thread and for our port; again, if it meets an empty message. Returns it if
-    /// it is over.
+    /// Issues an operation that is in the queue, on this thread and for our port; again, if it
+    /// meets an empty message. Returns it if it is over.
     ///
-    /// It is in the queue before it is issued. The lock is held meanwhile, so that the queue's order is the kernel's, and a cancel
-    /// comes before (and is seen here) or after (and goes to the kernel).
+    /// It is in the queue before it is issued. The lock is held meanwhile, so that the queue's
+    /// order is the kernel's, and a cancel comes before (and is seen here) or after (and goes to
+    /// the kernel).
     pub(super) fn issue_for_port(
         &self,
         flow: Flow,
@@ -53,9 +55,10 @@ impl Channel {
             let header = entry.header()?;
             let (data, length) = (header.data(), clamp(header.length()));
             // The packet of an operation that succeeds at once is skipped, or comes all the same.
-            // SAFETY: buffer and OVERLAPPED belong to the operation, of which the queue owns a share until the completion was
-            // observed. Nobody looks at the buffer before that. The kernel does not have them: it was not issued, or is over, and
-            // what is with the kernel is never passed here.
+            // SAFETY: buffer and OVERLAPPED belong to the operation, of which the queue owns a
+            // share until the completion was observed. Nobody looks at the buffer before that. The
+            // kernel does not have them: it was not issued, or is over, and what is with the kernel
+            // is never passed here.
             match unsafe { self.issue(flow, overlapped, ptr::null_mut(), data, length, !skips) } {
                 Issued::Pending => {
                     queue.set_issued(overlapped);
@@ -65,7 +68,8 @@ impl Channel {
                 Issued::Empty => queue.send_to_the_back(overlapped, false),
             }
         }
-        // A peer that writes nothing else holds nobody up: the driver goes on with it when it comes to that.
+        // A peer that writes nothing else holds nobody up: the driver goes on with it when it comes
+        // to that.
         match self.binding().post(overlapped) {
             Ok(()) => None,
             Err(error) => queue.end(overlapped, Err(error.into())),
@@ -76,8 +80,8 @@ impl Channel {
     ///
     /// # Safety
     ///
-    /// `data` must be good for `length` bytes, and `overlapped` valid and unused; both must stay, untouched by anyone else,
-    /// until the completion was observed.
+    /// `data` must be good for `length` bytes, and `overlapped` valid and unused; both must stay,
+    /// untouched by anyone else, until the completion was observed.
     pub(super) unsafe fn issue(
         &self,
         flow: Flow,

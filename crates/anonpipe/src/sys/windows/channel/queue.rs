@@ -1,8 +1,9 @@
 //! What is in flight in one direction of an end.
 //!
-//! The kernel has the queue: first in, first out. This one only says what is in it, so that an operation and its buffer live
-//! until their completion was observed, a packet is matched with an operation without trusting its pointer, and nobody's wish to
-//! cancel is lost while an operation is not with the kernel.
+//! The kernel has the queue: first in, first out. This one only says what is in it, so that an
+//! operation and its buffer live until their completion was observed, a packet is matched with an
+//! operation without trusting its pointer, and nobody's wish to cancel is lost while an operation
+//! is not with the kernel.
 
 use std::collections::VecDeque;
 use std::ptr;
@@ -44,12 +45,13 @@ impl Line {
     }
 }
 
-/// The kernel's part of it, in its order, and then what waits to be issued, in the order in which it came.
+/// The kernel's part of it, in its order, and then what waits to be issued, in the order in which
+/// it came.
 #[derive(Default)]
 pub(super) struct Queue {
     entries: VecDeque<Entry>,
-    /// How many wait, at the back, for another thread to issue them or what is before them. Only where operations go through
-    /// events are there any.
+    /// How many wait, at the back, for another thread to issue them or what is before them. Only
+    /// where operations go through events are there any.
     waiting: usize,
     /// The driver's thread was told that something waits, and has not come yet.
     pub(super) told: bool,
@@ -61,13 +63,14 @@ pub(super) struct Entry {
     issued: bool,
     /// The thread that issued it, if it is to be told by a packet.
     issuer: Issuer,
-    /// Its end was asked for. The kernel can be told only while it has the operation: whoever issues it, or issues it again, looks
-    /// here first.
+    /// Its end was asked for. The kernel can be told only while it has the operation: whoever
+    /// issues it, or issues it again, looks here first.
     cancelled: bool,
 }
 
 enum What {
-    /// An operation owns the channel it runs on: closing the handle under it would look like the peer's end of file.
+    /// An operation owns the channel it runs on: closing the handle under it would look like the
+    /// peer's end of file.
     Operation(Arc<dyn InFlight>, Arc<Channel>),
     /// The address of the `OVERLAPPED` of a thread that blocks in `read` or `write`.
     Thread(usize),
@@ -185,7 +188,8 @@ impl Queue {
         }
     }
 
-    /// It has met an empty message: the kernel has it no more, and behind the others it is issued again.
+    /// It has met an empty message: the kernel has it no more, and behind the others it is issued
+    /// again.
     pub(super) fn send_to_the_back(&mut self, overlapped: *mut OVERLAPPED, waits: bool) {
         if let Some(mut entry) = self.remove(overlapped) {
             entry.issued = false;
