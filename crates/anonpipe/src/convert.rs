@@ -42,7 +42,7 @@ macro_rules! conversions {
             ///
             /// The handle must be an end of a connected byte pipe (Windows), or a pipe, FIFO or
             /// Unix stream socket (Unix), and allow what this type does. Nothing is changed that
-            /// whoever else has it would notice. One that nobody else has is faster with
+            /// its other owners would notice. A handle without other owners is faster with
             /// [`adopt_exclusive`](Self::adopt_exclusive) on Windows.
             ///
             /// A pipe that was made for messages is read as bytes. Its empty messages are passed over; of several reads in
@@ -108,11 +108,12 @@ macro_rules! conversions {
             /// have them: here, in a child, or after the next conversion.
             ///
             /// - *Windows 8.1 and later* can unbind a handle, and this does it. The mode stays, and
-            ///   cannot be taken back (*documented*, SetFileCompletionNotificationModes): whoever
-            ///   binds the handle to a port gets no packet for an operation that succeeds at once.
+            ///   cannot be taken back (*documented*, SetFileCompletionNotificationModes): an owner
+            ///   who binds the handle to a port gets no packet for an operation that succeeds at
+            ///   once.
             /// - *Elsewhere* (Windows before 8.1; Wine 8.0, *observed*) the binding stays, too: the
             ///   handle cannot be bound to another port, and the packets of overlapped operations
-            ///   on it, in whatever process, come to this process's port, which ignores them.
+            ///   on it, in any process, come to this process's port, which ignores them.
             ///   Operations that are waited for by an event whose handle has its low bit set send
             ///   none.
             ///

@@ -25,10 +25,11 @@ use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer,
 ///
 /// # Platform notes
 ///
-/// - *Unix*: the socket reads no more; that of other descriptors of it, in other processes too, has ended as well.
-/// - *Windows* cannot close the reading direction alone: the handle stays open, with nobody to read, until the peer has read those
-///   writes. The peer's own writes fill the pipe meanwhile, and then wait; they fail when it has read the rest. (The system offers
-///   to cancel the writes, or to disconnect the pipe. Both throw away what was accepted.)
+/// - *Unix*: the socket reads no more. That holds for all its descriptors, in other processes too.
+/// - *Windows* cannot close the reading direction alone: the handle stays open, and is not read,
+///   until the peer has read those writes. The peer's own writes fill the pipe meanwhile, and then
+///   wait; they fail when it has read the rest. (The system offers to cancel the writes, or to
+///   disconnect the pipe. Both throw away what was accepted.)
 pub struct Duplex<M: Mode> {
     pub(crate) end: M::End,
 }

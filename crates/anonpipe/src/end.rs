@@ -44,7 +44,7 @@ pub(crate) fn slice_mut(buffer: &mut [u8]) -> IoSliceMut<'_> {
 pub struct Meta {
     pub(crate) name: EndName,
     pub(crate) requested_capacity: Option<usize>,
-    /// Nobody else has a handle to this end: it was made here, or the caller said so when it was
+    /// There is no other handle to this end: it was made here, or the caller said so when it was
     /// adopted.
     #[cfg_attr(
         not(windows),

@@ -97,13 +97,12 @@ impl Failure {
     }
 
     /// The system's way of saying that a call was cancelled, which std takes for a timeout, becomes
-    /// our own: whichever call it was, and whoever cancelled it (`CancelSynchronousIo` reaches
-    /// every call that blocks).
+    /// our own, for every call: `CancelSynchronousIo` reaches all that block.
     #[cfg(windows)]
     fn or_cancelled(self, action: Action) -> Self {
         match self {
             Self::Os { error, transferred } if crate::sys::is_cancelled(&error) => {
-                // Only a write can have gone in part; whatever else was cancelled did nothing.
+                // Only a write can have gone in part; a call of another kind did nothing.
                 Self::Cancelled { transferred: transferred.or((action != Action::Write).then_some(0)) }
             }
             other => other,

@@ -9,7 +9,7 @@ use crate::mode::IoMode;
 use crate::sys::{self, OwnedPipe};
 
 /// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be.
-/// `exclusive`: nobody else has it.
+/// `exclusive`: there is no other handle to it.
 pub(crate) fn adopt<T>(
     pipe: OwnedPipe,
     access: Access,

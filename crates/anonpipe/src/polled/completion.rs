@@ -90,8 +90,8 @@ impl Reads {
                 return Poll::Ready(named(outcome, end));
             }
         }
-        // Somebody else is always faster, or the peer writes empty messages and nothing else: let
-        // the others run.
+        // Another reader is always faster, or the peer writes empty messages only: let other tasks
+        // run.
         context.waker().wake_by_ref();
         Poll::Pending
     }

@@ -74,8 +74,7 @@ pub(crate) fn who_waits_for_the_file_object_is_told(backend: Backend) {
     });
 }
 
-/// Whoever has the handle afterwards would share our port, in whatever process. So it is handed
-/// back.
+/// The handle's next owner would share our port, in any process. So the end is handed back.
 pub(crate) fn a_bound_end_is_not_converted(backend: Backend) {
     let (reader, writer) = backend.pipe();
     // Blocking calls do not bind.
@@ -138,7 +137,7 @@ pub(crate) fn operations_outlive_their_thread(backend: Backend) {
                     ours.attach(&driver).unwrap();
                 }
                 let ops = (ours.submit_read(vec![0; 10]), ours.submit_write(pattern::bytes(0, 100_000)));
-                // They are with the system before the thread ends, if that is who issues them.
+                // If this thread issues them, they are with the system before it ends.
                 driver.turn(Some(MOMENT)).unwrap();
                 ops
             };
@@ -172,8 +171,7 @@ pub(crate) fn operations_on_a_foreign_port_outlive_their_thread(backend: Backend
     }
 }
 
-/// A write that is submitted is in progress, and finishes whatever becomes of its thread and its
-/// end.
+/// A write that is submitted is in progress, and finishes though its thread and its end are gone.
 pub(crate) fn detached_writes_outlive_everything(backend: Backend) {
     for round in 0..50 {
         let (reader, writer) = backend.small_pipe();

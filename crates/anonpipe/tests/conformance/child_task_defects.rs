@@ -55,7 +55,7 @@ pub(crate) fn a_child_gets_what_tasks_have_left(backend: Backend) {
         let handle = match Handle::try_from(reader) {
             Ok(handle) => handle,
             Err(failed) => {
-                // It is bound to our port: nobody gets it, and nothing is lost.
+                // It is bound to our port: the child does not get it, and nothing is lost.
                 assert!(cfg!(windows) && failed.error().kind() == ErrorKind::Unsupported, "{failed}");
                 let mut rest = String::new();
                 failed.into_inner().read_to_string(&mut rest).unwrap();

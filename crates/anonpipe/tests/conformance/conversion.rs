@@ -112,7 +112,7 @@ pub(crate) fn adopting_tells_the_mode(backend: Backend) {
     writer.write_all(b"each as it is").unwrap();
     assert_eq!(Way::Std.read(&reader, 50).unwrap(), b"each as it is");
 
-    // The same for handles that nobody else has.
+    // The same for exclusive handles.
     let Ok(Adopted::Overlapped(reader)) = Reader::adopt_exclusive(reader.try_into().unwrap()) else {
         panic!("overlapped")
     };

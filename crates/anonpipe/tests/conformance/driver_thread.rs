@@ -1,5 +1,5 @@
 //! Operations through events, while the driver's thread, which issues them, has something else to
-//! do. Each rule has a process of its own, because nobody else is served meanwhile.
+//! do. Each rule has a process of its own, because no other end is served meanwhile.
 
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
@@ -79,7 +79,7 @@ pub(crate) fn a_cancel_before_it_was_issued_counts(backend: Backend) {
     assert_eq!(all, b"detached");
 }
 
-/// First in, first out, whoever issues.
+/// First in, first out, whichever thread issues.
 pub(crate) fn a_thread_that_blocks_keeps_its_place(backend: Backend) {
     for way in Way::ALL {
         let (reader, writer) = backend.pipe();

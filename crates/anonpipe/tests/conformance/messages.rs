@@ -26,7 +26,7 @@ fn handles(backend: Backend, name: &str, flags: u32) -> (File, Handle) {
     (server, client.unwrap().into())
 }
 
-/// A pipe for messages. It has a name, whatever the backend: that decides whether the operations go
+/// A pipe for messages. It has a name with every backend, which decides whether the operations go
 /// through our port or through events.
 pub(crate) fn message_pipe(backend: Backend, name: &str) -> (File, Duplex<Overlapped>) {
     const FILE_FLAG_OVERLAPPED: u32 = 0x4000_0000;
@@ -76,7 +76,7 @@ pub(crate) fn an_empty_message_is_not_the_end(backend: Backend) {
     assert_eq!(client.read(&mut [0; 8]).unwrap(), 5);
 }
 
-/// Writes empty messages until nobody is left to read them. Without a pause they pile up.
+/// Writes empty messages until no reader is left. Without a pause they pile up.
 fn flood(mut server: File, pause: Duration) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         while server.write(b"").is_ok() {

@@ -154,7 +154,7 @@ pub(crate) fn a_read_whose_thread_ends_is_told_what_became_of_it(backend: Backen
         }
         assert_eq!(reader.bytes_available().unwrap(), 0);
     }
-    // A detached one takes its bytes with it, and is in nobody's way.
+    // A detached one takes its bytes with it, and is in the way of none.
     thread::scope(|scope| drop(scope.spawn(|| reader.submit_read(vec![0; 1]).detach())));
     (&writer).write_all(b"xgoes on").unwrap();
     assert_eq!(Way::Std.read(&reader, 8).unwrap(), b"goes on");

@@ -36,7 +36,7 @@ pub(crate) fn the_questions_pair(backend: Backend) {
     assert_eq!(ours.submit_read(vec![0; 8]).wait().0.unwrap(), 0);
 }
 
-/// Whatever other pairs hold by default, one day.
+/// Also when other pairs hold something else by default, one day.
 pub(crate) fn each_direction_holds_what_is_documented(backend: Backend) {
     let (server, client) = pairs(backend);
     assert_eq!((quotas(&server), quotas(&client)), ((65_536, 65_536), (65_536, 65_536)));

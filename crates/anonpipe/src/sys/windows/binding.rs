@@ -1,7 +1,7 @@
 //! Which completion port a handle is bound to: ours, or none that we know of.
 //!
-//! The binding, and the modes that go with it, belong to the *file object*, which everybody shares
-//! who has a handle to it. So only an end that is ours alone is bound, and it is not handed on
+//! The binding, and the modes that go with it, belong to the *file object*, which all owners of a
+//! handle to it share. So only an end that is ours alone is bound, and it is not handed on
 //! afterwards unless the caller insists.
 
 use std::io;
@@ -88,9 +88,9 @@ impl Binding {
             }
             Err(error) => return Err(error),
         };
-        // Never FILE_SKIP_SET_EVENT_ON_HANDLE: it cannot be taken back, and whoever gets the handle
-        // by whatever way and waits for the file object, as ReadFile and WriteFile do that are
-        // given no OVERLAPPED, would wait for ever (golang/go#80979).
+        // Never FILE_SKIP_SET_EVENT_ON_HANDLE: it cannot be taken back, and another owner of the
+        // handle who waits for the file object, as ReadFile and WriteFile do without an OVERLAPPED,
+        // would wait for ever (golang/go#80979).
         let modes = u8::try_from(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS).unwrap_or(0);
         // SAFETY: an open handle is all it needs.
         let skips = unsafe { SetFileCompletionNotificationModes(handle.as_raw_handle(), modes) } != 0;

@@ -40,7 +40,7 @@ pub(crate) struct Channel {
     issuer: OnceLock<Lease>,
     /// How often all reads were cancelled: a task compares it with what it was when its wait began.
     read_cancels: AtomicU64,
-    /// Nobody else has the handle, so it may be bound to our port.
+    /// There is no other handle to this end, so it may be bound to our port.
     exclusive: bool,
     /// Closed when this is dropped, unless [`take_pipe`](Channel::take_pipe) has given it away.
     handle: ManuallyDrop<OwnedHandle>,
@@ -57,7 +57,7 @@ impl Drop for Channel {
 }
 
 impl Channel {
-    /// `exclusive`: nobody else has a handle to this end. Else nothing of the file object is
+    /// `exclusive`: there is no other handle to this end. Else nothing of the file object is
     /// changed.
     pub(crate) fn new(handle: OwnedHandle, exclusive: bool) -> Self {
         Self {

@@ -1,9 +1,8 @@
 //! Completions through events, for a handle that others may have, or that is bound to a port which
 //! is not ours.
 //!
-//! Each operation has an event of its own, with the low bit that keeps its packet from whatever
-//! port there may be, and the system's thread pool waits for it: one pool thread for up to 63
-//! events, none of ours.
+//! Each operation has an event of its own, with the low bit that keeps its packet from a port, and
+//! the system's thread pool waits for it: one pool thread for up to 63 events, none of ours.
 
 use std::ffi::c_void;
 use std::io;

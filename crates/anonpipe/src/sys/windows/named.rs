@@ -180,18 +180,18 @@ mod tests {
     #[test]
     fn the_client_is_opened_relative_to_its_server() {
         let descriptor = SecurityDescriptor::current_user_only().unwrap();
-        let (mut random, mut nobodys) = (String::new(), Vec::new());
+        let (mut random, mut unused) = (String::new(), Vec::new());
         let (server, client) = with_fresh_names(r"\??\pipe\", |name| {
             random = String::from_utf16(name).unwrap();
-            nobodys = format!("{random}-nobodys").encode_utf16().collect();
+            unused = format!("{random}-unused").encode_utf16().collect();
             let object = Object { root: None, name, inheritable: false, descriptor: Some(&descriptor), quality: None };
             let server = create_server(&PLAN, &object)?;
-            let client = connect(&PLAN, &server, &nobodys);
+            let client = connect(&PLAN, &server, &unused);
             Ok((server, client))
         })
         .unwrap();
         if !is_wine() && client.is_err() {
-            // Then it was tried by its name, which is nobody's here.
+            // Then it was tried by its name, which no pipe has.
             eprintln!("this system opens no named pipe relative to its server: {client:?}");
             return;
         }

@@ -112,8 +112,8 @@ fn refusal(status: Status) -> Refusal {
     }
 }
 
-/// Whether a status means that the system cannot do what was asked, whatever it has and whoever
-/// asks.
+/// Whether a status means that the system cannot do what was asked, rather than that the process
+/// may not, or lacks something for it.
 pub(super) fn is_refusal(status: Status) -> bool {
     !matches!(refusal(status), Refusal::Other)
 }

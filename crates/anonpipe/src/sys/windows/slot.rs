@@ -61,8 +61,8 @@ pub(super) unsafe fn result_of(overlapped: *mut OVERLAPPED) -> (NTSTATUS, usize)
 ///
 /// # Safety
 ///
-/// `overlapped` must be valid as long as the result is used, and nobody but the kernel may write to
-/// it otherwise.
+/// `overlapped` must be valid as long as the result is used, and only the kernel may write to it
+/// otherwise.
 unsafe fn status_of<'a>(overlapped: *mut OVERLAPPED) -> &'a AtomicI32 {
     // SAFETY: valid, says the caller, so the field is inside it.
     let status = unsafe { &raw mut (*overlapped).Internal };

@@ -22,7 +22,7 @@ pub(super) fn is_wine() -> bool {
     })
 }
 
-/// The thread that issued an operation. Nobody asks on Windows, where none is noted.
+/// The thread that issued an operation. On Windows none is noted, because it does not matter there.
 #[derive(Default)]
 pub(super) struct Issuer(Option<Weak<()>>);
 
@@ -51,6 +51,6 @@ mod tests {
         let here = Issuer::this_thread();
         let there = std::thread::spawn(Issuer::this_thread).join().unwrap();
         assert_eq!((here.has_ended(), there.has_ended()), (false, is_wine()));
-        assert!(!Issuer::default().has_ended(), "nobody's");
+        assert!(!Issuer::default().has_ended(), "no thread's");
     }
 }

@@ -80,8 +80,8 @@ pub(crate) fn notification_modes(end: &impl AsHandle) -> u32 {
     unsafe { query(end, FileIoCompletionNotificationInformation) }
 }
 
-/// Writes as whoever does not know that the handle is overlapped: the system waits for the file
-/// object.
+/// Writes as a program does that does not know that the handle is overlapped: the system waits for
+/// the file object.
 pub(crate) fn write_on_the_file_object(handle: &impl AsHandle, bytes: &[u8]) -> io::Result<u32> {
     let (mut count, length) = (0, u32::try_from(bytes.len()).expect("few bytes"));
     // SAFETY: an open handle, and the call returns when the system is done with the bytes.

@@ -80,8 +80,8 @@ impl Channel {
                     }
                 }
             }
-            // An empty message of a peer that writes messages. One that does nothing else keeps
-            // nobody from cancelling.
+            // An empty message of a peer that writes messages. Cancels are heard even if it writes
+            // nothing else.
             queue.send_to_the_back(overlapped, false);
             self.pass_on(flow, queue);
             std::thread::yield_now();

@@ -122,7 +122,7 @@ impl Channel {
             }
         };
         // SAFETY: buffer and OVERLAPPED belong to the operation, of which the queue owns a share
-        // until the completion was observed. Nobody looks at the buffer before that. What waits is
+        // until the completion was observed. The buffer is not looked at before that. What waits is
         // not with the kernel. The event lives until then, too: the caller has it waited for, or
         // waits itself.
         match unsafe { self.issue(flow, overlapped, event.without_packet(), data, length, false) } {

@@ -26,9 +26,9 @@ impl Ended {
         Self { operation, outcome }
     }
 
-    /// Tells whoever waits for it. This runs strangers' code, so no lock is held, and no share of
-    /// the channel: who learns of the completion may want to take the handle out, and must be the
-    /// last owner then.
+    /// Tells the caller who waits for it. This runs the caller's code, so no lock is held, and no
+    /// share of the channel: the caller may want to take the handle out, and must be the last owner
+    /// then.
     pub(super) fn tell(self) {
         undisturbed(|| {
             self.operation.header().complete(self.outcome);
@@ -98,20 +98,19 @@ impl Channel {
     /// A packet came for an operation whose status is pending. Whether it is over all the same:
     /// Wine has lost it, see [`wine`](super::super::wine).
     ///
-    /// Else the packet is somebody else's, whose `OVERLAPPED` has the same address in another
-    /// process, and the kernel will still write to the operation's memory. So all of this must
-    /// hold:
+    /// Else the packet is a stranger's, whose `OVERLAPPED` has the same address in another process,
+    /// and the kernel will still write to the operation's memory. So all of this must hold:
     ///
     /// - the thread that issued it has ended. Else nothing was lost;
-    /// - nobody else has a handle, in which case there are no strangers: the end was made here, or
-    ///   the caller said so, and no child inherits it. (Whoever duplicates the handle himself and
-    ///   starts I/O in another process might be one.);
+    /// - there is no other handle, and so no stranger: the end was made here, or the caller said
+    ///   so, and no child inherits it. (A caller who duplicates the handle himself, and starts I/O
+    ///   in another process, might be one);
     /// - the kernel does not know it. (Were it asked for an operation that is in flight, that would
     ///   be cancelled.) What is over and not lost is on its way to a thread that lives, and then
     ///   the packet comes after the status.
     fn was_lost(&self, entry: &Entry) -> bool {
-        let nobody_elses = || self.exclusive && !is_inheritable(self.pipe()).unwrap_or(true);
-        entry.issuer_has_ended() && nobody_elses() && !self.cancel_raw(entry.overlapped())
+        let is_exclusive = || self.exclusive && !is_inheritable(self.pipe()).unwrap_or(true);
+        entry.issuer_has_ended() && is_exclusive() && !self.cancel_raw(entry.overlapped())
     }
 
     /// Issues an operation again that is not with the kernel any more.

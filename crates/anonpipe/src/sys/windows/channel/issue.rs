@@ -56,7 +56,7 @@ impl Channel {
             let (data, length) = (header.data(), clamp(header.length()));
             // The packet of an operation that succeeds at once is skipped, or comes all the same.
             // SAFETY: buffer and OVERLAPPED belong to the operation, of which the queue owns a
-            // share until the completion was observed. Nobody looks at the buffer before that. The
+            // share until the completion was observed. The buffer is not looked at before that. The
             // kernel does not have them: it was not issued, or is over, and what is with the kernel
             // is never passed here.
             match unsafe { self.issue(flow, overlapped, ptr::null_mut(), data, length, !skips) } {
@@ -68,8 +68,8 @@ impl Channel {
                 Issued::Empty => queue.send_to_the_back(overlapped, false),
             }
         }
-        // A peer that writes nothing else holds nobody up: the driver goes on with it when it comes
-        // to that.
+        // A peer that writes nothing else holds up neither the caller nor other ends: the driver
+        // goes on with it when it comes to that.
         match self.binding().post(overlapped) {
             Ok(()) => None,
             Err(error) => queue.end(overlapped, Err(error.into())),

@@ -2,7 +2,7 @@
 //!
 //! The kernel has the queue: first in, first out. This one only says what is in it, so that an
 //! operation and its buffer live until their completion was observed, a packet is matched with an
-//! operation without trusting its pointer, and nobody's wish to cancel is lost while an operation
+//! operation without trusting its pointer, and no cancel is lost while an operation
 //! is not with the kernel.
 
 use std::collections::VecDeque;
@@ -63,8 +63,8 @@ pub(super) struct Entry {
     issued: bool,
     /// The thread that issued it, if it is to be told by a packet.
     issuer: Issuer,
-    /// Its end was asked for. The kernel can be told only while it has the operation: whoever
-    /// issues it, or issues it again, looks here first.
+    /// Its end was asked for. The kernel can be told only while it has the operation: before it is
+    /// issued, and issued again, this is looked at.
     cancelled: bool,
 }
 
