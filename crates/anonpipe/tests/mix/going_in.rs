@@ -13,9 +13,6 @@ use crate::tally::Tally;
 /// What goes in last where the reader cannot see an end of file, because writing goes on the other way.
 pub(crate) const TRAILER: [u8; 24] = *b"and that was the last.\r\n";
 
-/// What is written after that, until the peer is gone.
-pub(crate) const FOR_NOBODY: [u8; 10] = [0; 10];
-
 /// The writes of a stream, in order.
 #[derive(Debug)]
 pub(crate) struct GoingIn {

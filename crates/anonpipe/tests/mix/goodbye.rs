@@ -80,6 +80,7 @@ impl Holder {
         }
         reading.note_cancel();
         reading.take_the_rest();
+        reading.stream.reader_is_done();
         writing.take_the_rest();
     }
 
@@ -92,7 +93,6 @@ impl Holder {
             }
         }
         self.slot.doing("leaves");
-        reading.stream.reader_is_done();
         writing.stream.writer_is_leaving();
         if self.flips() {
             let (reader, writer) = duplex.split();
@@ -119,7 +119,6 @@ impl Holder {
         if !leaves {
             reading.is_at_the_end(|bytes| reader.read(bytes));
         }
-        reading.stream.reader_is_done();
         writing.stream.writer_is_leaving();
     }
 }

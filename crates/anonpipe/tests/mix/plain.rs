@@ -96,7 +96,8 @@ impl Holder {
                 writing.until_it_is_broken(|bytes| duplex.write(bytes));
             }
         }
-        reading.stream.reader_is_done();
         writing.stream.writer_is_leaving();
+        drop(duplex);
+        reading.stream.reader_is_done();
     }
 }

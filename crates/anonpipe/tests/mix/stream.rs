@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::check::{Fate, Written, fits};
 use crate::coming_out::{ComingOut, Out};
-use crate::going_in::{FOR_NOBODY, GoingIn, TRAILER, end_of};
+use crate::going_in::{GoingIn, TRAILER, end_of};
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Stream {
         self.reader_leaves.load(Ordering::SeqCst)
     }
 
-    /// To be called before the reading side is closed, in any case.
+    /// To be called when nothing is read any more: what goes in now is not looked at.
     pub(crate) fn reader_is_done(&self) {
         self.reader_done.store(true, Ordering::SeqCst);
     }
@@ -101,12 +101,11 @@ impl Stream {
         let open = written.iter().filter(|entry| entry.fate == Fate::Open).count();
         assert!(!whole || open == 0, "{}: nobody knows what became of {open} writes", self.name);
         assert!(out.is_settled(), "{}: nobody knows what became of a read", self.name);
-        let bytes = without_what_was_for_nobody(&out.bytes);
-        if whole && !out.ended && !bytes.ends_with(&TRAILER) {
+        if whole && !out.ended && !out.bytes.ends_with(&TRAILER) {
             panic!("the reader saw no end: {}", self.text_around(&written, &out, out.bytes.len()));
         }
         let mut furthest = 0;
-        if !fits(bytes, &written, whole, &mut furthest) {
+        if !fits(&out.bytes, &written, whole, &mut furthest) {
             panic!("what came out is not what went in: {}", self.text_around(&written, &out, furthest));
         }
     }
@@ -152,11 +151,4 @@ impl Stream {
             self.reader_leaves()
         )
     }
-}
-
-/// A read that is in flight until its end is dropped may still take some of what the peer writes to learn that it was.
-fn without_what_was_for_nobody(bytes: &[u8]) -> &[u8] {
-    let Some(end) = bytes.windows(TRAILER.len()).rposition(|window| window == TRAILER) else { return bytes };
-    let (bytes_for_the_reader, rest) = bytes.split_at(end + TRAILER.len());
-    if rest.iter().all(|byte| *byte == FOR_NOBODY[0]) { bytes_for_the_reader } else { bytes }
 }
