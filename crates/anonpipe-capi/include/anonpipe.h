@@ -300,8 +300,11 @@ int anonpipe_pair(const struct anonpipe_options *options,
 // connected byte pipe (on Unix: a pipe, FIFO or Unix stream socket with O_NONBLOCK).
 //
 // The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it
-// was. The first operation that has to wait starts the library's one thread; on Windows the first
-// anonpipe_submit_ binds the handle to a completion port of the library's.
+// was. The first operation that has to wait starts the library's one thread.
+//
+// Other handles to the same end may be open, here or in another process: nothing is changed that
+// they would notice. On Windows each operation has an event for that; where no other handle is
+// open, anonpipe_end_open_exclusive is faster.
 //
 // On Windows this waits while another thread or process is blocked in a read or write of the same
 // synchronous handle.
@@ -314,6 +317,19 @@ int anonpipe_pair(const struct anonpipe_options *options,
 // output can be written.
 int anonpipe_end_open(anonpipe_handle handle, struct anonpipe_end **end);
 
+// As anonpipe_end_open, for a handle that is the only one to this end of the pipe, such as one
+// from anonpipe_pair that was neither duplicated nor inherited.
+//
+// On Windows the first anonpipe_submit_ binds it to a completion port of the library's, which
+// belongs to all handles to that end, and anonpipe_end_into_handle does not give it back from then
+// on. A handle that is bound to another port already is used as by anonpipe_end_open. On Unix the
+// two are the same.
+//
+// Returns what anonpipe_end_open returns.
+//
+// Requires: what anonpipe_end_open requires; no other handle to this end is open, or will be.
+int anonpipe_end_open_exclusive(anonpipe_handle handle, struct anonpipe_end **end);
+
 // Closes an end, and returns at once. Null does nothing.
 //
 // Reads in flight are cancelled; writes that were submitted finish, and only then does the peer
@@ -323,12 +339,12 @@ int anonpipe_end_open(anonpipe_handle handle, struct anonpipe_end **end);
 // Requires: the end is open, and no other thread uses it.
 void anonpipe_end_close(struct anonpipe_end *end);
 
-// Takes the handle out again, unbound from our completion port, and frees the end. The handle is
-// yours.
+// Takes the handle out again, and frees the end. The handle is yours.
 //
-// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight.
-// Windows before 8.1, and Wine, cannot unbind: there an end on which an operation was submitted
-// fails with the system's code or ANONPIPE_E_UNSUPPORTED. On failure the end is as it was.
+// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight;
+// on Windows ANONPIPE_E_UNSUPPORTED for an end of anonpipe_end_open_exclusive on which an operation
+// was submitted, because its next owner would share the library's completion port. On failure the
+// end is as it was.
 //
 // Requires: the end is open, and no other thread uses it; it is gone if this succeeds. The output
 // can be written.

@@ -47,10 +47,10 @@ impl Name {
 
 impl anonpipe_end {
     /// Wraps a handle; gives it back if it is not fit.
-    fn adopt(pipe: OwnedPipe) -> Result<Self, (Failed, OwnedPipe)> {
+    fn adopt(pipe: OwnedPipe, exclusive: bool) -> Result<Self, (Failed, OwnedPipe)> {
         macro_rules! attempt {
             ($type:ident, $way:ident, $pipe:expr) => {
-                match $type::adopt($pipe) {
+                match if exclusive { $type::adopt_exclusive($pipe) } else { $type::adopt($pipe) } {
                     Ok(Adopted::Overlapped(end)) => return Ok(Self { way: Some(Way::$way(end)) }),
                     Ok(Adopted::Blocking(end)) => {
                         let why = "the handle is synchronous (on Unix: it blocks), which operations cannot use";
@@ -130,8 +130,11 @@ pub(crate) unsafe fn given<'a, T>(pointer: *const T) -> Result<&'a T, Failed> {
 /// connected byte pipe (on Unix: a pipe, FIFO or Unix stream socket with O_NONBLOCK).
 ///
 /// The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it
-/// was. The first operation that has to wait starts the library's one thread; on Windows the first
-/// anonpipe_submit_ binds the handle to a completion port of the library's.
+/// was. The first operation that has to wait starts the library's one thread.
+///
+/// Other handles to the same end may be open, here or in another process: nothing is changed that
+/// they would notice. On Windows each operation has an event for that; where no other handle is
+/// open, anonpipe_end_open_exclusive is faster.
 ///
 /// On Windows this waits while another thread or process is blocked in a read or write of the same
 /// synchronous handle.
@@ -144,6 +147,36 @@ pub(crate) unsafe fn given<'a, T>(pointer: *const T) -> Result<&'a T, Failed> {
 /// output can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn anonpipe_end_open(handle: anonpipe_handle, end: *mut *mut anonpipe_end) -> c_int {
+    // SAFETY: what the caller promises is what this asks for.
+    unsafe {
+        open(handle, end, /* exclusive */ false)
+    }
+}
+
+/// As anonpipe_end_open, for a handle that is the only one to this end of the pipe, such as one
+/// from anonpipe_pair that was neither duplicated nor inherited.
+///
+/// On Windows the first anonpipe_submit_ binds it to a completion port of the library's, which
+/// belongs to all handles to that end, and anonpipe_end_into_handle does not give it back from then
+/// on. A handle that is bound to another port already is used as by anonpipe_end_open. On Unix the
+/// two are the same.
+///
+/// Returns what anonpipe_end_open returns.
+///
+/// Requires: what anonpipe_end_open requires; no other handle to this end is open, or will be.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn anonpipe_end_open_exclusive(handle: anonpipe_handle, end: *mut *mut anonpipe_end) -> c_int {
+    // SAFETY: what the caller promises is what this asks for.
+    unsafe {
+        open(handle, end, /* exclusive */ true)
+    }
+}
+
+/// # Safety
+///
+/// The handle belongs to the caller, who does not use it any more if this succeeds; the output, if
+/// not null, can be written.
+unsafe fn open(handle: anonpipe_handle, end: *mut *mut anonpipe_end, exclusive: bool) -> c_int {
     guard(|| {
         if end.is_null() {
             return Err(Failed::invalid("a null pointer"));
@@ -155,7 +188,7 @@ pub unsafe extern "C" fn anonpipe_end_open(handle: anonpipe_handle, end: *mut *m
         pipes::guard_against_sigpipe();
         // SAFETY: checked, and the caller gives it away. Below it is given back if it is not taken.
         let pipe = unsafe { handle::from_raw(handle) };
-        match anonpipe_end::adopt(pipe) {
+        match anonpipe_end::adopt(pipe, exclusive) {
             // SAFETY: not null, and the caller's to be written.
             Ok(adopted) => unsafe { end.write(Box::into_raw(Box::new(adopted))) },
             Err((failed, pipe)) => {
@@ -186,12 +219,12 @@ pub unsafe extern "C" fn anonpipe_end_close(end: *mut anonpipe_end) {
     });
 }
 
-/// Takes the handle out again, unbound from our completion port, and frees the end. The handle is
-/// yours.
+/// Takes the handle out again, and frees the end. The handle is yours.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight.
-/// Windows before 8.1, and Wine, cannot unbind: there an end on which an operation was submitted
-/// fails with the system's code or ANONPIPE_E_UNSUPPORTED. On failure the end is as it was.
+/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight;
+/// on Windows ANONPIPE_E_UNSUPPORTED for an end of anonpipe_end_open_exclusive on which an operation
+/// was submitted, because its next owner would share the library's completion port. On failure the
+/// end is as it was.
 ///
 /// Requires: the end is open, and no other thread uses it; it is gone if this succeeds. The output
 /// can be written.

@@ -238,6 +238,34 @@ static void the_handle_can_be_taken_out(void) {
   anonpipe_end_close(writer);
 }
 
+/* One that nobody else has is bound to the library's port on Windows, and stays with it. */
+static void an_exclusive_end_is_bound_by_its_first_operation(void) {
+  anonpipe_handle server, client, taken;
+  anonpipe_end *reader, *writer;
+  anonpipe_op *op;
+  char buffer[8];
+  size_t count = 0;
+  int exclusive, expected;
+  for (exclusive = 0; exclusive < 2; exclusive++) {
+    CHECK_EQ(anonpipe_pair(NULL, &server, &client), 0);
+    CHECK_EQ((exclusive ? anonpipe_end_open_exclusive : anonpipe_end_open)(server, &reader), 0);
+    CHECK_EQ(anonpipe_end_open_exclusive(client, &writer), 0);
+    CHECK_EQ(anonpipe_submit_read(reader, buffer, sizeof buffer, &op), 0);
+    CHECK_EQ(anonpipe_write(writer, "hello", 5, LONG_MS, NULL), 0);
+    CHECK_EQ(anonpipe_wait(op, &count), 0);
+    anonpipe_op_release(op);
+    CHECK_EQ(count, 5);
+    expected = 0;
+#ifdef _WIN32
+    if (exclusive) expected = ANONPIPE_E_UNSUPPORTED;
+#endif
+    CHECK_EQ(anonpipe_end_into_handle(reader, &taken), expected);
+    if (expected) anonpipe_end_close(reader); else close_handle(taken);
+    anonpipe_end_close(writer);
+  }
+  CHECK_EQ(anonpipe_end_open_exclusive((anonpipe_handle)-1, &reader), ANONPIPE_E_INVALID_ARGUMENT);
+}
+
 static void half_closing(void) {
   anonpipe_end *reader, *writer;
   char buffer[8];
@@ -271,6 +299,7 @@ int main(int argc, char **argv) {
       TEST(very_many_calls_leak_nothing),
       TEST(ends_only_take_what_fits),
       TEST(the_handle_can_be_taken_out),
+      TEST(an_exclusive_end_is_bound_by_its_first_operation),
       TEST(half_closing),
   };
   return RUN_TESTS(tests, argc, argv);
