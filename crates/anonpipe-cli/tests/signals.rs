@@ -42,10 +42,10 @@ fn a_signal_ends_a_command_that_is_stopped() {
 #[test]
 fn a_command_that_left_its_group_is_ended_in_time() {
     let script = "import os, time; os.setpgid(0, os.getpgid(os.getppid())); time.sleep(3600)";
-    let options = ["--timeout", &time(1000), "--kill-after", "1h"];
+    let options = ["--timeout", &time(3000), "--kill-after", "1h"];
     let finished = finish(run_python(&options, script), "");
     assert_eq!(finished.status, 124);
-    finished.assert_took(slowly(1000));
+    finished.assert_took(slowly(3000));
 }
 
 /// Neither with a group of its own nor with SIGTERM ignored does it get away.
@@ -53,9 +53,9 @@ fn a_command_that_left_its_group_is_ended_in_time() {
 fn a_command_that_left_its_group_is_killed() {
     let script = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);
 os.setpgid(0, os.getpgid(os.getppid())); time.sleep(3600)";
-    let finished = finish(run_python(&["--timeout", &time(1000), "--kill-after", "0.3"], script), "");
+    let finished = finish(run_python(&["--timeout", &time(3000), "--kill-after", "0.3"], script), "");
     assert_eq!(finished.status, 124);
-    finished.assert_took(slowly(1000) + 300);
+    finished.assert_took(slowly(3000) + 300);
 }
 
 /// A parent may leave its own signal mask to us.
