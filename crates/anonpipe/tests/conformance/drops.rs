@@ -186,6 +186,10 @@ pub(crate) fn many_operations_are_dropped_in_no_time(backend: Backend) {
     for backwards in [false, true] {
         let began = Instant::now();
         let mut reads: Vec<_> = (0..many).map(|_| reader.submit_read(vec![0; 1])).collect();
+        // Where the driver's thread issues them: until it has come to the last.
+        let last = reader.submit_read(vec![0; 1]);
+        last.cancel();
+        assert!(is_cancelled(&last.wait().0));
         if backwards {
             reads.reverse();
         }
