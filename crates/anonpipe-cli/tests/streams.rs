@@ -5,8 +5,6 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::Stdio;
 use std::thread;
-#[cfg(unix)]
-use std::time::Duration;
 
 use common::*;
 
@@ -153,6 +151,7 @@ fn a_copy_that_cannot_be_created_is_told_before_the_command_runs() {
 #[cfg(target_os = "linux")]
 mod linux {
     use super::*;
+    use std::time::Duration;
 
     /// The disk is full: the stream goes on, and a success would be a lie.
     #[test]
