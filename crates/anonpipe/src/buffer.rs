@@ -1,4 +1,19 @@
-//! The buffers that operations own while they are in flight.
+//! The buffers that operations own while they are in flight, and memory that the system fills.
+//!
+//! Next to `sys` the only module with `unsafe`: it gives addresses away, and turns them back into
+//! slices.
+
+#![allow(unsafe_code, reason = "memory is lent to the system here")]
+
+mod foreign;
+mod lent;
+#[cfg(feature = "tokio")]
+mod read_buf;
+
+pub use foreign::ForeignBuffer;
+pub(crate) use lent::{Borrowed, Bytes, Lent};
+#[cfg(feature = "tokio")]
+pub(crate) use read_buf::fill;
 
 /// A buffer that [`submit_read`](crate::Reader::submit_read) can fill.
 ///

@@ -7,9 +7,8 @@
 use std::io;
 use std::process::Stdio;
 
+use crate::contract::{Action, ConversionError, Failure, IoMode};
 use crate::end::{Access, EndImpl, adopt};
-use crate::error::{Action, ConversionError, Failure};
-use crate::mode::IoMode;
 use crate::sys::OwnedPipe;
 use crate::{Blocking, Duplex, Overlapped, Reader, Writer};
 
@@ -92,9 +91,9 @@ macro_rules! conversions {
                 pipe: OwnedPipe,
                 exclusive: bool,
             ) -> Result<Adopted<Self, $end<Blocking>>, ConversionError<OwnedPipe>> {
-                adopt(pipe, $access, exclusive, |pipe, meta, mode| match mode {
-                    IoMode::Overlapped => Adopted::Overlapped(Self::new(EndImpl::new(pipe, meta, $access))),
-                    IoMode::Blocking => Adopted::Blocking($end::new(EndImpl::new(pipe, meta, $access))),
+                adopt(pipe, $access, exclusive, |pipe, origin, mode| match mode {
+                    IoMode::Overlapped => Adopted::Overlapped(Self::new(EndImpl::new(pipe, origin, $access))),
+                    IoMode::Blocking => Adopted::Blocking($end::new(EndImpl::new(pipe, origin, $access))),
                 })
             }
 
@@ -209,9 +208,9 @@ macro_rules! conversions {
             type Error = ConversionError<OwnedPipe>;
 
             fn try_from(pipe: OwnedPipe) -> Result<Self, Self::Error> {
-                let mode = adopt(pipe, $access, /* exclusive */ false, |pipe, meta, mode| (pipe, meta, mode))?;
+                let mode = adopt(pipe, $access, /* exclusive */ false, |pipe, origin, mode| (pipe, origin, mode))?;
                 match mode {
-                    (pipe, meta, IoMode::Blocking) => Ok(Self::new(EndImpl::new(pipe, meta, $access))),
+                    (pipe, origin, IoMode::Blocking) => Ok(Self::new(EndImpl::new(pipe, origin, $access))),
                     (pipe, _, IoMode::Overlapped) => Err(wrong_mode(pipe, WRONG_MODE_FOR_BLOCKING)),
                 }
             }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::time::Duration;
 
+use crate::contract::{Action, ConversionError, Failure};
 use crate::end::{EndImpl, slice, slice_mut};
-use crate::error::{Action, ConversionError, Failure};
 use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer, Writer};
 
 /// An end of a duplex pair: it reads and writes.

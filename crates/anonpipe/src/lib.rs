@@ -4,28 +4,22 @@
 
 mod auto_traits;
 mod buffer;
+mod channel;
+mod contract;
 mod convert;
 mod driver;
 mod duplex;
 mod end;
-mod error;
-mod info;
 mod mode;
 mod op;
 mod options;
-#[cfg_attr(
-    not(any(feature = "tokio", feature = "futures-io")),
-    allow(dead_code, reason = "for the async traits, which are features")
-)]
-mod patience;
-#[cfg_attr(
-    not(any(feature = "tokio", feature = "futures-io")),
-    allow(dead_code, reason = "for the async traits, which are features")
-)]
-mod polled;
 mod reader;
+#[cfg(test)]
+mod sim;
 mod sync;
 mod sys;
+#[cfg(any(feature = "tokio", feature = "futures-io"))]
+mod traits;
 #[cfg(windows)]
 pub mod windows;
 mod writer;
@@ -37,17 +31,15 @@ struct Readme;
 
 use std::io;
 
-pub use buffer::{ReadBuffer, WriteBuffer};
+pub use buffer::{ForeignBuffer, ReadBuffer, WriteBuffer};
+pub use contract::{ConversionError, Direction, Error, Info, IoMode, Role};
 pub use convert::Adopted;
 pub use driver::Driver;
 pub use duplex::Duplex;
-pub use error::{ConversionError, Error};
-pub use info::{Direction, Info, Role};
-pub use mode::{Blocking, IoMode, Mode, Overlapped};
+pub use mode::{Blocking, Mode, Overlapped};
 pub use op::{AnyOp, Op, wait_any};
 pub use options::{End, PipeOptions};
 pub use reader::Reader;
-pub use sys::ForeignBuffer;
 #[cfg(windows)]
 pub use windows::{create_pipe_anonymous_pair, create_pipe_anonymous_pair7, create_pipe_ex};
 pub use writer::Writer;

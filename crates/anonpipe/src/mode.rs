@@ -1,5 +1,6 @@
 //! How an end does its I/O, as a type.
 
+use crate::contract::IoMode;
 use crate::end::{BlockingEnd, OverlappedEnd};
 
 /// The mode of an end that you keep: many operations may be in flight at once, and none blocks a thread.
@@ -22,15 +23,6 @@ pub trait Mode: sealed::Mode {}
 impl Mode for Overlapped {}
 impl Mode for Blocking {}
 
-/// The mode of an end as a value, where it is only known at run time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum IoMode {
-    /// See [`Overlapped`].
-    Overlapped,
-    /// See [`Blocking`].
-    Blocking,
-}
-
 impl sealed::Mode for Overlapped {
     const MODE: IoMode = IoMode::Overlapped;
     type End = OverlappedEnd;
@@ -43,7 +35,7 @@ impl sealed::Mode for Blocking {
 
 pub(crate) mod sealed {
     pub trait Mode: Sized + 'static {
-        const MODE: super::IoMode;
+        const MODE: crate::contract::IoMode;
         type End: crate::end::EndImpl;
     }
 }

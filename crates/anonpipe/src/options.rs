@@ -3,11 +3,10 @@
 use std::io;
 use std::marker::PhantomData;
 
-use crate::end::{Access, EndImpl, Meta};
-use crate::error::{Action, Failure};
-use crate::info::{Direction, EndName, Role};
+use crate::contract::{Action, Direction, EndName, EndSpec, Failure, MAX_CAPACITY, Role, Spec};
+use crate::end::{Access, EndImpl, Origin};
 use crate::sys;
-use crate::{Blocking, Duplex, IoMode, Mode, Overlapped, Reader, Writer};
+use crate::{Blocking, Duplex, Mode, Overlapped, Reader, Writer};
 
 /// What one end of a pair shall be: its mode, and whether children inherit it.
 #[derive(Debug, Clone)]
@@ -185,23 +184,20 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
             server: EndSpec { mode: S::MODE, inheritable: self.server.inheritable },
             client: EndSpec { mode: C::MODE, inheritable: self.client.inheritable },
             capacity: checked_capacity(self.capacity)?,
-            platform: self.platform,
         };
-        let (server, client) = sys::create(&spec).map_err(|failure| failure.into_io(Action::Create, None))?;
-        let meta = |role| Meta {
+        let (server, client) =
+            sys::create(&spec, &self.platform).map_err(|failure| failure.into_io(Action::Create, None))?;
+        let origin = |role| Origin {
             name: EndName { role: Some(role), direction: Some(direction) },
             requested_capacity: self.capacity,
             exclusive: true,
         };
         Ok((
-            S::End::new(server, meta(Role::Server), server_access),
-            C::End::new(client, meta(Role::Client), client_access),
+            S::End::new(server, origin(Role::Server), server_access),
+            C::End::new(client, origin(Role::Client), client_access),
         ))
     }
 }
-
-/// The largest capacity that the system's own type for it can hold.
-const MAX_CAPACITY: usize = if cfg!(windows) { u32::MAX as usize } else { i32::MAX as usize };
 
 fn checked_capacity(capacity: Option<usize>) -> io::Result<Option<u32>> {
     let refuse = |why: String| Failure::refused(io::ErrorKind::InvalidInput, why).into_io(Action::Create, None);
@@ -217,22 +213,4 @@ fn checked_capacity(capacity: Option<usize>) -> io::Result<Option<u32>> {
             ))),
         },
     }
-}
-
-/// A pair to create, without types.
-#[derive(Debug, Clone)]
-pub(crate) struct Spec {
-    pub(crate) direction: Direction,
-    pub(crate) server: EndSpec,
-    pub(crate) client: EndSpec,
-    /// In bytes; from 1 to [`MAX_CAPACITY`].
-    pub(crate) capacity: Option<u32>,
-    #[cfg_attr(unix, expect(dead_code, reason = "there is nothing to choose on Unix"))]
-    pub(crate) platform: sys::PlatformOptions,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EndSpec {
-    pub(crate) mode: IoMode,
-    pub(crate) inheritable: bool,
 }

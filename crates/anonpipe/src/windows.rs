@@ -3,34 +3,11 @@
 use std::io;
 use std::os::windows::io::OwnedHandle;
 
-use crate::error::{Action, Failure};
-use crate::info::Direction;
-use crate::options::EndSpec;
-use crate::sys::{
-    self,
-    npfs::{self, Plan},
-};
-use crate::{IoMode, PipeOptions};
+use crate::PipeOptions;
+use crate::contract::{Action, DEFAULT_CAPACITY, Direction, EndSpec, Failure, IoMode};
+use crate::sys::{self, Plan};
 
-/// How a pair is made. There may be more ways one day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Creation {
-    /// Without a name if the system can do that, else with one. Whether it can is found by trying:
-    /// an answer that means "never" is remembered, one that may be about this pair alone is not.
-    /// Other errors, such as "access denied", "no memory" or "too many open files", are reported
-    /// and no reason for a name.
-    #[default]
-    Auto,
-    /// Without a name: nothing to guess, and nobody can open it.
-    Unnamed,
-    /// With a name: 128 random bits from the system, the first and only instance, open to the
-    /// current user alone, and closed to other machines (not under Wine, which would make a pipe
-    /// for messages of it). The client is opened relative to the server's handle where the system
-    /// can do that, and both ends check that their peer is this process. For systems that know no
-    /// unnamed pipes.
-    Named,
-}
+pub use crate::sys::Creation;
 
 /// What [`PipeOptions`] can do on Windows only.
 ///
@@ -144,19 +121,15 @@ pub fn create_pipe_anonymous_pair() -> io::Result<(OwnedHandle, OwnedHandle)> {
     questions_pair(Creation::Auto)
 }
 
-/// What the documentation of the question's pair promises, in bytes: no matter of the default for
-/// other pairs.
-const QUESTIONS_QUOTA: u32 = 65_536;
-
 fn questions_pair(creation: Creation) -> io::Result<(OwnedHandle, OwnedHandle)> {
     let plan = Plan {
         direction: Direction::Duplex,
         server: EndSpec { mode: IoMode::Overlapped, inheritable: false },
         client: EndSpec { mode: IoMode::Blocking, inheritable: true },
-        quota: QUESTIONS_QUOTA,
+        quota: DEFAULT_CAPACITY,
         descriptor: None,
     };
-    npfs::create_as(&plan, creation).map_err(|failure| failure.into_io(Action::Create, None))
+    sys::create_as(&plan, creation).map_err(|failure| failure.into_io(Action::Create, None))
 }
 
 /// Whether a handle is opened for overlapped I/O: the last two parameters of [`create_pipe_ex`].
@@ -263,7 +236,7 @@ pub fn create_pipe_ex(
         quota: if size == 0 { 4096 } else { size },
         descriptor: attributes.descriptor.as_ref().map(|descriptor| &descriptor.0),
     };
-    npfs::create_as(&plan, Creation::Auto).map_err(|failure| failure.into_io(Action::Create, None))
+    sys::create_as(&plan, Creation::Auto).map_err(|failure| failure.into_io(Action::Create, None))
 }
 
 /// A match on what will grow needs an arm for what is not there yet.

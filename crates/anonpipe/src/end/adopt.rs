@@ -2,10 +2,8 @@
 
 use std::io;
 
-use super::{Access, Meta};
-use crate::error::{Action, ConversionError, Failure};
-use crate::info::{Direction, EndName};
-use crate::mode::IoMode;
+use super::{Access, Origin};
+use crate::contract::{Action, ConversionError, Direction, EndName, Failure, IoMode};
 use crate::sys::{self, OwnedPipe};
 
 /// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be.
@@ -14,12 +12,12 @@ pub(crate) fn adopt<T>(
     pipe: OwnedPipe,
     access: Access,
     exclusive: bool,
-    wrap: impl FnOnce(OwnedPipe, Meta, IoMode) -> T,
+    wrap: impl FnOnce(OwnedPipe, Origin, IoMode) -> T,
 ) -> Result<T, ConversionError<OwnedPipe>> {
     let refuse = |pipe, failure: Failure| Err(ConversionError::new(failure.into_io(Action::Adopt, None), pipe));
     let probe = match sys::probe(sys::borrow(&pipe)) {
         Ok(probe) => probe,
-        Err(error) => return refuse(pipe, error.into()),
+        Err(failure) => return refuse(pipe, failure),
     };
     let invalid = |why: &str| Failure::refused(io::ErrorKind::InvalidInput, why);
     if let Some(why) = probe.unfit {
@@ -36,5 +34,5 @@ pub(crate) fn adopt<T>(
         return refuse(pipe, invalid("it is an end of a one-way pipe"));
     }
     let name = EndName { role: probe.role, direction: probe.direction };
-    Ok(wrap(pipe, Meta { name, requested_capacity: None, exclusive }, probe.mode))
+    Ok(wrap(pipe, Origin { name, requested_capacity: None, exclusive }, probe.mode))
 }

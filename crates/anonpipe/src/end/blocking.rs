@@ -5,15 +5,14 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Access, EndImpl, Meta};
-use crate::error::{Action, Failure};
-use crate::mode::IoMode;
+use super::{Access, EndImpl, Origin, total};
+use crate::contract::{Action, Failure, IoMode, nothing_to_do};
 use crate::sys::{self, BorrowedPipe, OwnedPipe};
 
 /// An end of mode [`Blocking`](crate::Blocking): the system's handle, and whether writing was ended here.
 pub struct BlockingEnd {
     pipe: OwnedPipe,
-    meta: Meta,
+    origin: Origin,
     /// By this handle or by a clone: then it is not the peer's doing that writes fail.
     shut: Arc<AtomicBool>,
 }
@@ -25,39 +24,35 @@ impl BlockingEnd {
 }
 
 impl EndImpl for BlockingEnd {
-    fn new(pipe: OwnedPipe, meta: Meta, _: Access) -> Self {
-        Self { pipe, meta, shut: Arc::default() }
+    fn new(pipe: OwnedPipe, origin: Origin, _: Access) -> Self {
+        Self { pipe, origin, shut: Arc::default() }
     }
 
     fn pipe(&self) -> BorrowedPipe<'_> {
         sys::borrow(&self.pipe)
     }
 
-    fn meta(&self) -> &Meta {
-        &self.meta
+    fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     fn try_clone(&self) -> io::Result<Self> {
-        let pipe = self.pipe.try_clone().map_err(|error| self.failed(Action::Clone, error))?;
-        Ok(Self { pipe, meta: self.meta, shut: Arc::clone(&self.shut) })
+        let pipe = self.pipe.try_clone().map_err(|error| self.failed(Action::Clone, error.into()))?;
+        Ok(Self { pipe, origin: self.origin, shut: Arc::clone(&self.shut) })
     }
 
     fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        if buffers.iter().all(|buffer| buffer.is_empty()) {
-            return Ok(0);
-        }
-        sys::read(self.pipe(), buffers).map_err(|failure| failure.into_io(Action::Read, self.meta.name))
+        let read = nothing_to_do(total(buffers)).unwrap_or_else(|| sys::read(self.pipe(), buffers));
+        read.map_err(|failure| self.failed(Action::Read, failure))
     }
 
     fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let written = if self.shut.load(Ordering::Acquire) {
             Err(Failure::shut_down())
-        } else if buffers.iter().all(|buffer| buffer.is_empty()) {
-            Ok(0)
         } else {
-            sys::write(self.pipe(), buffers)
+            nothing_to_do(total(buffers)).unwrap_or_else(|| sys::write(self.pipe(), buffers))
         };
-        written.map_err(|failure| failure.into_io(Action::Write, self.meta.name))
+        written.map_err(|failure| self.failed(Action::Write, failure))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -65,7 +60,7 @@ impl EndImpl for BlockingEnd {
     }
 
     fn shutdown_write(&self) -> io::Result<()> {
-        sys::shutdown_write(self.pipe()).map_err(|failure| failure.into_io(Action::ShutDown, self.meta.name))?;
+        sys::shutdown_write(self.pipe()).map_err(|failure| failure.into_io(Action::ShutDown, self.origin.name))?;
         self.shut.store(true, Ordering::Release);
         Ok(())
     }
@@ -73,7 +68,7 @@ impl EndImpl for BlockingEnd {
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(name)
             .field("mode", &IoMode::Blocking)
-            .field("end", &format_args!("{}", self.meta.name))
+            .field("end", &format_args!("{}", self.origin.name))
             .field("pipe", &self.pipe)
             .finish()
     }

@@ -5,40 +5,46 @@ use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use super::Op;
-use super::completion::Completion;
+use crate::channel::OutcomeCell;
+use crate::driver::Native;
 
-/// An operation on a buffer of whatever type, for [`wait_any`]. Sealed: it is [`Op`].
+/// An operation on a buffer of any type, for [`wait_any`]. Sealed: it is [`Op`].
 pub trait AnyOp: sealed::AnyOp {}
 
 impl<B: Send + 'static> AnyOp for Op<B> {}
 
 mod sealed {
-    use std::task::Waker;
+    use std::task::{Poll, Waker};
+    use std::time::Instant;
+
+    use crate::channel::Driver;
 
     pub trait AnyOp {
         fn watch(&self, waker: &Waker) -> bool;
         fn unwatch(&self, waker: &Waker);
         fn is_complete(&self) -> bool;
-        fn attached(&self) -> Option<crate::driver::Lease>;
+        /// Turns the driver that the caller has to turn for it until `poll` is ready, or until
+        /// `deadline`. `None`: there is no such driver.
+        fn turn_until(&self, poll: &dyn Fn(&Waker) -> Poll<()>, deadline: Option<Instant>) -> Option<()>;
     }
 
     impl<B: Send + 'static> AnyOp for super::Op<B> {
         fn watch(&self, waker: &Waker) -> bool {
-            self.local().is_none_or(|cell| cell.header.completion.watch(waker))
+            self.0.submitted().watch(waker)
         }
 
         fn unwatch(&self, waker: &Waker) {
-            if let Some(cell) = self.local() {
-                cell.header.completion.unwatch(waker);
-            }
+            self.0.submitted().unwatch(waker);
         }
 
         fn is_complete(&self) -> bool {
-            self.is_complete()
+            self.0.submitted().is_complete()
         }
 
-        fn attached(&self) -> Option<crate::driver::Lease> {
-            self.attached()
+        fn turn_until(&self, poll: &dyn Fn(&Waker) -> Poll<()>, deadline: Option<Instant>) -> Option<()> {
+            let driver = self.0.submitted().attached()?;
+            let _ = driver.run_until(poll, deadline);
+            Some(())
         }
     }
 }
@@ -66,14 +72,14 @@ mod sealed {
 pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> {
     // A time beyond the clock's end is no limit.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let bell = Arc::new(Completion::new());
-    let waker = Waker::from(Arc::new(Ring(Arc::clone(&bell))));
+    let first_end = Arc::new(OutcomeCell::new());
+    let waker = Waker::from(Arc::new(EndWait(Arc::clone(&first_end))));
     let mut first = ops.iter().position(|op| op.watch(&waker));
     if first.is_none() && !ops.is_empty() {
-        let _ = match ops.iter().find_map(|op| op.attached()) {
-            Some(driver) => driver.run_until(|waker| bell.poll(waker), deadline),
-            None => bell.wait(deadline),
-        };
+        let poll = |waker: &Waker| first_end.poll(waker).map(drop);
+        if ops.iter().find_map(|op| op.turn_until(&poll, deadline)).is_none() {
+            let _ = first_end.wait::<Native>(deadline);
+        }
         first = ops.iter().position(|op| op.is_complete());
     }
     for op in ops {
@@ -83,10 +89,10 @@ pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> 
 }
 
 /// Ends a [`wait_any`], once however many operations complete.
-struct Ring(Arc<Completion>);
+struct EndWait(Arc<OutcomeCell>);
 
-impl Wake for Ring {
+impl Wake for EndWait {
     fn wake(self: Arc<Self>) {
-        self.0.ring();
+        self.0.end_wait();
     }
 }

@@ -1,4 +1,4 @@
-//! Every interleaving of a completion with whoever waits, cancels or drops, explored by loom.
+//! Every interleaving of a completion with a wait, a cancel or a drop, explored by loom.
 //!
 //! The system is played by a thread that owns a share of the operation, as the queues do, fills the buffer and completes.
 //! Run with `scripts/test-interleavings`.
@@ -12,9 +12,10 @@ use loom::sync::Mutex;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use super::{Flow, InFlight, Op, OpCell, wait_any};
-use crate::error::Failure;
-use crate::info::EndName;
+use super::{Op, Operation, wait_any};
+use crate::channel::{InFlight, Record, Submitted};
+use crate::contract::{EndName, Failure, Half};
+use crate::driver::Native;
 
 /// A buffer in which loom sees who touches it when, and which counts its end.
 struct Buffer {
@@ -35,7 +36,7 @@ impl Drop for Buffer {
 }
 
 struct Fixture {
-    cell: Arc<OpCell<Buffer>>,
+    record: Arc<Record<Buffer, Native>>,
     byte: Arc<UnsafeCell<u8>>,
     freed: Arc<AtomicUsize>,
 }
@@ -45,20 +46,21 @@ impl Fixture {
         let byte = Arc::new(UnsafeCell::new(0));
         let freed = Arc::new(AtomicUsize::new(0));
         let buffer = Buffer { byte: Arc::clone(&byte), freed: Arc::clone(&freed) };
-        Self { cell: OpCell::new(Flow::Read, buffer, |_| (std::ptr::null_mut(), 1)), byte, freed }
+        Self { record: Record::new(Half::Read, buffer, 1), byte, freed }
     }
 
     fn op(&self) -> Op<Buffer> {
-        Op { cell: Some(Arc::clone(&self.cell)), channel: Weak::new(), end: EndName { role: None, direction: None } }
+        let end = EndName { role: None, direction: None };
+        Op(Operation::new(Submitted::over(Arc::clone(&self.record), Weak::new()), end))
     }
 
     /// The system: writes to the buffer, then completes. It owns its share of the operation until then.
     fn system(&self) -> impl FnOnce() + Send + 'static {
-        let operation = Arc::clone(&self.cell) as Arc<dyn InFlight>;
+        let operation = Arc::clone(&self.record) as Arc<dyn InFlight<Native>>;
         let byte = SendCell(Arc::clone(&self.byte));
         move || {
             byte.set(7);
-            operation.header().complete(Ok(1));
+            operation.complete(Ok(1));
         }
     }
 }
@@ -162,7 +164,7 @@ fn a_cancel_and_a_completion_give_one_outcome() {
     loom::model(|| {
         let fixture = Fixture::new();
         let op = fixture.op();
-        let queue = Arc::new(Mutex::new(Some(Arc::clone(&fixture.cell) as Arc<dyn InFlight>)));
+        let queue = Arc::new(Mutex::new(Some(Arc::clone(&fixture.record) as Arc<dyn InFlight<Native>>)));
         let driver = {
             let queue = Arc::clone(&queue);
             let byte = SendCell(Arc::clone(&fixture.byte));
@@ -171,14 +173,14 @@ fn a_cancel_and_a_completion_give_one_outcome() {
                 if let Some(operation) = queue.take() {
                     byte.set(7);
                     drop(queue);
-                    operation.header().complete(Ok(1));
+                    operation.complete(Ok(1));
                 }
             })
         };
         let canceller = thread::spawn(move || {
             let taken = queue.lock().unwrap().take();
             if let Some(operation) = taken {
-                operation.header().complete(Err(Failure::Cancelled { transferred: Some(0) }));
+                operation.complete(Err(Failure::Cancelled { transferred: Some(0) }));
             }
         });
         let (result, buffer) = op.wait();

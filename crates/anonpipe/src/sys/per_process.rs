@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::Process;
+use crate::contract::Process as _;
 
 /// A value that a process makes when it is first asked for. A forked process makes its own: a lock in its copy of the parent's may
 /// be held by a thread that is not there. No lock is taken to find it.

@@ -7,13 +7,11 @@ use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 
-use crate::IoMode;
-use crate::error::Failure;
-use crate::info::Direction;
-use crate::options::{EndSpec, Spec};
+use super::PlatformOptions;
+use crate::contract::{Direction, EndSpec, Failure, IoMode, Spec};
 
 /// Makes the pair that `spec` describes; the server end comes first.
-pub(crate) fn create(spec: &Spec) -> Result<(OwnedFd, OwnedFd), Failure> {
+pub(crate) fn create(spec: &Spec, _: &PlatformOptions) -> Result<(OwnedFd, OwnedFd), Failure> {
     let (server, client) = match spec.direction {
         Direction::Inbound => pipe(spec.capacity)?,
         Direction::Outbound => {

@@ -14,13 +14,12 @@ extern "C" fn count_fork() {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u32);
 
-impl Process {
-    pub(crate) fn current() -> Self {
+impl crate::contract::Process for Process {
+    fn current() -> Self {
         Self(FORKS.load(Ordering::Relaxed))
     }
 
-    /// Whether it is this one.
-    pub(crate) fn is_current(self) -> bool {
+    fn is_current(self) -> bool {
         self == Self::current()
     }
 }

@@ -1,17 +1,19 @@
 //! What a descriptor is.
 
-use std::io;
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
-use rustix::io::{FdFlags, fcntl_getfd};
+use rustix::io::{Errno, FdFlags, fcntl_getfd};
 use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
 
-use crate::IoMode;
-use crate::info::Direction;
-use crate::sys::Probe;
+use super::answers;
+use crate::contract::{Direction, Failure, IoMode, Probe};
 
-pub(crate) fn probe(fd: BorrowedFd<'_>) -> io::Result<Probe> {
+pub(crate) fn probe(fd: BorrowedFd<'_>) -> Result<Probe, Failure> {
+    probe_raw(fd).map_err(answers::failure)
+}
+
+fn probe_raw(fd: BorrowedFd<'_>) -> Result<Probe, Errno> {
     let flags = fcntl_getfl(fd)?;
     let access = flags & OFlags::RWMODE;
     let kind = FileType::from_raw_mode(fstat(fd)?.st_mode);
@@ -50,13 +52,13 @@ fn keeps_packets(flags: OFlags) -> bool {
     }
 }
 
-fn is_unix_stream(fd: BorrowedFd<'_>) -> io::Result<bool> {
+fn is_unix_stream(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(sockopt::socket_type(fd)? == SocketType::STREAM && getsockname(fd)?.address_family() == AddressFamily::UNIX)
 }
 
 fn is_connected(fd: BorrowedFd<'_>) -> bool {
     // A socket whose peer is gone has none on some systems, and still has bytes to read.
-    let without_peer = cfg!(target_os = "linux") && rustix::net::getpeername(fd) == Err(rustix::io::Errno::NOTCONN);
+    let without_peer = cfg!(target_os = "linux") && rustix::net::getpeername(fd) == Err(Errno::NOTCONN);
     #[cfg(not(target_vendor = "apple"))]
     let listens = sockopt::socket_acceptconn(fd).unwrap_or(false);
     // Apple's systems do not tell.

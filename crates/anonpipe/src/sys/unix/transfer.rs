@@ -1,6 +1,6 @@
 //! Single reads and writes, with the contract's answers.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,9 +11,8 @@ use rustix::net::sockopt::Timeout;
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, recvmsg, sendmsg};
 use rustix::time::Timespec;
 
-use super::sigpipe;
-use crate::error::Failure;
-use crate::op::Outcome;
+use super::{answers, sigpipe};
+use crate::contract::Outcome;
 
 mod at_once;
 
@@ -142,14 +141,14 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Outcom
     loop {
         match read_with(|| readv(fd, &mut *buffers)) {
             Err(Errno::AGAIN) if !gives_up_after_a_time(fd, Timeout::Recv) => {
-                wait_for(fd, PollFlags::IN).map_err(into_failure)?;
+                wait_for(fd, PollFlags::IN).map_err(answers::failure)?;
             }
             Ok(0) if !again => match end_of_file(fd) {
                 End::Certain => return Ok(0),
                 End::Fifo => again = true,
-                End::NotYet => wait_for(fd, PollFlags::IN).map_err(into_failure)?,
+                End::NotYet => wait_for(fd, PollFlags::IN).map_err(answers::failure)?,
             },
-            result => return result.map_err(into_failure),
+            result => return result.map_err(answers::failure),
         }
     }
 }
@@ -161,9 +160,9 @@ pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
     loop {
         match write_with(fd, &transport, buffers, SendFlags::empty(), || writev(fd, buffers)) {
             Err(Errno::AGAIN) if !gives_up_after_a_time(fd, Timeout::Send) => {
-                wait_for(fd, PollFlags::OUT).map_err(into_failure)?;
+                wait_for(fd, PollFlags::OUT).map_err(answers::failure)?;
             }
-            result => return result.map_err(into_failure),
+            result => return result.map_err(answers::failure),
         }
     }
 }
@@ -218,11 +217,8 @@ fn first_of_mut<'a, 'b>(buffers: &'a mut [IoSliceMut<'b>]) -> &'a mut [IoSliceMu
 /// Calls `read` until it is not interrupted.
 fn read_with(mut read: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
     loop {
-        match read() {
-            Err(Errno::INTR) => {}
-            // The peer closed with bytes from us unread. What it had sent was read before this; now comes the end of file.
-            Err(Errno::CONNRESET) => return Ok(0),
-            result => return result,
+        if let Some(result) = answers::read(read()) {
+            return result;
         }
     }
 }
@@ -248,8 +244,4 @@ fn write_with(
             result => return result,
         }
     }
-}
-
-fn into_failure(error: Errno) -> Failure {
-    Failure::after(io::Error::from(error), 0)
 }

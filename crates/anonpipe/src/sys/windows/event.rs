@@ -10,16 +10,19 @@ use std::time::Instant;
 use windows_sys::Win32::Foundation::{HANDLE, WAIT_OBJECT_0, WAIT_TIMEOUT};
 use windows_sys::Win32::System::Threading::{CreateEventW, INFINITE, WaitForSingleObject};
 
+use super::event_wait;
+use crate::channel::completion;
+
 /// A manual-reset event; the system resets it when an operation with it begins.
 #[derive(Debug)]
-pub(super) struct Event(OwnedHandle);
+pub(crate) struct Event(OwnedHandle);
 
 thread_local! {
     static EVENT: OnceCell<Rc<Event>> = const { OnceCell::new() };
 }
 
-impl Event {
-    pub(super) fn new() -> io::Result<Self> {
+impl completion::Event for Event {
+    fn new() -> io::Result<Self> {
         // SAFETY: no attributes, no name.
         let event = unsafe {
             CreateEventW(ptr::null(), /* bManualReset */ 1, /* bInitialState */ 0, ptr::null())
@@ -31,8 +34,7 @@ impl Event {
         Ok(Self(unsafe { OwnedHandle::from_raw_handle(event) }))
     }
 
-    /// The calling thread's own. A thread blocks in one operation at a time, so one is enough.
-    pub(super) fn of_this_thread() -> io::Result<Rc<Self>> {
+    fn of_this_thread() -> io::Result<Rc<Self>> {
         let event = EVENT.try_with(|event| match event.get() {
             Some(event) => Ok(Rc::clone(event)),
             None => Self::new().map(|new| Rc::clone(event.get_or_init(|| Rc::new(new)))),
@@ -41,18 +43,7 @@ impl Event {
         event.unwrap_or_else(|_| Self::new().map(Rc::new))
     }
 
-    pub(super) fn raw(&self) -> HANDLE {
-        self.0.as_raw_handle()
-    }
-
-    /// For an `OVERLAPPED`: the low bit keeps the operation's packet from a port that the handle is bound to
-    /// (*documented*, GetQueuedCompletionStatus).
-    pub(super) fn without_packet(&self) -> HANDLE {
-        self.raw().map_addr(|address| address | 1)
-    }
-
-    /// Waits until it is set. `Ok(false)`: `deadline` came first.
-    pub(super) fn wait(&self, deadline: Option<Instant>) -> io::Result<bool> {
+    fn wait(&self, deadline: Option<Instant>) -> io::Result<bool> {
         loop {
             // SAFETY: the event is open as long as `self`.
             match unsafe { WaitForSingleObject(self.raw(), milliseconds_until(deadline)) } {
@@ -64,9 +55,25 @@ impl Event {
             }
         }
     }
+
+    fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), Self> {
+        event_wait::when_set(self, then)
+    }
 }
 
-/// For the system's waits: rounded up, so that nobody wakes before the deadline, and capped below "for ever".
+impl Event {
+    pub(super) fn raw(&self) -> HANDLE {
+        self.0.as_raw_handle()
+    }
+
+    /// For an `OVERLAPPED`: the low bit keeps the operation's packet from a port that the handle is bound to
+    /// (*documented*, GetQueuedCompletionStatus).
+    pub(super) fn without_packet(&self) -> HANDLE {
+        self.raw().map_addr(|address| address | 1)
+    }
+}
+
+/// For the system's waits: rounded up, so that no wait ends before the deadline, and capped below "for ever".
 pub(super) fn milliseconds_until(deadline: Option<Instant>) -> u32 {
     deadline.map_or(INFINITE, |deadline| {
         let left = deadline.saturating_duration_since(Instant::now());

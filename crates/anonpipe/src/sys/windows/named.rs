@@ -1,4 +1,4 @@
-//! The fallback: a pair with a name, which nobody can guess, and which admits nobody else.
+//! The fallback: a pair with a name that cannot be guessed, and that admits the current user alone.
 
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
@@ -12,20 +12,21 @@ use windows_sys::Win32::Security::{SECURITY_QUALITY_OF_SERVICE, SECURITY_STATIC_
 use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, GetNamedPipeServerProcessId};
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 
+use super::answers;
 use super::npfs::{Plan, is_refusal, open_client, server_parameters};
 use super::nt::{self, Object, ServerParameters, Status};
 use super::probe::is_for_messages;
 use super::security::{SecurityDescriptor, in_app_container};
-use crate::error::Failure;
+use crate::contract::Failure;
 
-/// How many names are tried. Chance never needs a second one; somebody who interferes shall not keep us busy for ever.
+/// How many names are tried. Chance never needs a second one; another process that interferes shall not keep us busy for ever.
 const ATTEMPTS: u32 = 8;
 
 type Pair = (OwnedHandle, OwnedHandle);
 
 /// Why an attempt did not give a pair.
 enum Unsuccessful {
-    /// The name was taken, or somebody else was quicker to connect: try another one.
+    /// The name was taken, or another process was quicker to connect: try another one.
     Contested(Failure),
     Failed(Failure),
 }
@@ -80,7 +81,8 @@ fn create_server(plan: &Plan<'_>, object: &Object<'_>) -> Result<OwnedHandle, Un
 
     if !MISTAKEN.load(Ordering::Relaxed) {
         let server = nt::create_server(object, &local_only(plan)).map_err(sort)?;
-        let messages = is_for_messages(server.as_handle()).map_err(|error| Unsuccessful::Failed(error.into()))?;
+        let messages =
+            is_for_messages(server.as_handle()).map_err(|error| Unsuccessful::Failed(answers::failure_of(error)))?;
         if !messages {
             return Ok(server);
         }
@@ -117,7 +119,7 @@ fn anonymous() -> SECURITY_QUALITY_OF_SERVICE {
 
 /// A name that exists is refused with a collision or, by npfs's check of FILE_CREATE, with "access denied".
 fn sort(status: Status) -> Unsuccessful {
-    let failure = io::Error::from(status).into();
+    let failure = status.into();
     match status.0 {
         STATUS_OBJECT_NAME_COLLISION
         | STATUS_ACCESS_DENIED
@@ -131,11 +133,11 @@ fn check_peers(server: &OwnedHandle, client: &OwnedHandle) -> Result<(), Failure
     let (mut clients, mut servers) = (0, 0);
     // SAFETY: an open handle, and somewhere to put the number.
     if unsafe { GetNamedPipeClientProcessId(server.as_raw_handle(), &raw mut clients) } == 0 {
-        return Err(io::Error::last_os_error().into());
+        return Err(answers::last_failure());
     }
     // SAFETY: as above.
     if unsafe { GetNamedPipeServerProcessId(client.as_raw_handle(), &raw mut servers) } == 0 {
-        return Err(io::Error::last_os_error().into());
+        return Err(answers::last_failure());
     }
     // SAFETY: takes nothing, and cannot fail.
     let own = unsafe { GetCurrentProcessId() };
@@ -153,9 +155,7 @@ mod tests {
     use windows_sys::Win32::Foundation::STATUS_TOO_MANY_OPENED_FILES;
 
     use super::*;
-    use crate::IoMode;
-    use crate::info::Direction;
-    use crate::options::EndSpec;
+    use crate::contract::{Direction, EndSpec, IoMode};
     use crate::sys::windows::probe::probe;
     use crate::sys::windows::wine::is_wine;
 
@@ -226,7 +226,7 @@ mod tests {
             Err::<(), _>(sort(Status(STATUS_ACCESS_DENIED)))
         });
         assert_eq!(attempts, ATTEMPTS);
-        let error = made.unwrap_err().into_io(crate::error::Action::Create, None);
+        let error = made.unwrap_err().into_io(crate::contract::Action::Create, None);
         assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
     }
 

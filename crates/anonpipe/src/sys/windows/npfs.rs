@@ -1,6 +1,5 @@
 //! New pairs. npfs has one kind of pipe; with and without a name it is made by the same two calls.
 
-use std::io;
 use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,20 +14,34 @@ use windows_sys::Win32::Storage::FileSystem::{
     FILE_READ_ATTRIBUTES, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_WRITE_ATTRIBUTES, SYNCHRONIZE,
 };
 
+use super::PlatformOptions;
 use super::named;
 use super::nt::{self, Object, ServerParameters, Status};
 use super::security::SecurityDescriptor;
-use crate::IoMode;
-use crate::error::Failure;
-use crate::info::Direction;
-use crate::options::{EndSpec, Spec};
-use crate::windows::Creation;
+use crate::contract::{DEFAULT_CAPACITY, Direction, EndSpec, Failure, IoMode, Spec};
 
-/// 64 KiB: the default capacity, in bytes.
-const DEFAULT_QUOTA: u32 = 0x1_0000;
-
-/// 120 seconds: what `CreatePipe` and its imitations set. Nobody waits for an instance of these pipes.
+/// 120 seconds: what `CreatePipe` and its imitations set. No client waits for an instance of these pipes.
 const DEFAULT_TIMEOUT: i64 = -120 * 10_000_000; // in units of 100 ns, negative because relative
+
+/// How a pair is made. There may be more ways one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Creation {
+    /// Without a name if the system can do that, else with one. Whether it can is found by trying:
+    /// an answer that means "never" is remembered, one that may be about this pair alone is not.
+    /// Other errors, such as "access denied", "no memory" or "too many open files", are reported
+    /// and no reason for a name.
+    #[default]
+    Auto,
+    /// Without a name: nothing to guess, and nobody can open it.
+    Unnamed,
+    /// With a name: 128 random bits from the system, the first and only instance, open to the
+    /// current user alone, and closed to other machines (not under Wine, which would make a pipe
+    /// for messages of it). The client is opened relative to the server's handle where the system
+    /// can do that, and both ends check that their peer is this process. For systems that know no
+    /// unnamed pipes.
+    Named,
+}
 
 /// A pair to make.
 #[derive(Debug)]
@@ -41,22 +54,22 @@ pub(crate) struct Plan<'a> {
 }
 
 /// Makes the pair that `spec` describes; the server end comes first.
-pub(crate) fn create(spec: &Spec) -> Result<(OwnedHandle, OwnedHandle), Failure> {
-    let descriptor = spec.platform.sddl.as_deref().map(SecurityDescriptor::from_sddl).transpose()?;
+pub(crate) fn create(spec: &Spec, platform: &PlatformOptions) -> Result<(OwnedHandle, OwnedHandle), Failure> {
+    let descriptor = platform.sddl.as_deref().map(SecurityDescriptor::from_sddl).transpose()?;
     let plan = Plan {
         direction: spec.direction,
         server: spec.server,
         client: spec.client,
-        quota: spec.capacity.unwrap_or(DEFAULT_QUOTA),
+        quota: spec.capacity.unwrap_or(DEFAULT_CAPACITY),
         descriptor: descriptor.as_ref(),
     };
-    create_as(&plan, spec.platform.creation)
+    create_as(&plan, platform.creation)
 }
 
 /// Makes a pair in the given way.
 pub(crate) fn create_as(plan: &Plan<'_>, creation: Creation) -> Result<(OwnedHandle, OwnedHandle), Failure> {
     match creation {
-        Creation::Unnamed => unnamed(plan).map_err(|status| io::Error::from(status).into()),
+        Creation::Unnamed => unnamed(plan).map_err(Failure::from),
         Creation::Named => named::create(plan),
         Creation::Auto => {
             static REFUSED: AtomicBool = AtomicBool::new(false);
@@ -81,7 +94,7 @@ fn auto<T>(
             named()
         }
         Refusal::ThisTime => named(),
-        Refusal::Other => Err(io::Error::from(status).into()),
+        Refusal::Other => Err(status.into()),
     })
 }
 
@@ -263,7 +276,7 @@ mod tests {
             (STATUS_NO_MEMORY, 8),
         ] {
             let (result, refused) = refusing(status);
-            let error: io::Error = result.unwrap_err().into_io(crate::error::Action::Create, None);
+            let error: io::Error = result.unwrap_err().into_io(crate::contract::Action::Create, None);
             assert_eq!(crate::Error::of(&error).unwrap().raw_os_error(), Some(code));
             assert!(!refused);
         }

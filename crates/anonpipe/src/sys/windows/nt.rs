@@ -7,13 +7,13 @@ use std::ptr;
 
 use windows_sys::Wdk::Foundation::OBJECT_ATTRIBUTES;
 use windows_sys::Wdk::Storage::FileSystem::{FILE_INFORMATION_CLASS, NtOpenFile, NtQueryInformationFile};
-use windows_sys::Win32::Foundation::{
-    HANDLE, NTSTATUS, OBJ_CASE_INSENSITIVE, OBJ_INHERIT, RtlNtStatusToDosError, UNICODE_STRING,
-};
+use windows_sys::Win32::Foundation::{HANDLE, NTSTATUS, OBJ_CASE_INSENSITIVE, OBJ_INHERIT, UNICODE_STRING};
 use windows_sys::Win32::Security::SECURITY_QUALITY_OF_SERVICE;
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
+use super::answers;
 use super::security::SecurityDescriptor;
+use crate::contract::Failure;
 
 // Not in windows-sys. Documented since Windows 11's headers (ntioapi.h); exported by ntdll since NT 3.1.
 // Undecorated: on 32-bit x86 rustc would else ask for `NtCreateNamedPipeFile@56`, and ntdll exports no such name.
@@ -53,9 +53,13 @@ impl Status {
 
 impl From<Status> for io::Error {
     fn from(status: Status) -> Self {
-        // SAFETY: a pure translation, any value is allowed.
-        let code = unsafe { RtlNtStatusToDosError(status.0) };
-        Self::from_raw_os_error(code.cast_signed())
+        Self::from_raw_os_error(answers::code_of(status.0).cast_signed())
+    }
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        answers::failure(answers::code_of(status.0), Some(0))
     }
 }
 

@@ -18,10 +18,8 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 use windows_sys::Win32::System::WindowsProgramming::PUBLIC_OBJECT_BASIC_INFORMATION;
 
-use super::nt;
-use crate::IoMode;
-use crate::info::{Direction, Role};
-use crate::sys::Probe;
+use super::{answers, nt};
+use crate::contract::{Direction, Failure, IoMode, Probe, Role};
 
 // The values of FILE_PIPE_LOCAL_INFORMATION and FILE_PIPE_INFORMATION, as ntifs.h has them.
 const INBOUND: u32 = 0;
@@ -43,7 +41,7 @@ pub(super) fn is_readable(handle: BorrowedHandle<'_>) -> bool {
 
 /// How a write would fail at once, because the peer is gone. `None`: it would not, or that is not
 /// known.
-pub(super) fn refusal_of_writes(handle: BorrowedHandle<'_>) -> Option<io::Error> {
+pub(super) fn refusal_of_writes(handle: BorrowedHandle<'_>) -> Option<Failure> {
     // SAFETY: the struct of this class, integers only.
     let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) }.ok()?;
     let code = match local.NamedPipeState {
@@ -51,7 +49,7 @@ pub(super) fn refusal_of_writes(handle: BorrowedHandle<'_>) -> Option<io::Error>
         DISCONNECTED => ERROR_PIPE_NOT_CONNECTED,
         _ => return None,
     };
-    Some(io::Error::from_raw_os_error(code.cast_signed()))
+    Some(answers::failure(code, Some(0)))
 }
 
 /// Whether a pipe keeps what is written to it as messages.
@@ -61,7 +59,11 @@ pub(super) fn is_for_messages(handle: BorrowedHandle<'_>) -> io::Result<bool> {
     Ok(local.NamedPipeType & FILE_PIPE_MESSAGE_TYPE != 0)
 }
 
-pub(crate) fn probe(handle: BorrowedHandle<'_>) -> io::Result<Probe> {
+pub(crate) fn probe(handle: BorrowedHandle<'_>) -> Result<Probe, Failure> {
+    probe_raw(handle).map_err(answers::failure_of)
+}
+
+fn probe_raw(handle: BorrowedHandle<'_>) -> io::Result<Probe> {
     let no_pipe = |why| Probe {
         mode: IoMode::Blocking,
         readable: false,

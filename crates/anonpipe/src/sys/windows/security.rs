@@ -17,7 +17,7 @@ use windows_sys::Win32::Security::{
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThread, OpenProcessToken, OpenThreadToken};
 
-use crate::error::Failure;
+use crate::contract::Failure;
 
 /// Memory that the system allocated for us with `LocalAlloc`.
 #[derive(Debug)]

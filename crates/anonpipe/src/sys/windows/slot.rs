@@ -2,18 +2,22 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_PENDING};
 use windows_sys::Win32::System::IO::OVERLAPPED;
 
+use crate::channel::completion::{self, SlotId};
+
 /// The `OVERLAPPED` of one operation. The kernel writes to it until the completion.
 #[derive(Default)]
-pub(crate) struct Slot(UnsafeCell<OVERLAPPED>);
+pub(crate) struct Slot {
+    overlapped: UnsafeCell<OVERLAPPED>,
+    /// The kernel has it, and the bytes of its operation.
+    lent: AtomicBool,
+}
 
-// SAFETY: only its address is taken outside the kernel while the operation is in flight; its fields
-// are read by whoever observed the completion and took the operation out of its queue, under the
-// queue's lock.
+// SAFETY: only its address is taken while the kernel has it; its fields are read as atomics.
 unsafe impl Send for Slot {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Slot {}
@@ -21,39 +25,59 @@ unsafe impl Sync for Slot {}
 /// The kernel changes it, whether or not a thread of ours panics.
 impl std::panic::RefUnwindSafe for Slot {}
 
-impl Slot {
-    pub(super) fn overlapped(&self) -> *mut OVERLAPPED {
-        self.0.get()
+impl completion::Slot for Slot {
+    fn id(&self) -> SlotId {
+        SlotId(self.overlapped.get().expose_provenance())
     }
 }
 
-/// Makes it ready for an operation with `event`, or with none. Until the kernel says otherwise that
-/// is pending.
-///
-/// # Safety
-///
-/// `overlapped` must be valid, and in no use by the kernel.
-pub(super) unsafe fn prepare(overlapped: *mut OVERLAPPED, event: *mut c_void) {
-    // The offset fields stay zero, as pipes want them.
-    let fresh = OVERLAPPED { Internal: STATUS_PENDING as usize, hEvent: event, ..OVERLAPPED::default() };
-    // SAFETY: valid and unused, says the caller.
-    unsafe { overlapped.write(fresh) };
+impl Slot {
+    /// Makes it ready for an operation with `event`, or with none: until the kernel says otherwise
+    /// that is pending. Ends the process if the kernel has it already.
+    pub(super) fn lend_to_kernel(&self, event: *mut c_void) -> *mut OVERLAPPED {
+        if self.lent.swap(true, Ordering::AcqRel) {
+            still_in_use("used twice");
+        }
+        // The offset fields stay zero, as pipes want them.
+        let fresh = OVERLAPPED { Internal: STATUS_PENDING as usize, hEvent: event, ..OVERLAPPED::default() };
+        let overlapped = self.overlapped.get();
+        // SAFETY: valid, and by the flag in no other use.
+        unsafe { overlapped.write(fresh) };
+        overlapped
+    }
+
+    /// The kernel is done with it.
+    pub(super) fn take_back(&self) {
+        self.lent.store(false, Ordering::Release);
+    }
+
+    /// The status and the byte count, which means something if the status is not pending.
+    ///
+    /// The kernel writes the count (and the buffer) first and the status last. A processor that
+    /// keeps no order by itself (ARM64) might still read the count before the status: the acquiring
+    /// load keeps what comes after it behind it.
+    pub(super) fn result(&self) -> (NTSTATUS, usize) {
+        // SAFETY: valid as long as `self`; the kernel writes atomically.
+        let status = unsafe { status_of(self.overlapped.get()) }.load(Ordering::Acquire);
+        // SAFETY: as above.
+        (status, unsafe { count_of(self.overlapped.get()) }.load(Ordering::Relaxed))
+    }
 }
 
-/// The status and the byte count.
-///
-/// The kernel writes the count (and the buffer) first and the status last. A processor that keeps
-/// no order by itself (ARM64) might still read the count before the status: the acquiring load
-/// keeps what comes after it behind it.
-///
-/// # Safety
-///
-/// `overlapped` must be valid. The count means something if the status is not pending.
-pub(super) unsafe fn result_of(overlapped: *mut OVERLAPPED) -> (NTSTATUS, usize) {
-    // SAFETY: valid, says the caller.
-    let status = unsafe { status_of(overlapped) }.load(Ordering::Acquire);
-    // SAFETY: as above.
-    (status, unsafe { count_of(overlapped) }.load(Ordering::Relaxed))
+/// An operation that the kernel still has is not freed, whatever went wrong: this comes before its
+/// buffer is dropped.
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if *self.lent.get_mut() {
+            still_in_use("freed");
+        }
+    }
+}
+
+/// Going on would let the kernel write to memory that has another use.
+fn still_in_use(how: &str) -> ! {
+    eprintln!("anonpipe: an operation that the system still has is {how}");
+    std::process::abort()
 }
 
 /// The kernel writes an NTSTATUS, 32 bits, to a field of pointer size; every Windows is
@@ -87,7 +111,7 @@ mod tests {
 
     use windows_sys::Win32::Foundation::{STATUS_PENDING, STATUS_SUCCESS};
 
-    use super::{Slot, count_of, prepare, result_of, status_of};
+    use super::{Slot, count_of, status_of};
 
     /// A thread plays the kernel: the count first, the status last. Reading them the other way
     /// round fails on every processor, reading them in no order at all on one that keeps none
@@ -95,9 +119,7 @@ mod tests {
     #[test]
     fn a_status_is_not_seen_before_its_count() {
         let slot = Slot::default();
-        let overlapped = slot.overlapped();
-        // SAFETY: new, and no kernel's.
-        unsafe { prepare(overlapped, std::ptr::null_mut()) };
+        let overlapped = slot.lend_to_kernel(std::ptr::null_mut());
         // SAFETY: valid until the end of this function, and only accessed atomically from here on.
         let status = unsafe { status_of(overlapped) };
         // SAFETY: as above.
@@ -115,8 +137,7 @@ mod tests {
             let mut wrong = 0;
             for round in 1..20_000 {
                 let seen = loop {
-                    // SAFETY: valid.
-                    let (status, count) = unsafe { result_of(slot.overlapped()) };
+                    let (status, count) = slot.result();
                     if status != STATUS_PENDING {
                         break count;
                     }
@@ -127,5 +148,6 @@ mod tests {
             }
             assert_eq!(wrong, 0, "counts of other completions");
         });
+        slot.take_back();
     }
 }

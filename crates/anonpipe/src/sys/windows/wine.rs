@@ -11,6 +11,8 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 
+use crate::channel::completion::Thread;
+
 /// Whether this is Wine, by the function that its ntdll has for this question.
 pub(super) fn is_wine() -> bool {
     static IS_WINE: OnceLock<bool> = OnceLock::new();
@@ -24,10 +26,10 @@ pub(super) fn is_wine() -> bool {
 
 /// The thread that issued an operation. On Windows none is noted, because it does not matter there.
 #[derive(Default)]
-pub(super) struct Issuer(Option<Weak<()>>);
+pub(crate) struct IssuingThread(Option<Weak<()>>);
 
-impl Issuer {
-    pub(super) fn this_thread() -> Self {
+impl Thread for IssuingThread {
+    fn current() -> Self {
         thread_local! {
             /// Alive as long as the thread's locals are, which end before it.
             static ALIVE: Arc<()> = Arc::default();
@@ -36,21 +38,21 @@ impl Issuer {
         Self(is_wine().then(|| ALIVE.try_with(Arc::downgrade).unwrap_or_default()))
     }
 
-    /// Whether it is known to have ended.
-    pub(super) fn has_ended(&self) -> bool {
+    fn has_ended(&self) -> bool {
         self.0.as_ref().is_some_and(|alive| alive.strong_count() == 0)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Issuer, is_wine};
+    use super::{IssuingThread, is_wine};
+    use crate::channel::completion::Thread as _;
 
     #[test]
     fn a_thread_that_ends_is_known_to_have_ended() {
-        let here = Issuer::this_thread();
-        let there = std::thread::spawn(Issuer::this_thread).join().unwrap();
+        let here = IssuingThread::current();
+        let there = std::thread::spawn(IssuingThread::current).join().unwrap();
         assert_eq!((here.has_ended(), there.has_ended()), (false, is_wine()));
-        assert!(!Issuer::default().has_ended(), "no thread's");
+        assert!(!IssuingThread::default().has_ended(), "no thread's");
     }
 }

@@ -1,0 +1,260 @@
+//! The model of Windows: submit, and be told.
+//!
+//! The kernel has the queue: first in, first out, for each half. The [`table`] here only says what
+//! is in it, so that an operation and its buffer live until their completion was observed, and a
+//! packet is matched with an operation without trusting its pointer.
+
+mod binding;
+mod blocking;
+mod by_event;
+mod issue;
+mod issuer;
+mod observe;
+mod table;
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "futures-io")),
+    allow(dead_code, reason = "for the async traits, which are features")
+)]
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
+
+pub(crate) use issuer::{Answer, Bound, Event, Issuer, Packet, Slot, SlotId, Thread};
+
+use super::{Attachment, InFlight, Place, Request};
+use crate::contract::{Failure, Half, Outcome};
+use binding::{Binding, Route};
+use observe::Ended;
+use table::{Entry, Line, Table};
+
+/// A system of this model.
+pub(crate) trait System:
+    super::System<
+        Process = <Self::Issuer as Issuer>::Process,
+        Handle = <Self::Issuer as Issuer>::Handle,
+        Poller = <Self::Issuer as Issuer>::Port,
+        Slot = <Self::Issuer as Issuer>::Slot,
+        Channel = Channel<Self>,
+    >
+{
+    type Issuer: Issuer;
+}
+
+/// An overlapped end: its handle, and what is in flight on it.
+pub(crate) struct Channel<S: System> {
+    binding: Mutex<Binding<S>>,
+    reads: Line<S>,
+    writes: Line<S>,
+    attachment: Attachment<S>,
+    /// A place with the process's driver, whose thread issues the operations that go through
+    /// events.
+    issuing: OnceLock<Place<S>>,
+    /// How often all reads were cancelled: a task compares it with what it was when its wait began.
+    read_cancels: AtomicU64,
+    /// There is no other handle to this end, so it may be bound to our port.
+    exclusive: bool,
+    issuer: S::Issuer,
+}
+
+impl<S: System> Channel<S> {
+    /// `exclusive`: there is no other handle to this end. Else nothing of the file object is
+    /// changed.
+    pub(crate) fn new(issuer: S::Issuer, exclusive: bool) -> Self {
+        Self {
+            binding: Mutex::default(),
+            reads: Line::default(),
+            writes: Line::default(),
+            attachment: Attachment::new(),
+            issuing: OnceLock::new(),
+            read_cancels: AtomicU64::new(0),
+            exclusive,
+            issuer,
+        }
+    }
+
+    pub(crate) fn issuer(&self) -> &S::Issuer {
+        &self.issuer
+    }
+
+    fn binding(&self) -> MutexGuard<'_, Binding<S>> {
+        self.binding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line(&self, half: Half) -> &Line<S> {
+        match half {
+            Half::Read => &self.reads,
+            Half::Write => &self.writes,
+        }
+    }
+
+    fn table(&self, half: Half) -> MutexGuard<'_, Table<S>> {
+        self.line(half).lock()
+    }
+
+    /// Gives the handle away although it may be bound, unbound where the system can do that.
+    /// `None`: operations are in flight.
+    pub(crate) fn take_handle_still_bound(&self) -> Result<Option<S::Handle>, Failure> {
+        self.give_away(|| {
+            self.binding().let_go(&self.issuer);
+            Ok(())
+        })
+    }
+
+    fn give_away(&self, prepare: impl FnOnce() -> Result<(), Failure>) -> Result<Option<S::Handle>, Failure> {
+        let (reads, writes) = (self.table(Half::Read), self.table(Half::Write));
+        if reads.len() + writes.len() > 0 {
+            return Ok(None);
+        }
+        prepare()?;
+        Ok(self.issuer.give_away())
+    }
+
+    fn start(self: &Arc<Self>, operation: &Arc<dyn InFlight<S>>) -> Result<Option<Ended<S>>, Failure> {
+        let request = operation.request();
+        issue::check_length(request)?;
+        match self.route()? {
+            Route::Port { skips } => {
+                let mut table = self.table(request.half);
+                table.push(Entry::operation(Arc::clone(operation), Arc::clone(self)), false);
+                Ok(self.issue_for_port(request.half, table, request.slot.id(), skips))
+            }
+            Route::Event => {
+                self.submit_to_driver(Arc::clone(operation));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The route of an operation; binds the handle if it is the first.
+    fn route(self: &Arc<Self>) -> io::Result<Route> {
+        let route = self.binding().route(self)?;
+        if route == Route::Event && self.issuing.get().is_none() {
+            // Of two threads that come here first, one gives its place back.
+            let _ = self.issuing.set(Place::new(S::process_driver()?, self));
+        }
+        Ok(route)
+    }
+
+    /// The table is locked meanwhile, so that the operation is not issued again in between.
+    fn cancel_entry(&self, half: Half, entry: &mut Entry<S>) {
+        if entry.set_cancelled() {
+            self.issuer.cancel(entry.id());
+        } else {
+            // Should it be a thread that waits for its turn.
+            self.line(half).notify();
+        }
+    }
+
+    /// See the field.
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "futures-io")),
+        allow(dead_code, reason = "for the async traits, which are features")
+    )]
+    fn read_cancels(&self) -> u64 {
+        self.read_cancels.load(Ordering::SeqCst)
+    }
+
+    /// Why a write that is submitted now will fail, where the submission does not say so: where
+    /// another thread makes it.
+    #[cfg_attr(
+        not(any(feature = "tokio", feature = "futures-io")),
+        allow(dead_code, reason = "for the async traits, which are features")
+    )]
+    fn refuses_writes(&self) -> Result<(), Failure> {
+        if self.exclusive && self.issuing.get().is_none() {
+            return Ok(());
+        }
+        self.issuer.refusal_of_writes().map_or(Ok(()), Err)
+    }
+}
+
+impl<S: System> super::Channel<S> for Channel<S> {
+    type Reads = tasks::Reads<S>;
+    type Writes = tasks::Writes<S>;
+
+    fn on_event(channel: Arc<Self>, packet: Packet<<S::Issuer as Issuer>::Said>) {
+        if packet.id == SlotId::NONE {
+            for half in [Half::Read, Half::Write] {
+                Self::issue_waiting(Arc::clone(&channel), half);
+            }
+        } else {
+            Self::on_completion(channel, packet.id, Some(packet.said));
+        }
+    }
+
+    /// On the calling thread, or, where the operation goes through an event, on the driver's.
+    fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight<S>>) {
+        match self.start(&operation) {
+            // It is pending, and its completion will be observed.
+            Ok(None) => {}
+            Ok(Some(ended)) => ended.tell(),
+            Err(failure) => operation.complete(Err(failure)),
+        }
+    }
+
+    fn cancel(channel: Arc<Self>, request: &Request<S>) {
+        if let Some(entry) = channel.table(request.half).find(request.slot.id()) {
+            channel.cancel_entry(request.half, entry);
+        }
+    }
+
+    fn cancel_all(self: &Arc<Self>, half: Half) {
+        if half == Half::Read {
+            self.read_cancels.fetch_add(1, Ordering::SeqCst);
+        }
+        for entry in self.table(half).iter_mut() {
+            self.cancel_entry(half, entry);
+        }
+    }
+
+    fn read(self: &Arc<Self>, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> Outcome {
+        blocking::read(self, buffers, deadline)
+    }
+
+    fn write(self: &Arc<Self>, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> Outcome {
+        blocking::write(self, buffers, deadline)
+    }
+
+    fn in_flight(&self, half: Half) -> usize {
+        self.table(half).len()
+    }
+
+    fn attachment(&self) -> &Attachment<S> {
+        &self.attachment
+    }
+
+    fn while_known<R>(&self, then: impl FnOnce(bool) -> R) -> R {
+        let binding = self.binding();
+        then(!binding.is_none())
+    }
+
+    /// Systems of this model do not fork.
+    fn check_process(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// There is no half-close here, so writing goes on.
+    fn check_write(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn shutdown_write(self: &Arc<Self>) -> Result<(), Failure> {
+        self.issuer.shutdown_write()
+    }
+
+    /// There is no half-close: the peer's writes go on while ours are in flight.
+    fn stop_reading(&self) {}
+
+    /// The handle must be bound to no port of ours.
+    fn take_handle(&self) -> Result<Option<S::Handle>, Failure> {
+        self.give_away(|| self.binding().check_unbound())
+    }
+
+    /// Systems of this model do not fork.
+    fn leave_to_parent(&self) {}
+}

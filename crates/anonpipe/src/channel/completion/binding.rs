@@ -1,0 +1,99 @@
+//! Which completion port a handle is bound to: ours, or none that we know of.
+//!
+//! The binding, and the modes that go with it, belong to the *file object*, which all owners of a
+//! handle to it share. So only an end that is ours alone is bound, and it is not handed on
+//! afterwards unless the caller insists.
+
+use std::io;
+use std::sync::Arc;
+
+use super::{Bound, Channel, Issuer, SlotId, System};
+use crate::channel::Place;
+use crate::contract::Failure;
+
+/// How the completions of submitted operations arrive.
+pub(super) enum Binding<S: System> {
+    /// Nothing was submitted yet.
+    None,
+    /// Through our port.
+    Port {
+        place: Place<S>,
+        /// An operation that succeeds at once sends no packet.
+        skips: bool,
+    },
+    /// Through an event for each operation: others may have the handle, or it is bound to a port
+    /// that we know nothing of.
+    Events,
+}
+
+/// What submitting an operation needs to know of the binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    Port { skips: bool },
+    Event,
+}
+
+impl<S: System> Default for Binding<S> {
+    fn default() -> Self {
+        Self::None
+    }
+}
+
+impl<S: System> Binding<S> {
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// The route of an operation of `channel`; if nothing was submitted before, that is decided
+    /// now.
+    pub(super) fn route(&mut self, channel: &Arc<Channel<S>>) -> io::Result<Route> {
+        if self.is_none() {
+            *self = if channel.exclusive { Self::bind(channel)? } else { Self::Events };
+        }
+        Ok(self.known_route())
+    }
+
+    /// The route of operations, once one was submitted.
+    pub(super) fn known_route(&self) -> Route {
+        match self {
+            Self::Port { skips, .. } => Route::Port { skips: *skips },
+            Self::None | Self::Events => Route::Event,
+        }
+    }
+
+    /// Has the driver look at an operation, as if it were complete.
+    pub(super) fn post(&self, id: SlotId) -> io::Result<()> {
+        match self {
+            Self::Port { place, .. } => S::Issuer::post(place.poller(), place.key(), id),
+            Self::None | Self::Events => Ok(()),
+        }
+    }
+
+    fn bind(channel: &Arc<Channel<S>>) -> io::Result<Self> {
+        let place = Place::new(channel.attachment.driver()?, channel);
+        Ok(match channel.issuer.bind(place.poller(), place.key())? {
+            Bound::Here { skips } => Self::Port { place, skips },
+            Bound::Elsewhere => Self::Events,
+        })
+    }
+
+    /// Whether the handle may go to another owner as it is.
+    pub(super) fn check_unbound(&self) -> Result<(), Failure> {
+        match self {
+            Self::None | Self::Events => Ok(()),
+            Self::Port { .. } => Err(Failure::refused(
+                io::ErrorKind::Unsupported,
+                "since the first operation that was submitted or polled, it is bound to a completion port of this process, \
+                 which the handle's next owner would share: convert an end before that, or with into_handle_still_bound",
+            )),
+        }
+    }
+
+    /// Lets go of the handle's packets. Unbinds it where the system can do that.
+    pub(super) fn let_go(&mut self, issuer: &S::Issuer) {
+        if let Self::Port { .. } = self {
+            issuer.unbind();
+        }
+        *self = Self::None;
+    }
+}

@@ -1,0 +1,121 @@
+//! What is said to be complete.
+
+use std::sync::{Arc, MutexGuard};
+
+use super::binding::Route;
+use super::table::{Entry, Table};
+use super::{Answer, Channel, Issuer, SlotId, System};
+use crate::channel::InFlight;
+use crate::contract::{Failure, Half, Outcome, caught};
+
+type SaidOf<S> = <<S as System>::Issuer as Issuer>::Said;
+
+/// An operation that is over, and out of its table.
+pub(super) struct Ended<S: System> {
+    operation: Arc<dyn InFlight<S>>,
+    outcome: Outcome,
+}
+
+impl<S: System> Ended<S> {
+    pub(super) fn new(operation: Arc<dyn InFlight<S>>, outcome: Outcome) -> Self {
+        Self { operation, outcome }
+    }
+
+    /// Tells the caller who waits for it. This runs the caller's code, so no lock is held, and no
+    /// share of the channel: the caller may want to take the handle out, and must be the last owner
+    /// then.
+    pub(super) fn tell(self) {
+        caught(|| {
+            self.operation.complete(self.outcome);
+            drop(self.operation);
+        });
+    }
+}
+
+impl<S: System> Channel<S> {
+    /// An operation with that slot is said to be complete: by a packet, which says how it ended, or
+    /// by its event.
+    ///
+    /// It may not be one of ours. Then nothing happens.
+    pub(super) fn on_completion(channel: Arc<Self>, id: SlotId, said: Option<SaidOf<S>>) {
+        let ended = channel.observe(id, said);
+        drop(channel);
+        if let Some(ended) = ended {
+            ended.tell();
+        }
+    }
+
+    /// Takes an operation that is complete out of its table; or issues it again, if it met an empty
+    /// message.
+    pub(super) fn observe(self: &Arc<Self>, id: SlotId, said: Option<SaidOf<S>>) -> Option<Ended<S>> {
+        for half in [Half::Read, Half::Write] {
+            let mut table = self.table(half);
+            if table.find(id).is_some() {
+                return self.observe_in(half, table, id, said);
+            }
+        }
+        None
+    }
+
+    fn observe_in<'a>(
+        self: &'a Arc<Self>,
+        half: Half,
+        mut table: MutexGuard<'a, Table<S>>,
+        id: SlotId,
+        said: Option<SaidOf<S>>,
+    ) -> Option<Ended<S>> {
+        let entry = table.find(id)?;
+        let operation = entry.as_operation()?;
+        let (slot, bytes) = (&operation.request().slot, operation.bytes());
+        if !entry.is_issued() {
+            // It has met so many empty messages that others got their turn first. (What waits for
+            // the driver has no packets.)
+            return self.go_on(half, table, id);
+        }
+        let outcome = match self.issuer.observe(half, slot, bytes) {
+            Answer::Pending => {
+                let said = said.filter(|_| self.was_lost(entry))?;
+                self.issuer.observe_lost(half, slot, bytes, said)
+            }
+            Answer::Done(outcome) => outcome,
+            // The cancel came too late for the kernel, but not for us.
+            Answer::Empty if entry.is_cancelled() => Err(Failure::Cancelled { transferred: Some(0) }),
+            // Its buffer is still empty. It does not leave the table, where it can be cancelled all
+            // the time.
+            Answer::Empty => return self.go_on(half, table, id),
+        };
+        table.end(id, outcome)
+    }
+
+    /// A packet came for an operation of which the kernel has said nothing. Whether it is over all
+    /// the same: some systems lose what they would say to a thread that has ended.
+    ///
+    /// Else it is a stray packet, for an operation whose slot has the same address in another
+    /// process, and the kernel will still write to the operation's memory. So all of this must
+    /// hold:
+    ///
+    /// - the thread that issued it has ended. Else nothing was lost;
+    /// - there is no other handle, and so no stray packet: the end was made here, or the caller
+    ///   said so, and no child inherits it. (A caller who duplicates the handle, and starts I/O in
+    ///   another process, might cause one);
+    /// - the kernel does not know it. (Were it asked for an operation that is in flight, that would
+    ///   be cancelled.) What is over and not lost is on its way to a thread that lives, and then
+    ///   the packet comes after the status.
+    fn was_lost(&self, entry: &Entry<S>) -> bool {
+        let is_exclusive = || self.exclusive && !self.issuer.is_inheritable();
+        entry.issuing_thread_has_ended() && is_exclusive() && !self.issuer.cancel(entry.id())
+    }
+
+    /// Issues an operation again that is not with the kernel any more.
+    fn go_on(self: &Arc<Self>, half: Half, mut table: MutexGuard<'_, Table<S>>, id: SlotId) -> Option<Ended<S>> {
+        let route = self.binding().known_route();
+        table.send_to_the_back(id, route == Route::Event);
+        match route {
+            Route::Port { skips } => self.issue_for_port(half, table, id, skips),
+            Route::Event => {
+                self.pass_on(half, table);
+                None
+            }
+        }
+    }
+}

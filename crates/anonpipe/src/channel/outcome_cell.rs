@@ -1,0 +1,143 @@
+//! Where the thread that completes an operation meets the caller that waits for it.
+
+use std::sync::PoisonError;
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use super::System;
+use crate::contract::{Outcome, caught};
+use crate::sync::{Condvar, Mutex, lock, try_lock};
+
+/// Where the thread that completes an operation meets the caller that waits for it.
+pub(crate) struct OutcomeCell {
+    state: Mutex<State>,
+    done: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    outcome: Option<Outcome>,
+    completed: bool,
+    /// The task that polled last.
+    waker: Option<Waker>,
+    /// Threads that wait for the first of several operations, this one among them.
+    watchers: Vec<Waker>,
+    /// A thread sleeps on `done`.
+    asleep: bool,
+}
+
+impl OutcomeCell {
+    pub(crate) fn new() -> Self {
+        Self { state: Mutex::new(State::default()), done: Condvar::new() }
+    }
+
+    /// Completes the operation. Only its first completion counts.
+    pub(crate) fn complete(&self, outcome: Outcome) {
+        let mut state = lock(&self.state);
+        debug_assert!(!state.completed, "an operation completes once");
+        if state.completed {
+            return;
+        }
+        state.completed = true;
+        state.outcome = Some(outcome);
+        let waker = state.waker.take();
+        let watchers = std::mem::take(&mut state.watchers);
+        if state.asleep {
+            self.done.notify_all();
+        }
+        drop(state);
+        for waker in watchers.into_iter().chain(waker) {
+            caught(|| waker.wake());
+        }
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        lock(&self.state).completed
+    }
+
+    /// Ends a wait, however often it is called: for a wait for several operations.
+    pub(crate) fn end_wait(&self) {
+        let mut state = lock(&self.state);
+        if !state.completed {
+            state.completed = true;
+            state.outcome = Some(Ok(0));
+            self.done.notify_all();
+            let waker = state.waker.take();
+            drop(state);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// The outcome if there is one, else arranges for a call of `waker`.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<Outcome> {
+        let mut state = lock(&self.state);
+        if let Some(outcome) = state.outcome.take() {
+            return Poll::Ready(outcome);
+        }
+        if state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return Poll::Pending;
+        }
+        drop(state);
+        // An executor's code: it may come back to this very operation, so no lock is held meanwhile.
+        let new = waker.clone();
+        let mut state = lock(&self.state);
+        if let Some(outcome) = state.outcome.take() {
+            drop(state);
+            drop(new);
+            return Poll::Ready(outcome);
+        }
+        let old = state.waker.replace(new);
+        // With it may go a task, and an end that cancels this very operation.
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// The outcome, if it is there and no lock has to be waited for.
+    pub(crate) fn outcome_at_once(&self) -> Option<Outcome> {
+        try_lock(&self.state)?.outcome.take()
+    }
+
+    /// Lets go of the task that polled last. Its waker would keep its executor alive for as long as
+    /// the peer pleases.
+    pub(crate) fn forget_task(&self) {
+        let waker = lock(&self.state).waker.take();
+        drop(waker);
+    }
+
+    /// Whether it is complete; if not, `waker` is called when it is, unless it is taken back with `unwatch`.
+    pub(crate) fn watch(&self, waker: &Waker) -> bool {
+        let mut state = lock(&self.state);
+        if !state.completed {
+            state.watchers.push(waker.clone());
+        }
+        state.completed
+    }
+
+    pub(crate) fn unwatch(&self, waker: &Waker) {
+        lock(&self.state).watchers.retain(|watcher| !watcher.will_wake(waker));
+    }
+
+    /// Blocks until the outcome is there, or `deadline` has come.
+    pub(crate) fn wait<S: System>(&self, deadline: Option<Instant>) -> Option<Outcome> {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some(outcome) = state.outcome.take() {
+                return Some(outcome);
+            }
+            state.asleep = true;
+            state = match deadline {
+                None => self.done.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(S::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    self.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Where something is: a channel among a driver's keys, an element in a queue.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Driver, System};
+use crate::contract::Turn;
+
+/// A channel's place in the table of keys of its driver, until this is dropped.
+pub(crate) struct Place<S: System> {
+    driver: S::Driver,
+    key: usize,
+}
+
+impl<S: System> Place<S> {
+    pub(crate) fn new(driver: S::Driver, channel: &Arc<S::Channel>) -> Self {
+        let key = driver.add_key(channel);
+        Self { driver, key }
+    }
+
+    pub(crate) fn key(&self) -> usize {
+        self.key
+    }
+
+    pub(crate) fn driver(&self) -> &S::Driver {
+        &self.driver
+    }
+
+    pub(crate) fn poller(&self) -> &S::Poller {
+        self.driver.poller()
+    }
+}
+
+impl<S: System> Drop for Place<S> {
+    fn drop(&mut self) {
+        // In a forked process the table is the parent's, and so may be its lock.
+        if self.poller().is_of_this_process() {
+            self.driver.take_back_key(self.key);
+        }
+    }
+}
+
+/// Where in a queue the element is for which `is` holds. It looks from both ends, because most are
+/// completed from the front and dropped in the order, or against the order, in which they came.
+pub(crate) fn place_in<T>(queue: &VecDeque<T>, is: impl Fn(&T) -> bool) -> Option<usize> {
+    let last = queue.len().checked_sub(1)?;
+    (0..=last / 2).find_map(|front| [front, last - front].into_iter().find(|place| is(&queue[*place])))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::place_in;
+
+    #[test]
+    fn every_place_in_a_queue_is_found() {
+        for length in 0..10 {
+            let queue: VecDeque<_> = (0..length).collect();
+            for element in 0..length {
+                assert_eq!(place_in(&queue, |other| *other == element), Some(element));
+            }
+            assert_eq!(place_in(&queue, |other| *other == length), None);
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The model of Unix: try, wait until the descriptor is ready, try again.
+//!
+//! What wants to read or write takes a place in a queue, operations and blocked threads alike; only
+//! the head of a queue touches the descriptor. An operation at the head is advanced by the driver
+//! (on an end that is attached to the caller's driver, by a thread behind it, too), a thread by
+//! itself. With an empty queue both try at once, and take a place only if they would have to wait.
+
+mod blocking;
+mod descriptor;
+mod queue;
+#[cfg(feature = "tokio")]
+mod reactor;
+mod registration;
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "futures-io")),
+    allow(dead_code, reason = "for the async traits, which are features")
+)]
+mod tasks;
+#[cfg(test)]
+mod tests;
+#[cfg_attr(
+    not(any(feature = "tokio", feature = "futures-io")),
+    allow(dead_code, reason = "for the async traits, which are features")
+)]
+mod waiters;
+
+use std::io::{IoSlice, IoSliceMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+pub(crate) use descriptor::{Alarm, Descriptor, Ready, WaitEnd};
+#[cfg(feature = "tokio")]
+pub(crate) use reactor::{Reactor, Watch};
+
+use super::{Attachment, InFlight, Request, place_in};
+use crate::contract::{Failure, Half, Outcome, Process};
+use queue::{Entry, Finished, Queue};
+use registration::{Armed, Registration};
+
+/// A system of this model.
+pub(crate) trait System:
+    super::System<
+        Process = <Self::Descriptor as Descriptor>::Process,
+        Handle = <Self::Descriptor as Descriptor>::Handle,
+        Poller = <Self::Descriptor as Descriptor>::Poller,
+        Slot = Progress,
+        Channel = Channel<Self>,
+    >
+{
+    type Descriptor: Descriptor;
+}
+
+/// How many calls one write gets at a stretch, so that a fast peer does not keep the driver from
+/// the other pipes.
+const CALLS_AT_A_STRETCH: usize = 16;
+
+/// What an operation needs here: how many bytes of a write have gone.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicUsize);
+
+impl Progress {
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::Relaxed);
+    }
+}
+
+/// An overlapped end: its descriptor, and one queue for each half.
+pub(crate) struct Channel<S: System> {
+    registration: Mutex<Registration<S>>,
+    reads: Mutex<Queue<S>>,
+    writes: Mutex<Queue<S>>,
+    attachment: Attachment<S>,
+    #[cfg(feature = "tokio")]
+    reactor: <S::Descriptor as Descriptor>::Reactor,
+    /// The process that made it.
+    process: S::Process,
+    descriptor: S::Descriptor,
+}
+
+impl<S: System> Drop for Channel<S> {
+    fn drop(&mut self) {
+        // Before the descriptor is closed, as it must be.
+        self.registration.get_mut().unwrap_or_else(PoisonError::into_inner).take_back(&self.descriptor);
+    }
+}
+
+/// What became of an operation at the head of its queue.
+enum Attempt {
+    Done(Outcome),
+    WouldBlock,
+    /// There may be more to do at once, but it is another pipe's turn.
+    Yield,
+}
+
+impl<S: System> Channel<S> {
+    pub(crate) fn new(descriptor: S::Descriptor) -> Self {
+        Self {
+            registration: Mutex::default(),
+            reads: Mutex::default(),
+            writes: Mutex::default(),
+            attachment: Attachment::new(),
+            #[cfg(feature = "tokio")]
+            reactor: <S::Descriptor as Descriptor>::Reactor::default(),
+            process: S::Process::current(),
+            descriptor,
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> &S::Descriptor {
+        &self.descriptor
+    }
+
+    fn half(&self, half: Half) -> &Mutex<Queue<S>> {
+        match half {
+            Half::Read => &self.reads,
+            Half::Write => &self.writes,
+        }
+    }
+
+    fn queue(&self, half: Half) -> MutexGuard<'_, Queue<S>> {
+        self.half(half).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this is a copy that came along with a fork. Its locks may be held by threads that
+    /// are not here.
+    fn is_of_a_parent(&self) -> bool {
+        !self.process.is_current()
+    }
+
+    /// Lets go of what the parent has in flight, so that the descriptor can be closed here.
+    fn forget(&self, half: Half) {
+        if let Ok(mut queue) = self.half(half).try_lock() {
+            let entries = std::mem::take(&mut queue.entries);
+            drop(queue);
+            drop(entries);
+        }
+    }
+
+    /// Lets the head of the queue, and what becomes the head, go as far as possible.
+    fn advance(self: &Arc<Self>, half: Half, queue: &mut Queue<S>, finished: &mut Finished<S>) {
+        loop {
+            let attempt = match queue.entries.front() {
+                None => {
+                    if queue.shut {
+                        let _ = self.descriptor.shutdown_write();
+                    }
+                    return finished.tasks.add(queue.waiters.take());
+                }
+                Some(Entry::Thread(thread)) => return thread.wake(),
+                Some(Entry::Operation(operation, _)) => self.attempt(&**operation),
+            };
+            let outcome = match attempt {
+                Attempt::Done(outcome) => outcome,
+                Attempt::WouldBlock | Attempt::Yield => {
+                    match self.arm(half, /* may_be_ready */ matches!(attempt, Attempt::Yield)) {
+                        Ok(Armed::Listening) => return,
+                        Ok(Armed::TryAgain) => continue,
+                        // No descriptors for the driver, say. What went before is known.
+                        Err(error) => Err(Failure::from(error).after(queue.progress_of_head())),
+                    }
+                }
+            };
+            if let Some(entry) = queue.entries.pop_front() {
+                finished.outcomes.push((entry, outcome));
+            }
+        }
+    }
+
+    /// Does what can be done at once for the operation at the head.
+    fn attempt(&self, operation: &dyn InFlight<S>) -> Attempt {
+        match operation.request().half {
+            Half::Read => self.attempt_read(operation),
+            Half::Write => self.attempt_write(operation),
+        }
+    }
+
+    fn attempt_read(&self, operation: &dyn InFlight<S>) -> Attempt {
+        let read = operation.bytes().with_mut(|bytes| {
+            let most = bytes.len().min(S::Descriptor::MOST_AT_ONCE);
+            self.descriptor.try_read(&mut [IoSliceMut::new(&mut bytes[..most])])
+        });
+        read.map_or(Attempt::WouldBlock, Attempt::Done)
+    }
+
+    fn attempt_write(&self, operation: &dyn InFlight<S>) -> Attempt {
+        let progress = &operation.request().slot;
+        operation.bytes().with(|bytes| {
+            for _ in 0..CALLS_AT_A_STRETCH {
+                let rest = &bytes[progress.get()..];
+                let rest = &rest[..rest.len().min(S::Descriptor::MOST_AT_ONCE)];
+                match self.descriptor.try_write(&[IoSlice::new(rest)]) {
+                    Some(Ok(count)) => progress.set(progress.get() + count),
+                    Some(Err(failure)) => return Attempt::Done(Err(failure.after(progress.get()))),
+                    None => return Attempt::WouldBlock,
+                }
+                if progress.get() == bytes.len() {
+                    return Attempt::Done(Ok(bytes.len()));
+                }
+            }
+            Attempt::Yield
+        })
+    }
+}
+
+impl<S: System> super::Channel<S> for Channel<S> {
+    type Reads = tasks::Reads<S>;
+    type Writes = tasks::Writes<S>;
+
+    fn on_event(channel: Arc<Self>, event: Ready) {
+        Self::on_ready(channel, event);
+    }
+
+    /// Tries at once if nothing is before the operation, else it waits for its turn.
+    fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight<S>>) {
+        let half = operation.request().half;
+        if let Err(failure) = self.check_process() {
+            return operation.complete(Err(failure));
+        }
+        let mut queue = self.queue(half);
+        if queue.shut {
+            drop(queue);
+            operation.complete(Err(Failure::shut_down()));
+            return;
+        }
+        queue.entries.push_back(Entry::Operation(operation, Arc::clone(self)));
+        let mut finished = Finished::default();
+        if queue.entries.len() == 1 {
+            self.advance(half, &mut queue, &mut finished);
+        }
+        drop(queue);
+        finished.complete();
+    }
+
+    fn cancel(channel: Arc<Self>, request: &Request<S>) {
+        if channel.is_of_a_parent() {
+            return channel.forget(request.half);
+        }
+        let mut finished = Finished::default();
+        let mut queue = channel.queue(request.half);
+        let place = place_in(&queue.entries, |entry| entry.is_operation(request));
+        if let Some(entry) = place.and_then(|place| queue.entries.remove(place)) {
+            finished.cancel(entry);
+        }
+        if place == Some(0) {
+            channel.advance(request.half, &mut queue, &mut finished);
+        }
+        drop(queue);
+        drop(channel);
+        finished.complete();
+    }
+
+    fn cancel_all(self: &Arc<Self>, half: Half) {
+        if self.is_of_a_parent() {
+            return self.forget(half);
+        }
+        let mut finished = Finished::default();
+        let mut queue = self.queue(half);
+        for entry in std::mem::take(&mut queue.entries) {
+            match &entry {
+                Entry::Operation(..) => finished.cancel(entry),
+                // It takes itself out: it may be in the middle of a write.
+                Entry::Thread(thread) => {
+                    thread.cancel();
+                    queue.entries.push_back(entry);
+                }
+            }
+        }
+        queue.cancels += 1;
+        finished.tasks.add(queue.waiters.take());
+        self.advance(half, &mut queue, &mut finished);
+        drop(queue);
+        finished.complete();
+    }
+
+    fn read(self: &Arc<Self>, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> Outcome {
+        blocking::read(self, buffers, deadline)
+    }
+
+    /// Writes everything.
+    fn write(self: &Arc<Self>, buffers: &[IoSlice<'_>], deadline: Option<Instant>) -> Outcome {
+        blocking::write(self, buffers, deadline)
+    }
+
+    fn in_flight(&self, half: Half) -> usize {
+        if self.is_of_a_parent() { 0 } else { self.queue(half).entries.len() }
+    }
+
+    fn attachment(&self) -> &Attachment<S> {
+        &self.attachment
+    }
+
+    fn while_known<R>(&self, then: impl FnOnce(bool) -> R) -> R {
+        let registration = self.registration();
+        #[cfg(feature = "tokio")]
+        let in_a_reactor = Reactor::is_in_use(&self.reactor);
+        #[cfg(not(feature = "tokio"))]
+        let in_a_reactor = false;
+        then(registration.is_made() || in_a_reactor)
+    }
+
+    fn check_process(&self) -> Result<(), Failure> {
+        if self.is_of_a_parent() {
+            let why = "it came along with a fork, and is its parent's: make pairs in this process, or convert the end into its \
+                       descriptor and adopt that";
+            return Err(Failure::refused(std::io::ErrorKind::Unsupported, why));
+        }
+        Ok(())
+    }
+
+    fn check_write(&self) -> Result<(), Failure> {
+        self.check_process()?;
+        if self.queue(Half::Write).shut { Err(Failure::shut_down()) } else { Ok(()) }
+    }
+
+    fn shutdown_write(self: &Arc<Self>) -> Result<(), Failure> {
+        self.check_process()?;
+        let mut queue = self.queue(Half::Write);
+        if queue.entries.is_empty() {
+            self.descriptor.shutdown_write()?;
+        }
+        queue.shut = true;
+        // They have nothing to wait for any more, and the system may not say so.
+        let woken = queue.waiters.take();
+        drop(queue);
+        woken.wake();
+        Ok(())
+    }
+
+    fn stop_reading(&self) {
+        if self.descriptor.has_two_halves() && self.in_flight(Half::Write) > 0 {
+            self.descriptor.shutdown_read();
+        }
+    }
+
+    fn take_handle(&self) -> Result<Option<S::Handle>, Failure> {
+        if self.is_of_a_parent() {
+            return Ok(self.descriptor.give_away());
+        }
+        let (reads, writes) = (self.queue(Half::Read), self.queue(Half::Write));
+        if !(reads.entries.is_empty() && writes.entries.is_empty()) {
+            return Ok(None);
+        }
+        // The poller forgets it while it is ours.
+        self.registration().take_back(&self.descriptor);
+        Ok(self.descriptor.give_away())
+    }
+
+    /// Without the parent's locks: nothing uses the descriptor here any more.
+    fn leave_to_parent(&self) {
+        if self.is_of_a_parent() {
+            drop(self.descriptor.give_away());
+        }
+    }
+}

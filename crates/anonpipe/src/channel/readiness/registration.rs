@@ -1,0 +1,152 @@
+//! What the poller is asked about a descriptor, and what happens when it answers.
+
+use std::io;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use super::{Channel, Descriptor, Entry, Finished, Ready, System};
+use crate::channel::Place;
+use crate::contract::{Half, Turn};
+
+/// How many notifications in a row may be about nothing that waits before the poller is told to be
+/// silent.
+const MAX_IN_VAIN: u8 = 8;
+
+/// What to do after the poller was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Armed {
+    /// Wait: it will say when there is something.
+    Listening,
+    /// Try once more, and ask again if there is still nothing.
+    TryAgain,
+}
+
+/// A channel's registration in its driver's poller, and what that was asked.
+pub(super) struct Registration<S: System> {
+    place: Option<Place<S>>,
+    readable: Interest,
+    writable: Interest,
+}
+
+/// Changed under the lock of the queue that it is about, too: what saw nothing to read and asks to
+/// be told does so in one step.
+#[derive(Default)]
+struct Interest {
+    asked: bool,
+    /// Notifications since something last waited for one.
+    in_vain: u8,
+}
+
+impl<S: System> Default for Registration<S> {
+    fn default() -> Self {
+        Self { place: None, readable: Interest::default(), writable: Interest::default() }
+    }
+}
+
+impl<S: System> Registration<S> {
+    pub(super) fn is_made(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Has the poller forget the descriptor.
+    pub(super) fn take_back(&mut self, descriptor: &S::Descriptor) {
+        let known = std::mem::take(self).place;
+        // The poller may be the parent's, and with it the notifications that it waits for.
+        if let Some(place) = known.filter(|place| place.poller().is_of_this_process()) {
+            descriptor.deregister(place.poller());
+        }
+    }
+
+    /// Whether the poller speaks of every change, and not only once when it was asked.
+    fn is_told_of_every_change(&self) -> Option<bool> {
+        self.place.as_ref().map(|place| S::Descriptor::is_told_of_every_change(place.poller()))
+    }
+
+    fn interest(&mut self, half: Half) -> &mut Interest {
+        match half {
+            Half::Read => &mut self.readable,
+            Half::Write => &mut self.writable,
+        }
+    }
+
+    fn ask(&self, descriptor: &S::Descriptor) -> io::Result<()> {
+        let Some(place) = &self.place else { return Ok(()) };
+        let writable = self.writable.asked;
+        let readable = self.readable.asked || (writable && S::Descriptor::WRITERS_LISTEN_AS_READERS);
+        descriptor.arm(place.poller(), place.key(), readable, writable)
+    }
+}
+
+impl<S: System> Channel<S> {
+    pub(super) fn registration(&self) -> MutexGuard<'_, Registration<S>> {
+        self.registration.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the driver to say when the descriptor is ready for `half`, whose queue the caller has
+    /// locked.
+    ///
+    /// A poller that speaks of every change is asked once. But if the descriptor `may_be_ready` at
+    /// this moment, there may be no change to come, and it is asked again.
+    pub(super) fn arm(self: &Arc<Self>, half: Half, may_be_ready: bool) -> io::Result<Armed> {
+        let mut registration = self.registration();
+        let is_known = registration.place.as_ref().is_some_and(|place| place.poller().is_of_this_process());
+        if !is_known {
+            let place = Place::new(self.attachment.driver()?, self);
+            self.descriptor.register(place.poller(), place.key())?;
+            *registration = Registration { place: Some(place), ..Registration::default() };
+        }
+        let every_change = is_known && registration.is_told_of_every_change() == Some(true);
+        let interest = registration.interest(half);
+        interest.in_vain = 0;
+        if interest.asked && every_change && !may_be_ready {
+            return Ok(Armed::Listening);
+        }
+        interest.asked = true;
+        let asked = registration.ask(&self.descriptor);
+        if asked.is_err() {
+            registration.interest(half).asked = false;
+        }
+        let misses_the_end = !is_known && S::Descriptor::MISSES_THE_END_AT_FIRST;
+        asked.map(|()| if misses_the_end { Armed::TryAgain } else { Armed::Listening })
+    }
+
+    /// The driver's notification.
+    pub(super) fn on_ready(channel: Arc<Self>, ready: Ready) {
+        let every_change = {
+            let mut registration = channel.registration();
+            let every_change = registration.is_told_of_every_change().unwrap_or(true);
+            if !every_change {
+                // That was its answer, about both.
+                (registration.readable.asked, registration.writable.asked) = (false, false);
+            }
+            every_change
+        };
+        let mut finished = Finished::default();
+        let writable = ready.writable || (ready.readable && S::Descriptor::WRITERS_LISTEN_AS_READERS);
+        for (half, is_ready) in [(Half::Read, ready.readable), (Half::Write, writable)] {
+            if is_ready || !every_change {
+                channel.on_ready_for(half, &mut finished);
+            }
+        }
+        drop(channel);
+        finished.complete();
+    }
+
+    fn on_ready_for(self: &Arc<Self>, half: Half, finished: &mut Finished<S>) {
+        let mut queue = self.queue(half);
+        match queue.entries.front() {
+            Some(Entry::Operation(..)) => self.advance(half, &mut queue, finished),
+            None if !queue.waiters.is_empty() => finished.tasks.add(queue.waiters.take()),
+            // A thread at the head asks for itself.
+            Some(Entry::Thread(_)) | None => {
+                let mut registration = self.registration();
+                let interest = registration.interest(half);
+                interest.in_vain = interest.in_vain.saturating_add(1);
+                if interest.asked && interest.in_vain > MAX_IN_VAIN {
+                    interest.asked = false;
+                    // If that fails, it goes on talking.
+                    let _ = registration.ask(&self.descriptor);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What was to be done when something went wrong, in words.
+
+use std::fmt;
+
+use crate::contract::EndName;
+
+macro_rules! actions {
+    ($($(#[$attribute:meta])* $name:ident: $words:literal $(+ $to_the_end:literal)?,)+) => {
+        /// An action, and the words of its sentence: "cannot ACTION", or "cannot ACTION END" about one end. A preposition that
+        /// leads to the end is part of the action.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Action {
+            $($(#[$attribute])* $name,)+
+        }
+
+        impl Action {
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// What is done, and what comes between that and the end, if there is one.
+            fn words(self) -> (&'static str, &'static str) {
+                match self {
+                    $(Self::$name => ($words, concat!($(" ", $to_the_end,)? " ")),)+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    // With an end.
+    Read: "read" + "from",
+    Write: "write" + "to",
+    Close: "close",
+    Clone: "clone",
+    Convert: "convert",
+    Attach: "attach a driver" + "to",
+    ShutDown: "shut down writing" + "on",
+    CountAvailable: "count the bytes available" + "on",
+    Describe: "ask for information" + "about",
+    // Without.
+    Create: "create a pipe",
+    Adopt: "adopt a handle",
+    Join: "join a reader and a writer",
+    Turn: "turn a driver",
+    #[cfg_attr(not(windows), allow(dead_code, reason = "other systems have none"))]
+    MakeDescriptor: "make a security descriptor",
+    #[cfg_attr(not(windows), allow(dead_code, reason = "other systems have none"))]
+    CopyDescriptor: "copy a security descriptor",
+}
+
+impl Action {
+    /// Begins the sentence: that this cannot be done, and to which end.
+    pub(super) fn write_cannot(self, end: Option<&EndName>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (words, to_the_end) = self.words();
+        write!(f, "cannot {words}")?;
+        match end {
+            Some(end) => write!(f, "{to_the_end}{end}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::Action;
+    use crate::contract::{Direction, EndName, Failure, Role};
+
+    /// Read them aloud.
+    #[test]
+    fn every_sentence() {
+        let end = |role, direction| EndName { role, direction };
+        let server = end(Some(Role::Server), Some(Direction::Inbound));
+        let (client, adopted) = (end(Some(Role::Client), Some(Direction::Outbound)), end(None, None));
+        let duplex = end(None, Some(Direction::Duplex));
+        let sentences = [
+            (Action::Read, Some(server), "cannot read from the server end of an inbound pipe: no"),
+            (Action::Write, Some(client), "cannot write to the client end of an outbound pipe: no"),
+            (Action::Close, Some(adopted), "cannot close an adopted end: no"),
+            (Action::Clone, Some(duplex), "cannot clone an adopted end of a duplex pipe: no"),
+            (Action::Convert, Some(server), "cannot convert the server end of an inbound pipe: no"),
+            (Action::Attach, Some(server), "cannot attach a driver to the server end of an inbound pipe: no"),
+            (Action::ShutDown, Some(duplex), "cannot shut down writing on an adopted end of a duplex pipe: no"),
+            (Action::CountAvailable, Some(adopted), "cannot count the bytes available on an adopted end: no"),
+            (Action::Describe, Some(client), "cannot ask for information about the client end of an outbound pipe: no"),
+            (Action::Create, None, "cannot create a pipe: no"),
+            (Action::Adopt, None, "cannot adopt a handle: no"),
+            (Action::Join, None, "cannot join a reader and a writer: no"),
+            (Action::Turn, None, "cannot turn a driver: no"),
+            (Action::MakeDescriptor, None, "cannot make a security descriptor: no"),
+            (Action::CopyDescriptor, None, "cannot copy a security descriptor: no"),
+        ];
+        for (action, end, sentence) in sentences {
+            assert_eq!(Failure::refused(ErrorKind::Other, "no").into_io(action, end).to_string(), sentence);
+        }
+        let all: Vec<_> = sentences.iter().map(|(action, ..)| *action).collect();
+        assert_eq!(all, Action::ALL, "a sentence is missing here");
+    }
+
+    #[test]
+    fn every_cause() {
+        let end = EndName { role: Some(Role::Client), direction: Some(Direction::Duplex) };
+        let text = |action, failure: Failure| {
+            let text = failure.into_io(action, end).to_string();
+            text.split_once(" the client end of a duplex pipe: ").expect("the end").1.to_owned()
+        };
+        let cancelled = |transferred| Failure::Cancelled { transferred };
+        let timed_out = |transferred| Failure::TimedOut { transferred };
+        let system = |transferred| Failure::os(Error::other("odd"), transferred);
+        assert_eq!(text(Action::Read, cancelled(Some(0))), "it was cancelled, nothing had gone");
+        assert_eq!(text(Action::Write, cancelled(Some(3))), "it was cancelled, 3 bytes had gone");
+        let unknown = "it was cancelled, and the system does not tell how much had gone";
+        assert_eq!(text(Action::Write, cancelled(None)), unknown);
+        assert_eq!(text(Action::Write, timed_out(Some(1))), "the time was up, 1 byte had gone");
+        assert_eq!(text(Action::Read, system(Some(0))), "odd");
+        assert_eq!(text(Action::Write, system(Some(7))), "odd; 7 bytes had gone before");
+        assert_eq!(text(Action::Write, system(Some(1))), "odd; 1 byte had gone before");
+        let broken = Failure::os(Error::from(ErrorKind::BrokenPipe), Some(0));
+        assert_eq!(text(Action::Write, broken), "broken pipe (the peer does not read any more: stop writing)");
+        let denied = || Failure::os(Error::from(ErrorKind::PermissionDenied), Some(0));
+        assert_eq!(text(Action::Write, denied()), "permission denied (was the end opened for reading only?)");
+        assert_eq!(text(Action::Read, denied()), "permission denied (was the end opened for writing only?)");
+    }
+}

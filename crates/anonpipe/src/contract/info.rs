@@ -1,0 +1,96 @@
+//! What an end is: how it was made, and what the system made of the wishes.
+
+use std::fmt;
+
+/// The mode of an end as a value, where it is only known at run time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IoMode {
+    /// See [`Overlapped`](crate::Overlapped).
+    Overlapped,
+    /// See [`Blocking`](crate::Blocking).
+    Blocking,
+}
+
+/// Which way the bytes of a pair go, named from the server end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// The server reads, the client writes.
+    Inbound,
+    /// The server writes, the client reads.
+    Outbound,
+    /// Both ends read and write.
+    Duplex,
+}
+
+/// Which of a pair's two ends this is. The words are npfs's, and used on every system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The end that was made first.
+    Server,
+    /// The end that was opened relative to the server end.
+    Client,
+}
+
+/// How an error names an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EndName {
+    pub(crate) role: Option<Role>,
+    pub(crate) direction: Option<Direction>,
+}
+
+impl fmt::Display for EndName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.role {
+            Some(Role::Server) => "the server end",
+            Some(Role::Client) => "the client end",
+            None => "an adopted end",
+        })?;
+        match self.direction {
+            Some(Direction::Inbound) => f.write_str(" of an inbound pipe"),
+            Some(Direction::Outbound) => f.write_str(" of an outbound pipe"),
+            Some(Direction::Duplex) => f.write_str(" of a duplex pipe"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What an end knows and what the system says about it; from `info()` on every end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// How the end does its I/O.
+    pub mode: IoMode,
+    /// Which end of its pair it is; `None` for one that was adopted on Unix, where the system does not know.
+    pub role: Option<Role>,
+    /// Which way the pair's bytes go; `None` for an adopted one-way end on Unix.
+    pub direction: Option<Direction>,
+    /// Whether a child that is started without a list of handles inherits it.
+    pub inheritable: bool,
+    /// The name that others could open the pair by; `None` for an unnamed one, which is every one on Unix.
+    pub name: Option<String>,
+    /// How many bytes the system holds for a reader before a writer has to wait, as it says itself.
+    ///
+    /// Linux pipes: whole pages (`F_GETPIPE_SZ`). Sockets: `SO_SNDBUF`, from which Linux also pays for bookkeeping. Windows:
+    /// the quota of the direction, or of the inbound one on a duplex pair. `None` where the system does not tell.
+    pub capacity: Option<usize>,
+    /// The capacity that was asked for, in bytes, when the pair was made here with one.
+    ///
+    /// A larger [`capacity`](Self::capacity) was rounded up; a smaller one means that the system refused (on Linux a pipe
+    /// beyond `/proc/sys/fs/pipe-max-size`, or beyond what the user may have in all) and the pipe is as large as it came.
+    pub requested_capacity: Option<usize>,
+}
+
+/// What the system says about a handle.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) mode: IoMode,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) role: Option<Role>,
+    pub(crate) direction: Option<Direction>,
+    pub(crate) inheritable: bool,
+    pub(crate) name: Option<String>,
+    pub(crate) capacity: Option<usize>,
+    /// Why it cannot be adopted, although it is a pipe.
+    pub(crate) unfit: Option<&'static str>,
+}

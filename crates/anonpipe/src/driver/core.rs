@@ -1,0 +1,165 @@
+//! A driver: its source of notifications, the channels that it serves, and how long it lasts.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::turn_lock::{self, TurnLock};
+use crate::channel::{Channel, Driver, System};
+use crate::contract::Turn;
+
+/// A source of notifications, and who is concerned with it.
+pub(crate) struct Core<S: System> {
+    pub(super) turn_lock: Arc<TurnLock<S::Poller>>,
+    /// What a key leads to.
+    channels: Mutex<HashMap<usize, Weak<S::Channel>>>,
+    next_key: AtomicUsize,
+    /// How many [`DriverRef`]s there are.
+    refs: AtomicUsize,
+    /// The caller, who turned it, has dropped it: a thread of ours does so as long as there are
+    /// references.
+    abandoned: AtomicBool,
+}
+
+/// The key that no channel has. Systems use it for themselves.
+const NO_CHANNEL: usize = 0;
+
+impl<S: System> Core<S> {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            turn_lock: Arc::new(TurnLock::new(S::Poller::new()?)),
+            channels: Mutex::default(),
+            next_key: AtomicUsize::new(NO_CHANNEL + 1),
+            refs: AtomicUsize::new(0),
+            abandoned: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn make_ref(self: &Arc<Self>) -> DriverRef<S> {
+        self.refs.fetch_add(1, Ordering::Relaxed);
+        DriverRef(Arc::clone(self))
+    }
+
+    fn channels(&self) -> MutexGuard<'_, HashMap<usize, Weak<S::Channel>>> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn poller(&self) -> &S::Poller {
+        self.turn_lock.poller()
+    }
+
+    /// Tells a channel what the poller has said about its key.
+    fn tell(&self, key: usize, event: <S::Poller as Turn>::Event) {
+        // An end that is gone by now has nothing in flight.
+        let channel = self.channels().get(&key).and_then(Weak::upgrade);
+        if let Some(channel) = channel {
+            S::Channel::on_event(channel, event);
+        }
+    }
+
+    /// Turns once, or returns when another thread has turned it or notified it.
+    pub(crate) fn turn(&self, deadline: Option<Instant>) -> io::Result<()> {
+        self.turn_unless_notified(self.turn_lock.notices(), deadline)
+    }
+
+    /// Turns once; returns at once if the driver was notified after there had been `notices`.
+    fn turn_unless_notified(&self, notices: u64, deadline: Option<Instant>) -> io::Result<()> {
+        self.turn_lock.turn(notices, deadline, &mut |key, event| self.tell(key, event))
+    }
+
+    /// Runs a future on this thread, and turns the driver while it waits. `None`: `deadline` came
+    /// first.
+    pub(super) fn run_until<F: Future>(&self, future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+        self.turn_lock.run_until(future, deadline, &mut |key, event| self.tell(key, event))
+    }
+
+    pub(super) fn turn_patiently(&self, notices: u64) {
+        // Out of memory, at worst. The notifications are not lost by that, so ask again, but do not
+        // spin.
+        if self.turn_unless_notified(notices, None).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The caller will not turn it any more. If ends depend on it, a thread of ours does, until the
+    /// last of them is gone.
+    pub(super) fn abandon(self: &Arc<Self>) {
+        self.abandoned.store(true, Ordering::SeqCst);
+        if self.refs.load(Ordering::SeqCst) == 0 || !self.poller().is_of_this_process() {
+            return;
+        }
+        let core = Arc::clone(self);
+        let turn = move || {
+            loop {
+                let notices = core.turn_lock.notices();
+                if core.refs.load(Ordering::SeqCst) == 0 {
+                    break;
+                }
+                core.turn_patiently(notices);
+            }
+        };
+        // Without a thread to be had, what is in flight stays so; its memory stays as well.
+        let _ = super::native::start(turn);
+    }
+}
+
+/// A counted reference to a driver, for as long as an end needs it.
+pub(crate) struct DriverRef<S: System>(Arc<Core<S>>);
+
+impl<S: System> Driver<S> for DriverRef<S> {
+    fn poller(&self) -> &S::Poller {
+        self.0.poller()
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn add_key(&self, channel: &Arc<S::Channel>) -> usize {
+        let key = self.0.next_key.fetch_add(1, Ordering::Relaxed);
+        self.0.channels().insert(key, Arc::downgrade(channel));
+        key
+    }
+
+    fn take_back_key(&self, key: usize) {
+        self.0.channels().remove(&key);
+    }
+
+    fn is_turned_by_this_thread(&self) -> bool {
+        self.0.turn_lock.is_held_by_this_thread()
+    }
+
+    fn run_until<T>(&self, mut poll: impl FnMut(&Waker) -> Poll<T>, deadline: Option<Instant>) -> Option<T> {
+        self.0.run_until(pin!(poll_fn(|context| poll(context.waker()))), deadline)
+    }
+
+    fn polls_on_this_thread() -> bool {
+        turn_lock::polls_on_this_thread()
+    }
+}
+
+impl<S: System> Clone for DriverRef<S> {
+    fn clone(&self) -> Self {
+        self.0.make_ref()
+    }
+}
+
+impl<S: System> Drop for DriverRef<S> {
+    fn drop(&mut self) {
+        // Ordered against `abandon`: one of the two sees what the other did.
+        if self.0.refs.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.abandoned.load(Ordering::SeqCst) {
+            self.0.turn_lock.notify();
+        }
+    }
+}
+
+impl<S: System> std::fmt::Debug for DriverRef<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DriverRef").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,205 @@
+//! Threads that turn one driver take turns, and run futures in between.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use crate::contract::Turn;
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, ThreadId, current_thread, lock};
+
+#[cfg(all(test, loom))]
+mod interleavings;
+
+/// How often a future is polled at a stretch before the source gets its turn: one that always wakes itself keeps nobody else
+/// from being completed.
+const POLLS_AT_A_STRETCH: usize = 64;
+
+/// A poller that one thread at a time turns.
+pub(super) struct TurnLock<P> {
+    poller: P,
+    state: Mutex<State>,
+    free: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The thread that is turning the driver.
+    holder: Option<ThreadId>,
+    /// How often the driver was notified.
+    notices: u64,
+}
+
+/// Told what the poller says: the key, and the event.
+pub(super) type Each<'a, E> = &'a mut dyn FnMut(usize, E);
+
+impl<P: Turn> TurnLock<P> {
+    pub(super) fn new(poller: P) -> Self {
+        Self { poller, state: Mutex::new(State::default()), free: Condvar::new() }
+    }
+
+    pub(super) fn poller(&self) -> &P {
+        &self.poller
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    pub(super) fn is_held_by_this_thread(&self) -> bool {
+        self.state().holder == Some(current_thread())
+    }
+}
+
+thread_local! {
+    /// This thread polls a future, and turns a driver of ours between the polls.
+    static POLLS_HERE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the task that is being polled on this thread is polled by a driver of ours.
+pub(super) fn polls_on_this_thread() -> bool {
+    POLLS_HERE.get()
+}
+
+/// Calls `poll` with [`polls_on_this_thread`] true.
+fn polling_here<T>(poll: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            POLLS_HERE.set(self.0);
+        }
+    }
+    let _restore = Restore(POLLS_HERE.replace(true));
+    poll()
+}
+
+impl<P: Turn> TurnLock<P> {
+    /// Ends the turns of all threads, or else the next one.
+    pub(super) fn notify(&self) {
+        if !self.poller.is_of_this_process() {
+            // What would hear it is the parent's, and so may be the lock.
+            return;
+        }
+        self.state().notices += 1;
+        self.free.notify_all();
+        self.poller.notify();
+    }
+
+    pub(super) fn notices(&self) -> u64 {
+        self.state().notices
+    }
+
+    /// Turns once; returns at once if somebody was notified after there had been `notices`.
+    pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>, each: Each<'_, P::Event>) -> io::Result<()> {
+        let left = || deadline.map(|deadline| deadline.saturating_duration_since(P::now()));
+        let mut state = self.state();
+        while state.holder.is_some() && state.notices == notices {
+            state = match left() {
+                None => self.free.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(Duration::ZERO) => return Ok(()),
+                Some(left) => self.free.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+        if state.notices != notices {
+            return Ok(());
+        }
+        state.holder = Some(current_thread());
+        drop(state);
+        let result = self.poller.turn(left(), each);
+        self.state().holder = None;
+        self.free.notify_one();
+        result
+    }
+
+    /// Runs a future on this thread, and turns the source while it waits. `None`: `deadline` came first; what could be completed
+    /// by then is.
+    pub(super) fn run_until<F: Future>(
+        self: &Arc<Self>,
+        mut future: Pin<&mut F>,
+        deadline: Option<Instant>,
+        each: Each<'_, P::Event>,
+    ) -> Option<F::Output> {
+        if !self.poller.is_of_this_process() {
+            return run_without_a_driver::<P, F>(future, deadline);
+        }
+        let thread = current_thread();
+        let wake_here = Arc::new(WakeHere { woken: AtomicBool::new(true), thread, turn_lock: Arc::clone(self) });
+        let waker = Waker::from(Arc::clone(&wake_here));
+        let mut context = Context::from_waker(&waker);
+        let mut turned = false;
+        loop {
+            let notices = self.notices();
+            let mut polls = 0;
+            while wake_here.woken.swap(false, Ordering::AcqRel) {
+                let polled = polling_here(|| future.as_mut().poll(&mut context));
+                if let Poll::Ready(output) = polled {
+                    return Some(output);
+                }
+                if !self.poller.is_of_this_process() {
+                    // The future has forked, and goes on in this process.
+                    return run_without_a_driver::<P, F>(future, deadline);
+                }
+                polls += 1;
+                if polls == POLLS_AT_A_STRETCH {
+                    break;
+                }
+            }
+            // Also without any time there is one turn: a caller that never waits must get on, too.
+            if turned && deadline.is_some_and(|deadline| deadline <= P::now()) {
+                return None;
+            }
+            let until = if polls == POLLS_AT_A_STRETCH { Some(P::now()) } else { deadline };
+            if self.turn(notices, until, each).is_err() {
+                // Out of memory, at worst: see `turn_patiently`.
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            turned = true;
+        }
+    }
+}
+
+/// Runs a future on this thread, in a process that was forked from the one whose source it is. Only what does not need the source
+/// can wake it.
+fn run_without_a_driver<P: Turn, F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(output) = polling_here(|| future.as_mut().poll(&mut context)) {
+            return Some(output);
+        }
+        match deadline.map(|deadline| deadline.saturating_duration_since(P::now())) {
+            None => std::thread::park(),
+            Some(Duration::ZERO) => return None,
+            Some(left) => std::thread::park_timeout(left),
+        }
+    }
+}
+
+/// Wakes a future that [`TurnLock::run_until`] runs.
+struct WakeHere<P> {
+    woken: AtomicBool,
+    thread: ThreadId,
+    turn_lock: Arc<TurnLock<P>>,
+}
+
+impl<P: Turn> Wake for WakeHere<P> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let was_woken = self.woken.swap(true, Ordering::AcqRel);
+        // The thread itself looks before it waits.
+        if !was_woken && current_thread() != self.thread {
+            self.turn_lock.notify();
+        }
+    }
+}

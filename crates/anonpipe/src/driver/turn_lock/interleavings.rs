@@ -1,0 +1,122 @@
+//! Threads that turn one turn_lock while others wake them: no wake is lost, whoever's turn it is.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+use loom::sync::{Condvar, Mutex};
+use loom::thread;
+
+use super::TurnLock;
+use crate::contract::Turn;
+
+/// A system that does nothing but wait for notifications; one is kept if nobody waits, as poller and port do.
+struct Poller {
+    notified: Mutex<usize>,
+    changed: Condvar,
+}
+
+impl Turn for Poller {
+    type Event = ();
+
+    fn new() -> io::Result<Self> {
+        Ok(Self { notified: Mutex::new(0), changed: Condvar::new() })
+    }
+
+    fn is_of_this_process(&self) -> bool {
+        true
+    }
+
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    fn turn(&self, timeout: Option<Duration>, _: &mut dyn FnMut(usize, ())) -> io::Result<()> {
+        let mut notified = self.notified.lock().unwrap();
+        while *notified == 0 && timeout.is_none() {
+            notified = self.changed.wait(notified).unwrap();
+        }
+        *notified = 0;
+        Ok(())
+    }
+
+    fn notify(&self) {
+        *self.notified.lock().unwrap() = 1;
+        self.changed.notify_one();
+    }
+}
+
+fn turn_lock() -> Arc<TurnLock<Poller>> {
+    Arc::new(TurnLock::new(Poller::new().unwrap()))
+}
+
+/// What a future waits for.
+#[derive(Default)]
+struct Event(Mutex<(bool, Option<Waker>)>);
+
+impl Event {
+    fn set(&self) {
+        let waker = {
+            let mut state = self.0.lock().unwrap();
+            state.0 = true;
+            state.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn wait(&self, turn_lock: &Arc<TurnLock<Poller>>) {
+        let future = poll_fn(|context| {
+            let mut state = self.0.lock().unwrap();
+            if state.0 {
+                return Poll::Ready(());
+            }
+            state.1 = Some(context.waker().clone());
+            Poll::Pending
+        });
+        assert!(turn_lock.run_until(pin!(future), None, &mut |_, ()| ()).is_some());
+    }
+}
+
+#[test]
+fn a_wake_from_another_thread_ends_the_turn() {
+    loom::model(|| {
+        let turn_lock = turn_lock();
+        let event = Arc::new(Event::default());
+        let waker = thread::spawn({
+            let event = Arc::clone(&event);
+            move || event.set()
+        });
+        event.wait(&turn_lock);
+        waker.join().unwrap();
+    });
+}
+
+/// One of two threads waits while the other turns; the wakes come from each other and from a third.
+#[test]
+fn two_threads_take_turns() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let turn_lock = turn_lock();
+        let (one, other) = (Arc::new(Event::default()), Arc::new(Event::default()));
+        let first = thread::spawn({
+            let (turn_lock, one, other) = (Arc::clone(&turn_lock), Arc::clone(&one), Arc::clone(&other));
+            move || {
+                one.wait(&turn_lock);
+                other.set();
+            }
+        });
+        let second = thread::spawn({
+            let (turn_lock, other) = (Arc::clone(&turn_lock), Arc::clone(&other));
+            move || other.wait(&turn_lock)
+        });
+        one.set();
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}

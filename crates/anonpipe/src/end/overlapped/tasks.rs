@@ -1,0 +1,116 @@
+//! Overlapped ends as the async traits see them.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use super::{HandleCount, OverlappedEnd, channel_of};
+use crate::channel::{Channel as _, TaskReads as _, TaskWrites as _, WokenBy};
+use crate::contract::{Action, Direction, EndSpec, Failure, Half, IoMode, Spec};
+use crate::driver::NativeChannel;
+use crate::end::{Access, EndImpl, total};
+use crate::op::fairly;
+use crate::sys::{self, PerProcess};
+
+impl OverlappedEnd {
+    /// Forgets the tasks: what they have in flight is taken back, except for writes that were accepted.
+    pub(super) fn leave(&mut self) {
+        if let Some(mut reads) = self.reads.take() {
+            reads.leave(&self.channel);
+        }
+        if let Some(mut writes) = self.writes.take() {
+            writes.leave(&self.channel);
+        }
+    }
+
+    pub(crate) fn poll_read(
+        &mut self,
+        woken_by: WokenBy,
+        context: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = match self.decided(Half::Read, total(buffers)) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => {
+                let reads = self.reads.get_or_insert_default();
+                fairly(woken_by, context, |context| reads.poll(&self.channel, woken_by, context, buffers))
+            }
+        };
+        polled.map(|outcome| self.named(Half::Read, outcome))
+    }
+
+    pub(crate) fn poll_write(
+        &mut self,
+        woken_by: WokenBy,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = match self.decided(Half::Write, total(buffers)) {
+            Some(outcome) => Poll::Ready(outcome),
+            None => {
+                let writes = self.writes.get_or_insert_default();
+                fairly(woken_by, context, |context| writes.poll(&self.channel, woken_by, context, buffers))
+            }
+        };
+        polled.map(|outcome| self.named(Half::Write, outcome))
+    }
+
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = self.writes.as_mut().map_or(Poll::Ready(Ok(())), |writes| writes.poll_flush(context));
+        flushed.map_err(|failure| self.failed(Action::Write, failure))
+    }
+
+    /// Flushes and ends writing here: half-closes a duplex end where the system can, and lets go of the handle if that only
+    /// writes.
+    pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.closed {
+            return Poll::Ready(Ok(()));
+        }
+        // What was accepted has failed, but the end is closed all the same: it is of no use any more.
+        let flushed = ready!(self.poll_flush(context));
+        let closed = self.close();
+        Poll::Ready(flushed.and(closed))
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        let fail = |failure: Failure| failure.into_io(Action::Close, self.origin.name);
+        if self.access == Access::Both || self.origin.name.direction == Some(Direction::Duplex) {
+            match self.channel.shutdown_write().map_err(fail) {
+                Err(error) if error.kind() != io::ErrorKind::Unsupported => return Err(error),
+                _ => {}
+            }
+        }
+        if self.access == Access::Write {
+            let nowhere = nowhere()?;
+            self.leave();
+            let open = Self {
+                reads: None,
+                writes: None,
+                channel: std::mem::replace(&mut self.channel, nowhere),
+                handles: std::mem::replace(&mut self.handles, Arc::new(HandleCount::of(Access::Write))),
+                origin: self.origin,
+                access: Access::Write,
+                closed: false,
+            };
+            drop(open);
+        }
+        self.closed = true;
+        Ok(())
+    }
+}
+
+/// A pipe without a reader, for ends that are closed but whose handle can still be asked for. One
+/// for all of them.
+fn nowhere() -> io::Result<Arc<NativeChannel>> {
+    static NOWHERE: PerProcess<Mutex<Option<Arc<NativeChannel>>>> = PerProcess::new();
+
+    let mut nowhere = NOWHERE.get_or_make(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(channel) = &*nowhere {
+        return Ok(Arc::clone(channel));
+    }
+    let end = EndSpec { mode: IoMode::Overlapped, inheritable: false };
+    let spec = Spec { direction: Direction::Inbound, server: end, client: end, capacity: None };
+    let made = sys::create(&spec, &sys::PlatformOptions::default());
+    let (_, writer) = made.map_err(|failure| failure.into_io(Action::Create, None))?;
+    Ok(Arc::clone(nowhere.insert(Arc::new(channel_of(writer, /* exclusive */ true)))))
+}

@@ -1,0 +1,127 @@
+//! The handle to an operation that users see.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::Operation;
+use super::fairness::letting_others_run;
+use crate::driver::Native;
+
+/// An operation in flight, with the buffer that it owns.
+///
+/// It is under way from the moment it was submitted, whether or not anyone waits for it. Wait for it with
+/// [`wait`](Self::wait) or [`wait_timeout`](Self::wait_timeout), or `.await` it on any executor. Either way the buffer comes
+/// back, with the number of bytes or with why there are none:
+///
+/// - a read completes with `Ok(0)` at the end of file;
+/// - a write completes with its whole length;
+/// - an operation that was cancelled completes with an error for which [`Error::is_cancelled`](crate::Error::is_cancelled)
+///   holds, unless it was quicker than the cancel: then with what it did.
+///
+/// # Wakers
+///
+/// A task is woken on the thread that completes the operation, usually the driver's, which serves every pipe of the process.
+/// An executor's waker only makes a note; one that does more delays the others, and must not wait for another operation.
+///
+/// # Cancellation and drop
+///
+/// Dropping an `Op` asks for its cancellation and returns at once; the buffer is freed when the system is done with it. A
+/// read that lost the race has still taken its bytes, and dropping loses them: [`cancel`](Self::cancel) and then wait to be
+/// sure. To let an operation go on without you, [`detach`](Self::detach) it.
+///
+/// # Forks
+///
+/// An operation that came along with a fork goes on in the parent alone. In the forked process it counts as complete, and its
+/// outcome is an error of the kind [`Unsupported`](io::ErrorKind::Unsupported), with the buffer, unless the outcome was there
+/// before. Waiting for it, cancelling and dropping it return at once, and change nothing for the parent.
+///
+/// # Examples
+///
+/// ```
+/// let (reader, writer) = anonpipe::pipe()?;
+/// let read = reader.submit_read(vec![0; 16]);
+/// let (written, _buffer) = writer.submit_write(b"hello").wait();
+/// assert_eq!(written?, 5);
+/// let (count, buffer) = read.wait();
+/// assert_eq!(&buffer[..count?], b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use = "dropping an operation cancels it: wait for it, await it, or detach it"]
+pub struct Op<B: Send + 'static>(pub(crate) Operation<B, Native>);
+
+impl<B: Send + 'static> Op<B> {
+    /// Blocks until the operation is complete; returns its result and the buffer.
+    ///
+    /// # Panics
+    ///
+    /// If [`wait_timeout`](Self::wait_timeout) or a poll has already handed out the outcome.
+    pub fn wait(mut self) -> (io::Result<usize>, B) {
+        self.0.wait(None).expect("without a deadline there is an outcome")
+    }
+
+    /// Blocks until the operation is complete, but not longer than `timeout`.
+    ///
+    /// `None` means that the time was up: the operation goes on, and can be waited for again, or
+    /// cancelled.
+    ///
+    /// # Panics
+    ///
+    /// If an earlier call or a poll has already handed out the outcome.
+    pub fn wait_timeout(&mut self, timeout: Duration) -> Option<(io::Result<usize>, B)> {
+        // A time beyond the clock's end is no limit.
+        self.0.wait(Instant::now().checked_add(timeout))
+    }
+
+    /// Asks for the operation to end, and returns at once.
+    ///
+    /// What happened is said by the outcome, so wait for it: usually an error for which
+    /// [`Error::is_cancelled`](crate::Error::is_cancelled) holds, and which says what is known about
+    /// bytes that had gone. If the cancel came too late, it is the operation's real result. A
+    /// cancelled read has consumed nothing. Does nothing to an operation that is complete.
+    pub fn cancel(&self) {
+        self.0.submitted().cancel();
+    }
+
+    /// Lets the operation go on without a handle; its buffer is freed when it is complete.
+    ///
+    /// A detached write is finished even when its end has been dropped; a detached read is cancelled
+    /// by that.
+    pub fn detach(self) {
+        self.0.detach();
+    }
+
+    /// Whether the outcome is there, so that waiting will not block. Also true after it was taken.
+    ///
+    /// A *poll* may answer `Pending` once all the same, after 128 that were ready in a row on this
+    /// thread, so that other tasks get their turn: take what is complete with [`wait`](Self::wait),
+    /// and not by a poll that is never repeated.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.0.submitted().is_complete()
+    }
+}
+
+impl<B: Send + 'static> Future for Op<B> {
+    type Output = (io::Result<usize>, B);
+
+    /// # Panics
+    ///
+    /// If the outcome was already taken, by an earlier poll or by
+    /// [`wait_timeout`](Op::wait_timeout).
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        letting_others_run(context, |context| self.0.poll(context))
+    }
+}
+
+/// The buffer lives in the operation's own allocation, not in the `Op`.
+impl<B: Send + 'static> Unpin for Op<B> {}
+
+impl<B: Send + 'static> fmt::Debug for Op<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

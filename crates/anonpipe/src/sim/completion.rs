@@ -1,0 +1,449 @@
+//! Pipes whose kernel takes operations and says when they are complete, as npfs does.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use super::{Inbox, OneProcess, lock};
+use crate::buffer::Bytes;
+use crate::channel;
+use crate::channel::completion::{self, Answer, Bound, Channel, Packet, SlotId};
+use crate::contract::{Failure, Half, Outcome};
+use crate::driver::{Core, DriverRef};
+
+/// A system whose pipes exist only in memory.
+pub(crate) enum Sim {}
+
+impl channel::System for Sim {
+    type Process = OneProcess;
+    type Handle = ();
+    type Slot = Slot;
+    type Poller = Inbox<Packet<Said>>;
+    type Channel = Channel<Self>;
+    type Driver = DriverRef<Self>;
+
+    fn process_driver() -> io::Result<DriverRef<Self>> {
+        Ok(driver().make_ref())
+    }
+}
+
+impl completion::System for Sim {
+    type Issuer = Issuer;
+}
+
+/// The driver of a test's thread, which the test turns.
+pub(crate) fn driver() -> Arc<Core<Sim>> {
+    thread_local! {
+        static DRIVER: OnceCell<Arc<Core<Sim>>> = const { OnceCell::new() };
+    }
+    DRIVER.with(|driver| Arc::clone(driver.get_or_init(|| Arc::new(Core::new().unwrap()))))
+}
+
+/// What a thread pool does, and here the test's thread in [`turn`]: calls that events are to cause.
+type Pool = Arc<Mutex<VecDeque<Box<dyn FnOnce() + Send>>>>;
+
+thread_local! {
+    /// The pool of each pipe of a test's thread.
+    static POOLS: RefCell<Vec<Pool>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Turns the driver and has the pool do its work, until there is nothing more to say.
+pub(crate) fn turn() {
+    for _ in 0..4 {
+        driver().turn(Some(Instant::now())).unwrap();
+        for pool in POOLS.with_borrow(Clone::clone) {
+            let calls = std::mem::take(&mut *lock(&pool));
+            calls.into_iter().for_each(|call| call());
+        }
+    }
+}
+
+/// A one-way pipe that holds `quota` bytes: the reader and the writer. Whether they are `exclusive`
+/// decides how they are told.
+pub(crate) fn pipe(quota: usize, exclusive: bool) -> (Arc<Channel<Sim>>, Arc<Channel<Sim>>) {
+    let kernel = Arc::new(Mutex::new(Kernel { quota, ..Kernel::default() }));
+    let pool = Pool::default();
+    POOLS.with_borrow_mut(|pools| pools.push(Arc::clone(&pool)));
+    let issuer = |half| Issuer {
+        kernel: Arc::clone(&kernel),
+        half,
+        port: Mutex::default(),
+        pool: Arc::clone(&pool),
+        given_away: AtomicBool::new(false),
+    };
+    let end = |half| Arc::new(Channel::new(issuer(half), exclusive));
+    (end(Half::Read), end(Half::Write))
+}
+
+/// What the kernel says of an operation: how it ended, and for a read what it took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    Success,
+    Cancelled,
+    PeerClosed,
+}
+
+/// What the kernel writes to.
+#[derive(Default)]
+pub(crate) struct Slot(Arc<Mutex<Written>>);
+
+#[derive(Default)]
+enum Written {
+    #[default]
+    Nothing,
+    Pending,
+    Done(Said, Vec<u8>),
+}
+
+impl completion::Slot for Slot {
+    fn id(&self) -> SlotId {
+        SlotId(Arc::as_ptr(&self.0).addr())
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        assert!(!matches!(*lock(&self.0), Written::Pending), "an operation is freed that the kernel has");
+    }
+}
+
+/// A pipe in the kernel.
+#[derive(Default)]
+struct Kernel {
+    quota: usize,
+    /// The writes that were not read yet; the first in part.
+    entries: VecDeque<Entry>,
+    reads: VecDeque<Pending>,
+    closed: [bool; 2],
+}
+
+struct Entry {
+    bytes: VecDeque<u8>,
+    /// The write that is complete when the entry is read, if it exceeded the quota.
+    write: Option<Pending>,
+}
+
+/// An operation that the kernel has.
+struct Pending {
+    slot: Arc<Mutex<Written>>,
+    length: usize,
+    told_by: ToldBy,
+}
+
+enum ToldBy {
+    Packet(Inbox<Packet<Said>>, usize),
+    Event(Event),
+}
+
+impl Pending {
+    fn id(&self) -> SlotId {
+        SlotId(Arc::as_ptr(&self.slot).addr())
+    }
+
+    /// Writes the slot and says so. The callbacks run without the kernel's lock.
+    fn end(self, said: Said, taken: Vec<u8>, then: &mut Vec<Event>) {
+        let id = self.id();
+        *lock(&self.slot) = Written::Done(said, taken);
+        match self.told_by {
+            ToldBy::Packet(port, key) => port.send(key, Packet { id, said }),
+            ToldBy::Event(event) => then.push(event),
+        }
+    }
+}
+
+impl Kernel {
+    fn queued(&self) -> usize {
+        self.entries.iter().map(|entry| entry.bytes.len()).sum()
+    }
+
+    /// What a read takes: of one entry, as on a pipe for messages.
+    fn take(&mut self, length: usize, then: &mut Vec<Event>) -> Option<Vec<u8>> {
+        let entry = self.entries.front_mut()?;
+        if length == 0 {
+            return Some(Vec::new());
+        }
+        let count = length.min(entry.bytes.len());
+        let taken = entry.bytes.drain(..count).collect();
+        if entry.bytes.is_empty()
+            && let Some(write) = self.entries.pop_front().and_then(|entry| entry.write)
+        {
+            write.end(Said::Success, Vec::new(), then);
+        }
+        Some(taken)
+    }
+
+    /// Serves the reads that wait.
+    fn serve(&mut self, then: &mut Vec<Event>) {
+        while let Some(length) = self.reads.front().map(|read| read.length) {
+            let Some(taken) = self.take(length, then) else { break };
+            if let Some(read) = self.reads.pop_front() {
+                read.end(Said::Success, taken, then);
+            }
+        }
+        if self.closed[1] {
+            for read in self.reads.drain(..) {
+                read.end(Said::PeerClosed, Vec::new(), then);
+            }
+        }
+    }
+
+    fn cancel(&mut self, id: SlotId, then: &mut Vec<Event>) -> bool {
+        if let Some(place) = self.reads.iter().position(|read| read.id() == id) {
+            let read = self.reads.remove(place);
+            read.into_iter().for_each(|read| read.end(Said::Cancelled, Vec::new(), then));
+            return true;
+        }
+        let is_it = |entry: &Entry| entry.write.as_ref().is_some_and(|write| write.id() == id);
+        let place = self.entries.iter().position(is_it);
+        let write = place.and_then(|place| self.entries.remove(place)).and_then(|entry| entry.write);
+        write.map(|write| write.end(Said::Cancelled, Vec::new(), then)).is_some()
+    }
+}
+
+/// One end of a pipe.
+pub(crate) struct Issuer {
+    kernel: Arc<Mutex<Kernel>>,
+    half: Half,
+    port: Mutex<Option<(Inbox<Packet<Said>>, usize)>>,
+    pool: Pool,
+    given_away: AtomicBool,
+}
+
+impl Issuer {
+    fn with_kernel<R>(&self, call: impl FnOnce(&mut Kernel, &mut Vec<Event>) -> R) -> R {
+        let mut then = Vec::new();
+        let result = call(&mut lock(&self.kernel), &mut then);
+        then.into_iter().for_each(|event| event.set());
+        result
+    }
+}
+
+impl Drop for Issuer {
+    fn drop(&mut self) {
+        let half = self.half as usize;
+        self.with_kernel(|kernel, then| {
+            kernel.closed[half] = true;
+            kernel.serve(then);
+        });
+    }
+}
+
+fn answer(half: Half, said: Said, taken: &[u8], bytes: &Bytes) -> Answer {
+    let length = bytes.address().1;
+    bytes.with_mut(|buffer| {
+        let count = taken.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&taken[..count]);
+    });
+    let outcome = match (half, said) {
+        (Half::Read, Said::Success) if length == 0 => Ok(1),
+        (Half::Read, Said::Success) if taken.is_empty() => return Answer::Empty,
+        (Half::Read, Said::Success) => Ok(taken.len()),
+        (Half::Write, Said::Success) => Ok(length),
+        (Half::Read, Said::PeerClosed) => Ok(0),
+        (Half::Write, Said::PeerClosed) => Err(Failure::os(io::ErrorKind::BrokenPipe.into(), None)),
+        (Half::Read, Said::Cancelled) => Err(Failure::Cancelled { transferred: Some(0) }),
+        (Half::Write, Said::Cancelled) => Err(Failure::Cancelled { transferred: None }),
+    };
+    Answer::Done(outcome)
+}
+
+impl completion::Issuer for Issuer {
+    type Process = OneProcess;
+    type Handle = ();
+    type Port = Inbox<Packet<Said>>;
+    type Slot = Slot;
+    type Event = Event;
+    type Thread = AnyThread;
+    type Said = Said;
+
+    const MOST_AT_ONCE: usize = 1 << 20;
+
+    fn issue(&self, half: Half, slot: &Slot, bytes: &Bytes, event: Option<&Event>, packet_on_success: bool) -> Answer {
+        assert!(!matches!(*lock(&slot.0), Written::Pending), "an operation is issued twice");
+        let length = bytes.address().1;
+        let told_by = || match (event, &*lock(&self.port)) {
+            (Some(event), _) => {
+                let _ = event.0.pool.set(Arc::clone(&self.pool));
+                ToldBy::Event(event.clone())
+            }
+            (None, Some((port, key))) => ToldBy::Packet(port.clone(), *key),
+            (None, None) => panic!("an operation of which nothing will be said"),
+        };
+        let pending = || Pending { slot: Arc::clone(&slot.0), length, told_by: told_by() };
+        self.with_kernel(|kernel, then| {
+            let at_once = match half {
+                Half::Read if kernel.reads.is_empty() || length == 0 => kernel
+                    .take(length, then)
+                    .map(|taken| (Said::Success, taken))
+                    .or(kernel.closed[1].then_some((Said::PeerClosed, Vec::new()))),
+                Half::Read => None,
+                Half::Write if kernel.closed[0] => Some((Said::PeerClosed, Vec::new())),
+                Half::Write => {
+                    let fits = kernel.queued() + length <= kernel.quota;
+                    let write = if fits { None } else { Some(pending()) };
+                    *lock(&slot.0) = Written::Pending;
+                    let bytes = bytes.with(|bytes| bytes.iter().copied().collect());
+                    kernel.entries.push_back(Entry { bytes, write });
+                    kernel.serve(then);
+                    if !fits {
+                        return Answer::Pending;
+                    }
+                    Some((Said::Success, Vec::new()))
+                }
+            };
+            let Some((said, taken)) = at_once else {
+                *lock(&slot.0) = Written::Pending;
+                kernel.reads.push_back(pending());
+                return Answer::Pending;
+            };
+            *lock(&slot.0) = Written::Nothing;
+            if said == Said::Success && packet_on_success {
+                *lock(&slot.0) = Written::Pending;
+                pending().end(said, taken, then);
+                return Answer::Pending;
+            }
+            answer(half, said, &taken, bytes)
+        })
+    }
+
+    fn observe(&self, half: Half, slot: &Slot, bytes: &Bytes) -> Answer {
+        let mut written = lock(&slot.0);
+        match std::mem::take(&mut *written) {
+            Written::Done(said, taken) => answer(half, said, &taken, bytes),
+            other => {
+                *written = other;
+                Answer::Pending
+            }
+        }
+    }
+
+    fn observe_lost(&self, half: Half, slot: &Slot, bytes: &Bytes, said: Said) -> Outcome {
+        *lock(&slot.0) = Written::Nothing;
+        match answer(half, said, &[], bytes) {
+            Answer::Done(outcome) => outcome,
+            Answer::Pending | Answer::Empty => Ok(0),
+        }
+    }
+
+    fn cancel(&self, id: SlotId) -> bool {
+        self.with_kernel(|kernel, then| kernel.cancel(id, then))
+    }
+
+    fn bind(&self, port: &Inbox<Packet<Said>>, key: usize) -> io::Result<Bound> {
+        *lock(&self.port) = Some((port.clone(), key));
+        Ok(Bound::Here { skips: true })
+    }
+
+    fn unbind(&self) {
+        *lock(&self.port) = None;
+    }
+
+    fn post(port: &Inbox<Packet<Said>>, key: usize, id: SlotId) -> io::Result<()> {
+        port.send(key, Packet { id, said: Said::Success });
+        Ok(())
+    }
+
+    fn is_inheritable(&self) -> bool {
+        false
+    }
+
+    fn is_readable(&self) -> bool {
+        let kernel = lock(&self.kernel);
+        !kernel.entries.is_empty() || kernel.closed[1]
+    }
+
+    fn refusal_of_writes(&self) -> Option<Failure> {
+        lock(&self.kernel).closed[0].then(|| Failure::os(io::ErrorKind::BrokenPipe.into(), Some(0)))
+    }
+
+    fn shutdown_write(&self) -> Result<(), Failure> {
+        Err(Failure::refused(io::ErrorKind::Unsupported, "there is no half-close"))
+    }
+
+    fn give_away(&self) -> Option<()> {
+        (!self.given_away.swap(true, Ordering::AcqRel)).then_some(())
+    }
+}
+
+/// No thread of a test ends in the middle.
+#[derive(Default)]
+pub(crate) struct AnyThread;
+
+impl completion::Thread for AnyThread {
+    fn current() -> Self {
+        Self
+    }
+
+    fn has_ended(&self) -> bool {
+        false
+    }
+}
+
+/// Set by the kernel, and reset when an operation with it begins: here each wait does that.
+#[derive(Clone, Default)]
+pub(crate) struct Event(Arc<EventState>);
+
+#[derive(Default)]
+struct EventState {
+    set: Mutex<(bool, Option<Box<dyn FnOnce() + Send>>)>,
+    changed: Condvar,
+    pool: OnceLock<Pool>,
+}
+
+impl EventState {
+    fn pass_to_pool(&self, call: Box<dyn FnOnce() + Send>) {
+        lock(self.pool.get().expect("it was issued with an operation")).push_back(call);
+    }
+}
+
+impl Event {
+    fn set(&self) {
+        let then = {
+            let mut state = lock(&self.0.set);
+            state.0 = true;
+            state.1.take()
+        };
+        self.0.changed.notify_all();
+        if let Some(then) = then {
+            self.0.pass_to_pool(then);
+        }
+    }
+}
+
+impl completion::Event for Event {
+    fn new() -> io::Result<Self> {
+        Ok(Self::default())
+    }
+
+    fn of_this_thread() -> io::Result<Rc<Self>> {
+        Ok(Rc::default())
+    }
+
+    fn wait(&self, deadline: Option<Instant>) -> io::Result<bool> {
+        let mut state = lock(&self.0.set);
+        loop {
+            if std::mem::take(&mut state.0) {
+                return Ok(true);
+            }
+            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+                None => self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() => return Ok(false),
+                Some(left) => self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
+            };
+        }
+    }
+
+    fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), Self> {
+        let mut state = lock(&self.0.set);
+        if state.0 {
+            self.0.pass_to_pool(Box::new(then));
+        } else {
+            state.1 = Some(Box::new(then));
+        }
+        Ok(())
+    }
+}

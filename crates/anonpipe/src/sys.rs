@@ -1,0 +1,35 @@
+//! The systems: everything that calls one. Each module has the same items:
+//!
+//! - `OwnedPipe`, `BorrowedPipe`, `borrow`: the system's handle to an end;
+//! - `PlatformOptions`: what only this system lets one choose about a pair;
+//! - `MOST_AT_ONCE`: how many bytes one call is given at most;
+//! - `create`: a new pair, the server end first;
+//! - `probe`: what a handle is; `bytes_available`, `shutdown_write`;
+//! - `read`, `write`: blocking I/O on a handle of mode `Blocking`;
+//! - `Descriptor` (Unix) or `Issuer` (Windows): what a channel of the system's model stands over;
+//! - `Slot`: what the system needs for one operation; it lives in the operation;
+//! - `Poller`: the source of notifications, and `with_signals_left_to_the_program` for the start of
+//!   the thread that turns it;
+//! - `Process`: the process that made something, told apart from those that were forked from it.
+//!
+//! What an answer of a system means is said in its `answers`, and nowhere else.
+
+#![allow(unsafe_code, reason = "system calls are made here, and only here")]
+
+mod per_process;
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub(crate) use unix::*;
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::Creation;
+#[cfg(windows)]
+pub(crate) use windows::*;
+
+#[cfg(not(any(unix, windows)))]
+compile_error!("anonpipe knows Windows and Unix");
+
+pub(crate) use per_process::PerProcess;

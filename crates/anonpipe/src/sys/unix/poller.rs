@@ -1,0 +1,90 @@
+//! The system's poller, by the crate `polling`.
+
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use polling::{Events, PollMode};
+
+use super::fork::{Process, count_forks};
+use super::wake_pair::LONGEST_WAIT;
+use crate::channel::readiness::Ready;
+use crate::contract::{Process as _, Turn};
+
+pub(crate) struct Poller {
+    /// Dropped in its own process only: a fork has the parent's poller, and would take out what that
+    /// listens to.
+    inner: ManuallyDrop<polling::Poller>,
+    /// The process that made it.
+    process: Process,
+    /// Room for what one wait brings, for the next turn.
+    events: Mutex<Option<Events>>,
+}
+
+impl Poller {
+    pub(super) fn inner(&self) -> &polling::Poller {
+        &self.inner
+    }
+
+    /// How it is asked: once, to hear of every change; where it cannot do that, each time again.
+    pub(super) fn mode(&self) -> PollMode {
+        if self.inner.supports_edge() { PollMode::Edge } else { PollMode::Oneshot }
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        if self.is_of_this_process() {
+            // SAFETY: this is its only drop, and nothing uses it afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.inner) };
+        }
+    }
+}
+
+impl Turn for Poller {
+    type Event = Ready;
+
+    fn new() -> io::Result<Self> {
+        count_forks()?;
+        Ok(Self {
+            inner: ManuallyDrop::new(polling::Poller::new()?),
+            process: Process::current(),
+            events: Mutex::default(),
+        })
+    }
+
+    fn turn(&self, timeout: Option<Duration>, each: &mut dyn FnMut(usize, Ready)) -> io::Result<()> {
+        // Taken out, so that no lock is held while wakers are called.
+        let kept = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut events = kept.unwrap_or_default();
+        events.clear();
+        // Should the time be cut short by that, the caller sees that nothing came, and turns again.
+        self.inner.wait(&mut events, timeout.map(|timeout| timeout.min(LONGEST_WAIT)))?;
+        for event in events.iter() {
+            each(event.key, Ready { readable: event.readable, writable: event.writable });
+        }
+        *self.events.lock().unwrap_or_else(PoisonError::into_inner) = Some(events);
+        Ok(())
+    }
+
+    fn notify(&self) {
+        // Fails if its eventfd or pipe is full: then it is notified.
+        let _ = self.inner.notify();
+    }
+
+    fn is_of_this_process(&self) -> bool {
+        self.process.is_current()
+    }
+
+    fn now() -> Instant {
+        Instant::now()
+    }
+}
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}

@@ -1,0 +1,92 @@
+//! Windows: npfs, with and without names, and a completion port.
+
+mod answers;
+mod event;
+mod event_wait;
+mod issuer;
+mod named;
+mod npfs;
+mod nt;
+mod port;
+mod probe;
+mod security;
+mod slot;
+mod transfer;
+mod wine;
+
+use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
+use std::{io, ptr};
+
+use windows_sys::Win32::Foundation::ERROR_BROKEN_PIPE;
+use windows_sys::Win32::System::Pipes::PeekNamedPipe;
+
+use crate::contract::Failure;
+
+pub(crate) use issuer::Issuer;
+pub use npfs::Creation;
+pub(crate) use npfs::{Plan, create, create_as};
+pub(crate) use port::Port as Poller;
+pub(crate) use probe::probe;
+pub(crate) use security::SecurityDescriptor;
+pub(crate) use slot::Slot;
+use transfer::clamp;
+pub(crate) use transfer::{read, write};
+
+pub(crate) type OwnedPipe = OwnedHandle;
+pub(crate) type BorrowedPipe<'a> = BorrowedHandle<'a>;
+
+/// What one call transfers at most: lengths have 32 bits, and std's slices panic beyond.
+pub(crate) const MOST_AT_ONCE: usize = u32::MAX as usize;
+
+/// What only Windows lets one choose about a pair.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PlatformOptions {
+    pub(crate) creation: Creation,
+    pub(crate) sddl: Option<String>,
+}
+
+/// The process that made something. There is one: Windows does not fork.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process;
+
+impl crate::contract::Process for Process {
+    fn current() -> Self {
+        Self
+    }
+
+    fn is_current(self) -> bool {
+        true
+    }
+}
+
+/// There are no signals on Windows.
+pub(crate) fn with_signals_left_to_the_program<T>(spawn: impl FnOnce() -> T) -> T {
+    spawn()
+}
+
+pub(crate) fn borrow(pipe: &OwnedPipe) -> BorrowedPipe<'_> {
+    pipe.as_handle()
+}
+
+pub(crate) fn bytes_available(pipe: BorrowedPipe<'_>) -> Result<usize, Failure> {
+    let mut available = 0;
+    // SAFETY: an open handle; no data is asked for, and `available` is writable.
+    let done = unsafe {
+        PeekNamedPipe(pipe.as_raw_handle(), ptr::null_mut(), 0, ptr::null_mut(), &raw mut available, ptr::null_mut())
+    };
+    if done != 0 {
+        return Ok(available as usize);
+    }
+    match answers::last_code() {
+        // The end of file.
+        ERROR_BROKEN_PIPE => Ok(0),
+        code => Err(answers::failure(code, Some(0))),
+    }
+}
+
+pub(crate) fn shutdown_write(_: BorrowedPipe<'_>) -> Result<(), Failure> {
+    Err(Failure::refused(
+        io::ErrorKind::Unsupported,
+        "the pipes of Windows have no half-close: close the whole end, or agree on an end of message with the peer",
+    ))
+}

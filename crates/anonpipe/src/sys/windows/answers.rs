@@ -1,0 +1,151 @@
+//! What an answer of the system means for a pipe: the one table for it, in Win32's codes.
+
+use std::io;
+
+use windows_sys::Win32::Foundation::{
+    ERROR_BROKEN_PIPE, ERROR_MORE_DATA, ERROR_NO_DATA, ERROR_OPERATION_ABORTED, ERROR_PIPE_NOT_CONNECTED,
+    ERROR_SUCCESS, GetLastError, NTSTATUS, RtlNtStatusToDosError, STATUS_SUCCESS,
+};
+
+use crate::channel::completion::Answer;
+use crate::contract::{Failure, Half, Outcome};
+
+/// Win32's code for a status.
+pub(super) fn code_of(status: NTSTATUS) -> u32 {
+    if status == STATUS_SUCCESS {
+        return ERROR_SUCCESS;
+    }
+    // SAFETY: a pure translation, any value is allowed.
+    unsafe { RtlNtStatusToDosError(status) }
+}
+
+/// Why the last call of this thread has failed.
+pub(super) fn last_code() -> u32 {
+    // SAFETY: takes nothing, and cannot fail.
+    unsafe { GetLastError() }
+}
+
+/// An error, as a failure; `transferred` bytes had gone.
+///
+/// A write to a pipe whose peer is gone fails with 232 if it is issued afterwards, with 109 if it
+/// was pending, and with 233 if the server disconnected. A call is cancelled by `CancelIoEx`, or by
+/// `CancelSynchronousIo` on the thread that blocks in it; std takes the code of both for a timeout.
+pub(super) fn failure(code: u32, transferred: Option<usize>) -> Failure {
+    let error = io::Error::from_raw_os_error(code.cast_signed());
+    match code {
+        ERROR_OPERATION_ABORTED => Failure::Cancelled { transferred },
+        ERROR_BROKEN_PIPE | ERROR_NO_DATA | ERROR_PIPE_NOT_CONNECTED => {
+            Failure::Os { error, kind: io::ErrorKind::BrokenPipe, transferred }
+        }
+        _ => Failure::os(error, transferred),
+    }
+}
+
+/// The last call of this thread has failed, and was no read or write: nothing has gone.
+pub(super) fn last_failure() -> Failure {
+    failure(last_code(), Some(0))
+}
+
+/// As [`failure`], for a call whose error was made by another library, or by ours.
+pub(super) fn failure_of(error: io::Error) -> Failure {
+    match error.raw_os_error() {
+        Some(code) => failure(code.cast_unsigned(), Some(0)),
+        None => error.into(),
+    }
+}
+
+/// What the code of a read or write of `length` bytes means; `count` bytes went.
+pub(super) fn transfer(half: Half, code: u32, count: usize, length: usize) -> Answer {
+    Answer::Done(match (half, code) {
+        // A read of nothing asks whether there is something. On a pipe for messages it may have
+        // taken an empty one; then its caller finds nothing, and asks again.
+        (Half::Read, ERROR_SUCCESS | ERROR_MORE_DATA) if length == 0 => Ok(1),
+        // Nothing, successfully, is an empty message; the end of file is an error.
+        (Half::Read, ERROR_SUCCESS) if count == 0 => return Answer::Empty,
+        // A message longer than the buffer: the rest comes with the next read.
+        (_, ERROR_SUCCESS) | (Half::Read, ERROR_MORE_DATA) => Ok(count),
+        (Half::Read, ERROR_BROKEN_PIPE) => Ok(0),
+        (Half::Read, code) => Err(failure(code, Some(0))),
+        // npfs says 0 bytes even if the peer has taken some.
+        (Half::Write, code) => Err(failure(code, None)),
+    })
+}
+
+/// The same, of one that was refused when it was issued: nothing has gone.
+pub(super) fn refused(half: Half, code: u32, length: usize) -> Answer {
+    match transfer(half, code, 0, length) {
+        Answer::Done(Err(failure)) => Answer::Done(Err(failure.after(0))),
+        answer => answer,
+    }
+}
+
+/// The outcome of an operation on `length` bytes of which nothing but the code in its packet is
+/// known, see [`wine`](super::wine).
+pub(super) fn of_packet(half: Half, code: u32, length: usize) -> Outcome {
+    match transfer(half, code, length, length) {
+        Answer::Done(Ok(_)) if half == Half::Read && code == ERROR_SUCCESS && length > 0 => {
+            Err(Failure::os(io::Error::other(BYTES_LOST), None))
+        }
+        // Success of a write is never partial.
+        Answer::Done(outcome) => outcome,
+        Answer::Pending | Answer::Empty => Ok(0),
+    }
+}
+
+const BYTES_LOST: &str =
+    "the bytes it took are lost: under Wine a thread that submits reads must not end while one of them completes";
+
+#[cfg(test)]
+mod tests {
+    use windows_sys::Win32::Foundation::{
+        STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_PIPE_BROKEN, STATUS_PIPE_CLOSING, STATUS_PIPE_DISCONNECTED,
+    };
+
+    use super::*;
+
+    /// The table is in Win32's codes: the system translates its statuses as we think it does.
+    #[test]
+    fn statuses_have_the_codes_of_the_table() {
+        let pairs = [
+            (STATUS_SUCCESS, ERROR_SUCCESS),
+            (STATUS_BUFFER_OVERFLOW, ERROR_MORE_DATA),
+            (STATUS_PIPE_BROKEN, ERROR_BROKEN_PIPE),
+            (STATUS_PIPE_CLOSING, ERROR_NO_DATA),
+            (STATUS_PIPE_DISCONNECTED, ERROR_PIPE_NOT_CONNECTED),
+            (STATUS_CANCELLED, ERROR_OPERATION_ABORTED),
+        ];
+        for (status, code) in pairs {
+            assert_eq!(code_of(status), code, "{status:#x}");
+        }
+    }
+
+    fn text(answer: Answer) -> String {
+        match answer {
+            Answer::Pending => "pending".into(),
+            Answer::Empty => "empty".into(),
+            Answer::Done(Ok(count)) => count.to_string(),
+            Answer::Done(Err(Failure::Os { kind, transferred, .. })) => format!("{kind:?} {transferred:?}"),
+            Answer::Done(Err(Failure::Cancelled { transferred })) => format!("cancelled {transferred:?}"),
+            Answer::Done(Err(failure)) => format!("{failure:?}"),
+        }
+    }
+
+    #[test]
+    fn every_answer() {
+        let answers =
+            |code, count, length| [Half::Read, Half::Write].map(|half| text(transfer(half, code, count, length)));
+        assert_eq!(answers(ERROR_SUCCESS, 5, 8), ["5", "5"]);
+        assert_eq!(answers(ERROR_SUCCESS, 0, 8)[0], "empty");
+        assert_eq!(answers(ERROR_SUCCESS, 0, 0)[0], "1");
+        assert_eq!(answers(ERROR_MORE_DATA, 8, 8)[0], "8");
+        assert_eq!(answers(ERROR_BROKEN_PIPE, 0, 8), ["0", "BrokenPipe None"]);
+        assert_eq!(answers(ERROR_NO_DATA, 0, 8)[1], "BrokenPipe None");
+        assert_eq!(answers(ERROR_PIPE_NOT_CONNECTED, 0, 8), ["BrokenPipe Some(0)", "BrokenPipe None"]);
+        assert_eq!(answers(ERROR_OPERATION_ABORTED, 0, 8), ["cancelled Some(0)", "cancelled None"]);
+        assert_eq!(text(refused(Half::Write, ERROR_NO_DATA, 8)), "BrokenPipe Some(0)");
+        assert_eq!(of_packet(Half::Write, ERROR_SUCCESS, 8).unwrap(), 8);
+        assert_eq!(of_packet(Half::Read, ERROR_SUCCESS, 0).unwrap(), 1);
+        assert_eq!(of_packet(Half::Read, ERROR_BROKEN_PIPE, 8).unwrap(), 0);
+        assert!(of_packet(Half::Read, ERROR_SUCCESS, 8).is_err(), "its bytes are lost");
+    }
+}
