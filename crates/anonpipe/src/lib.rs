@@ -16,6 +16,8 @@ mod options;
 mod reader;
 #[cfg(test)]
 mod sim;
+#[cfg(all(test, windows))]
+mod stray_packets;
 mod sync;
 mod sys;
 #[cfg(any(feature = "tokio", feature = "futures-io"))]

@@ -108,11 +108,6 @@ impl OverlappedEnd {
         }
     }
 
-    #[cfg(all(test, windows))]
-    pub(crate) fn channel(&self) -> &NativeChannel {
-        &self.channel
-    }
-
     pub(crate) fn split(mut self) -> (Self, Self) {
         let (mut reading, mut writing) = (self.another(Access::Read), self.another(Access::Write));
         reading.reads = self.reads.take();

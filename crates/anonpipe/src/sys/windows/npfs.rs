@@ -276,7 +276,7 @@ mod tests {
             (STATUS_NO_MEMORY, 8),
         ] {
             let (result, refused) = refusing(status);
-            let error: io::Error = result.unwrap_err().into_io(crate::contract::Action::Create, None);
+            let error = result.unwrap_err().into_io(crate::contract::Action::Create, None);
             assert_eq!(crate::Error::of(&error).unwrap().raw_os_error(), Some(code));
             assert!(!refused);
         }
