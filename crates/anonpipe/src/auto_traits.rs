@@ -1,5 +1,6 @@
-//! Which auto traits the public types have: the same on every system and with every set of features, so that no program stops
-//! compiling because it moves to another system, or because another crate of the build enables a feature.
+//! Which auto traits the public types have: the same on every system and with every set of
+//! features, so that no program stops compiling because it moves to another system, or because
+//! another crate of the build enables a feature.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 

@@ -17,9 +17,10 @@ pub(crate) use read_buf::fill;
 
 /// A buffer that [`submit_read`](crate::Reader::submit_read) can fill.
 ///
-/// A read fills `0..len` of it: neither its length nor its spare capacity is touched, so `vec![0; 4096]` reads up to 4096
-/// bytes and `Vec::with_capacity(4096)` reads none. Sealed, because the bytes must stay where they are while the owner
-/// moves: `Vec<u8>`, `Box<[u8]>` and, with the feature `bytes`, `BytesMut`.
+/// A read fills `0..len` of it: neither its length nor its spare capacity is touched, so
+/// `vec![0; 4096]` reads up to 4096 bytes and `Vec::with_capacity(4096)` reads none. Sealed,
+/// because the bytes must stay where they are while the owner moves: `Vec<u8>`, `Box<[u8]>` and,
+/// with the feature `bytes`, `BytesMut`.
 pub trait ReadBuffer: WriteBuffer {
     #[doc(hidden)]
     fn bytes_mut(&mut self, _: sealed::Token) -> &mut [u8];
@@ -27,8 +28,8 @@ pub trait ReadBuffer: WriteBuffer {
 
 /// A buffer whose bytes [`submit_write`](crate::Writer::submit_write) can write.
 ///
-/// The whole of it is written. Sealed: `Vec<u8>`, `Box<[u8]>`, `String`, `&'static [u8]`, `&'static [u8; N]`, `&'static str` and, with the
-/// feature `bytes`, `Bytes` and `BytesMut`.
+/// The whole of it is written. Sealed: `Vec<u8>`, `Box<[u8]>`, `String`, `&'static [u8]`,
+/// `&'static [u8; N]`, `&'static str` and, with the feature `bytes`, `Bytes` and `BytesMut`.
 pub trait WriteBuffer: sealed::Sealed + Send + 'static {
     #[doc(hidden)]
     fn bytes(&self, _: sealed::Token) -> &[u8];

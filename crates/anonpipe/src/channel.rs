@@ -11,11 +11,11 @@
 
 mod adaptive_yield;
 mod attachment;
-#[cfg_attr(not(windows), allow(dead_code, reason = "the model of Windows"))]
+#[allow(dead_code, reason = "it is used on the systems of this model, and by the tests")]
 pub(crate) mod completion;
 mod outcome_cell;
 mod place;
-#[cfg_attr(not(unix), allow(dead_code, reason = "the model of Unix"))]
+#[allow(dead_code, reason = "it is used on the systems of this model, and by the tests")]
 pub(crate) mod readiness;
 mod record;
 mod submitted;
@@ -54,7 +54,7 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
 }
 
 /// A share in a driver, as a channel sees it: a poller, the keys that it has given out, and a
-/// thread that turns it. The driver lasts as long as somebody has a share.
+/// thread that turns it. The driver lasts as long as its shares.
 pub(crate) trait Driver<S: System>: Clone + Send + Sync {
     fn poller(&self) -> &S::Poller;
 
@@ -133,7 +133,7 @@ pub(crate) trait Channel<S: System>: Sized + Send + Sync + 'static {
     fn take_handle(&self) -> Result<Option<S::Handle>, Failure>;
 
     /// The last handle to the end was dropped. In a forked process this closes its copy of the
-    /// system's handle, whatever the parent has in flight.
+    /// system's handle, even if the parent has operations in flight.
     fn leave_to_parent(&self);
 }
 

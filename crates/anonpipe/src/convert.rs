@@ -14,8 +14,9 @@ use crate::{Blocking, Duplex, Overlapped, Reader, Writer};
 
 /// An end that was made elsewhere, in the mode that it turned out to have.
 ///
-/// The mode is a property of the handle that cannot be changed on Windows; on Unix it is `O_NONBLOCK`, which belongs to the
-/// open file description and so to every process that has it. Adopting therefore never changes it.
+/// The mode is a property of the handle that cannot be changed on Windows; on Unix it is
+/// `O_NONBLOCK`, which belongs to the open file description and so to every process that has it.
+/// Adopting therefore never changes it.
 #[derive(Debug)]
 pub enum Adopted<O, B> {
     /// Opened for overlapped I/O; non-blocking on Unix.
@@ -44,13 +45,14 @@ macro_rules! conversions {
             /// its other owners would notice. A handle without other owners is faster with
             /// [`adopt_exclusive`](Self::adopt_exclusive) on Windows.
             ///
-            /// A pipe that was made for messages is read as bytes. Its empty messages are passed over; of several reads in
-            /// flight, the one that meets an empty message goes to the back of the queue.
+            /// A pipe that was made for messages is read as bytes. Its empty messages are passed
+            /// over; of several reads in flight, the one that meets an empty message goes to the
+            /// back of the queue.
             ///
             /// # Blocking
             ///
-            /// On Windows the question about its mode waits where somebody else is blocked in a read or write of the same
-            /// synchronous handle.
+            /// On Windows the question about its mode waits while another owner is blocked in a
+            /// read or write of the same synchronous handle.
             ///
             /// # Platform notes
             ///
@@ -130,11 +132,13 @@ macro_rules! conversions {
                 })
             }
 
-            /// Makes this end a child's standard handle although it is overlapped, which **most programs cannot use**.
+            /// Makes this end a child's standard handle although it is overlapped, which **most
+            /// programs cannot use**.
             ///
-            /// On Windows the C runtime, .NET Framework and Node read and write their standard handles as synchronous ones,
-            /// and lose data or fail on an overlapped one; on Unix most programs take `EAGAIN` for an error. It is for a
-            /// child that is known to expect it, such as one whose event loop opens its standard handles itself.
+            /// On Windows the C runtime, .NET Framework and Node read and write their standard
+            /// handles as synchronous ones, and lose data or fail on an overlapped one; on Unix
+            /// most programs take `EAGAIN` for an error. It is for a child that is known to expect
+            /// it, such as one whose event loop opens its standard handles itself.
             ///
             /// # Errors
             ///
@@ -156,9 +160,10 @@ macro_rules! conversions {
         ///
         /// # Errors
         ///
-        /// [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) while operations are in flight or clones are alive;
-        /// [`Unsupported`](std::io::ErrorKind::Unsupported) for a bound end; and what became of a task's write that was accepted and
-        /// has failed since. The end comes back.
+        /// [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) while operations are in flight or
+        /// clones are alive; [`Unsupported`](std::io::ErrorKind::Unsupported) for a bound end; and
+        /// what became of a task's write that was accepted and has failed since. The end comes
+        /// back.
         impl TryFrom<$end<Overlapped>> for OwnedPipe {
             type Error = ConversionError<$end<Overlapped>>;
 

@@ -10,18 +10,20 @@ use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer,
 
 /// An end of a duplex pair: it reads and writes.
 ///
-/// As [`std::io::Read`] and [`std::io::Write`] it blocks the caller, in both modes. The two directions are independent: on an
-/// overlapped end reads and writes never hold each other up, so it also reads and writes by shared reference, and can be
-/// [split](Self::split).
+/// As [`std::io::Read`] and [`std::io::Write`] it blocks the caller, in both modes. The two
+/// directions are independent: on an overlapped end reads and writes never hold each other up, so
+/// it also reads and writes by shared reference, and can be [split](Self::split).
 ///
-/// A *blocking* duplex end does neither. On Windows a synchronous handle does one thing at a time: while one thread is
-/// blocked in a read, a write by another thread or process, even a query of the handle's mode, waits for that read to end.
-/// A child that talks strictly in turns can live with it; one that reads and writes from two threads waits on itself. Give
-/// such a child two one-way pipes.
+/// A *blocking* duplex end does neither. On Windows a synchronous handle does one thing at a time:
+/// while one thread is blocked in a read, a write by another thread or process, even a query of the
+/// handle's mode, waits for that read to end. A child that talks strictly in turns can live with
+/// it; one that reads and writes from two threads waits on itself. Give such a child two one-way
+/// pipes.
 ///
-/// Cancellation and drop are those of [`Reader`] and [`Writer`]. When the last handle that reads is dropped while writes are in
-/// flight, those finish all the same. Nobody reads any more, so the peer's own writes fail from then on with
-/// [`BrokenPipe`](io::ErrorKind::BrokenPipe), as far as the system can do that.
+/// Cancellation and drop are those of [`Reader`] and [`Writer`]. When the last handle that reads is
+/// dropped while writes are in flight, those finish all the same. There is no reader any more, so
+/// the peer's own writes fail from then on with [`BrokenPipe`](io::ErrorKind::BrokenPipe), as far
+/// as the system can do that.
 ///
 /// # Platform notes
 ///
@@ -41,8 +43,9 @@ impl<M: Mode> Duplex<M> {
 
     /// Makes another handle to the same end. The end is open until the last of them is dropped.
     ///
-    /// Overlapped: the clones share one queue a direction. Blocking: the handle is duplicated, and the duplicate is private:
-    /// a child whose standard input and output are the same pipe gets a clone for each.
+    /// Overlapped: the clones share one queue a direction. Blocking: the handle is duplicated, and
+    /// the duplicate is private: a child whose standard input and output are the same pipe gets a
+    /// clone for each.
     ///
     /// # Errors
     ///
@@ -76,8 +79,8 @@ impl<M: Mode> Duplex<M> {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](io::ErrorKind::Unsupported) on Windows, whose pipes have no half-close; the end is as it was. Agree
-    /// on an end of message with the peer, or use two one-way pipes.
+    /// [`Unsupported`](io::ErrorKind::Unsupported) on Windows, whose pipes have no half-close; the
+    /// end is as it was. Agree on an end of message with the peer, or use two one-way pipes.
     pub fn shutdown_write(&self) -> io::Result<()> {
         self.end.shutdown_write()
     }
@@ -121,17 +124,19 @@ impl Duplex<Overlapped> {
         self.end.write_timeout(buffer, timeout)
     }
 
-    /// Cancels every operation that is pending on this end, in both directions; see [`Reader::cancel_all`].
+    /// Cancels every operation that is pending on this end, in both directions; see
+    /// [`Reader::cancel_all`].
     pub fn cancel_all(&self) {
         self.end.cancel_all();
     }
 
     /// Splits the end into its two directions, for two threads or tasks.
     ///
-    /// The peer sees the end of file when both halves are dropped: dropping one alone does not close its direction, because a
-    /// pipe of Windows has one handle for both. Where the system can half-close, [`shutdown_write`](Self::shutdown_write) does it
-    /// before the split, and the async traits' close of the writing half after it: for the whole end, so that clones write no
-    /// more either. [`unsplit`](Self::unsplit) joins the halves again.
+    /// The peer sees the end of file when both halves are dropped: dropping one alone does not
+    /// close its direction, because a pipe of Windows has one handle for both. Where the system can
+    /// half-close, [`shutdown_write`](Self::shutdown_write) does it before the split, and the async
+    /// traits' close of the writing half after it: for the whole end, so that clones write no more
+    /// either. [`unsplit`](Self::unsplit) joins the halves again.
     pub fn split(self) -> (Reader<Overlapped>, Writer<Overlapped>) {
         let (reading, writing) = self.end.split();
         (Reader::new(reading), Writer::new(writing))

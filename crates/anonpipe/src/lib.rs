@@ -46,9 +46,11 @@ pub use reader::Reader;
 pub use windows::{create_pipe_anonymous_pair, create_pipe_anonymous_pair7, create_pipe_ex};
 pub use writer::Writer;
 
-/// Makes a one-way pipe of two overlapped, private ends; the reader comes first, as in [`std::io::pipe`].
+/// Makes a one-way pipe of two overlapped, private ends; the reader comes first, as in
+/// [`std::io::pipe`].
 ///
-/// The reader is the server end. [`PipeOptions`] has the choices. Does not block, and starts no thread.
+/// The reader is the server end. [`PipeOptions`] has the choices. Does not block, and starts no
+/// thread.
 ///
 /// # Errors
 ///
@@ -95,12 +97,13 @@ pub fn duplex() -> io::Result<(Duplex<Overlapped>, Duplex<Overlapped>)> {
     PipeOptions::new().duplex()
 }
 
-/// Has the writes to every pipe whose end is made or adopted from now on kept from raising `SIGPIPE`, whatever the program does
-/// with that signal meanwhile.
+/// Has the writes to every pipe whose end is made or adopted from now on kept from raising
+/// `SIGPIPE`, even if the program changes what it does with that signal.
 ///
-/// Not needed where the signal is ignored or has its default from start to end, as in most programs: without this call an
-/// end asks once, when it is made. It is for libraries in programs that change their mind. Costs a few system calls a write.
-/// Sockets, and so duplex pairs, need none of it.
+/// Not needed where the signal is ignored or has its default from start to end, as in most
+/// programs: without this call an end asks once, when it is made. It is for libraries in programs
+/// that change their mind. Costs a few system calls a write. Sockets, and so duplex pairs, need
+/// none of it.
 #[cfg(unix)]
 pub fn guard_against_sigpipe() {
     sys::guard_against_sigpipe();

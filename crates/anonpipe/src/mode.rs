@@ -3,17 +3,20 @@
 use crate::contract::IoMode;
 use crate::end::{BlockingEnd, OverlappedEnd};
 
-/// The mode of an end that you keep: many operations may be in flight at once, and none blocks a thread.
+/// The mode of an end that you keep: many operations may be in flight at once, and none blocks a
+/// thread.
 ///
-/// On Windows the handle is opened for overlapped I/O (no `FILE_SYNCHRONOUS_IO_*` option), on Unix the descriptor is
-/// non-blocking. A type without values: it only appears as a parameter, as in [`Reader<Overlapped>`](crate::Reader).
+/// On Windows the handle is opened for overlapped I/O (no `FILE_SYNCHRONOUS_IO_*` option), on Unix
+/// the descriptor is non-blocking. A type without values: it only appears as a parameter, as in
+/// [`Reader<Overlapped>`](crate::Reader).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overlapped {}
 
 /// The mode of an end that other programs get: what they expect of their standard handles.
 ///
-/// On Windows the handle is opened with `FILE_SYNCHRONOUS_IO_NONALERT`, on Unix the descriptor blocks. A type without
-/// values: it only appears as a parameter, as in [`Writer<Blocking>`](crate::Writer).
+/// On Windows the handle is opened with `FILE_SYNCHRONOUS_IO_NONALERT`, on Unix the descriptor
+/// blocks. A type without values: it only appears as a parameter, as in
+/// [`Writer<Blocking>`](crate::Writer).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blocking {}
 

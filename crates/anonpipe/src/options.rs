@@ -16,7 +16,8 @@ pub struct End<M> {
 }
 
 impl End<Overlapped> {
-    /// An end for this program: operations in flight, none of which blocks a thread. Private unless asked.
+    /// An end for this program: operations in flight, none of which blocks a thread. Private unless
+    /// asked.
     #[must_use]
     pub fn overlapped() -> Self {
         Self { inheritable: false, mode: PhantomData }
@@ -24,7 +25,8 @@ impl End<Overlapped> {
 }
 
 impl End<Blocking> {
-    /// An end to give away: what other programs expect of their standard handles. Private unless asked.
+    /// An end to give away: what other programs expect of their standard handles. Private unless
+    /// asked.
     #[must_use]
     pub fn blocking() -> Self {
         Self { inheritable: false, mode: PhantomData }
@@ -34,9 +36,10 @@ impl End<Blocking> {
 impl<M> End<M> {
     /// Whether *every* child that is started while this end is open inherits it; default: no.
     ///
-    /// Not needed for [`std::process::Command`]: converting the end to [`Stdio`](std::process::Stdio) hands it to that one
-    /// child. An inheritable end leaks into whatever else the process starts meanwhile, and a leaked writer hides the end
-    /// of file. It is for code that starts children itself and passes handles by number.
+    /// Not needed for [`std::process::Command`]: converting the end to
+    /// [`Stdio`](std::process::Stdio) hands it to that one child. An inheritable end leaks into
+    /// every other child that starts meanwhile, and a leaked writer hides the end of file. It is
+    /// for code that starts children itself and passes handles by number.
     #[must_use]
     pub fn inheritable(mut self, inheritable: bool) -> Self {
         self.inheritable = inheritable;
@@ -44,11 +47,13 @@ impl<M> End<M> {
     }
 }
 
-/// How a pair shall be made: each end's mode and inheritance, the capacity, and at last the direction.
+/// How a pair shall be made: each end's mode and inheritance, the capacity, and at last the
+/// direction.
 ///
-/// Both ends are overlapped and private unless said otherwise. The directions are named from the server's side:
-/// [`inbound`](Self::inbound) (the server reads), [`outbound`](Self::outbound) (the server writes) and
-/// [`duplex`](Self::duplex). On Windows, [`PipeOptionsExt`](https://docs.rs/anonpipe/latest/x86_64-pc-windows-msvc/anonpipe/windows/trait.PipeOptionsExt.html)
+/// Both ends are overlapped and private unless said otherwise. The directions are named from the
+/// server's side: [`inbound`](Self::inbound) (the server reads), [`outbound`](Self::outbound) (the
+/// server writes) and [`duplex`](Self::duplex). On Windows,
+/// [`PipeOptionsExt`](https://docs.rs/anonpipe/latest/x86_64-pc-windows-msvc/anonpipe/windows/trait.PipeOptionsExt.html)
 /// adds how the pair is made and a security descriptor.
 ///
 /// # Examples
@@ -71,8 +76,9 @@ impl<M> End<M> {
 /// ```
 /// use anonpipe::{End, PipeOptions};
 ///
-/// let (stdout, childs_stdout) = PipeOptions::new().client(End::blocking()).inbound()?;
-/// let (stdin, childs_stdin) = PipeOptions::new().client(End::blocking()).outbound()?;
+/// let options = PipeOptions::new().client(End::blocking());
+/// let (stdout, childs_stdout) = options.clone().inbound()?;
+/// let (stdin, childs_stdin) = options.outbound()?;
 /// # let _: (anonpipe::Reader<anonpipe::Overlapped>, anonpipe::Writer<anonpipe::Blocking>) = (stdout, childs_stdout);
 /// # let _: (anonpipe::Writer<anonpipe::Overlapped>, anonpipe::Reader<anonpipe::Blocking>) = (stdin, childs_stdin);
 /// # Ok::<(), std::io::Error>(())
@@ -115,18 +121,20 @@ impl<S, C> PipeOptions<S, C> {
         PipeOptions { server: self.server, client, capacity: self.capacity, platform: self.platform }
     }
 
-    /// Sets how many bytes, in each direction, the system holds for the reader before a writer has to wait.
+    /// Sets how many bytes, in each direction, the system holds for the reader before a writer has
+    /// to wait.
     ///
-    /// Default: 65,536 on Windows, the system's own elsewhere (65,536 for a Linux pipe). From 1 to what the system can express
-    /// (`u32::MAX` on Windows, `i32::MAX` on Unix); beyond that, creating the pair fails with
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput). What the system makes of it is in [`Info`](crate::Info).
+    /// Default: 65,536 on Windows, the system's own elsewhere (65,536 for a Linux pipe). From 1 to
+    /// what the system can express (`u32::MAX` on Windows, `i32::MAX` on Unix); beyond that,
+    /// creating the pair fails with [`InvalidInput`](io::ErrorKind::InvalidInput). What the system
+    /// makes of it is in [`Info`](crate::Info).
     ///
     /// # Platform notes
     ///
-    /// Windows keeps the number exactly, and charges it to the process's non-paged pool quota (*documented*, CreateNamedPipe).
-    /// Linux rounds a pipe up to a power of two of pages. Large pipes are not free there: an unprivileged user may have
-    /// 64 of 1 MiB, after which every further pipe of that user is made small (*documented*, pipe(7),
-    /// `pipe-user-pages-soft`).
+    /// Windows keeps the number exactly, and charges it to the process's non-paged pool quota
+    /// (*documented*, CreateNamedPipe). Linux rounds a pipe up to a power of two of pages. Large
+    /// pipes are not free there: an unprivileged user may have 64 of 1 MiB, after which every
+    /// further pipe of that user is made small (*documented*, pipe(7), `pipe-user-pages-soft`).
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = Some(bytes);
         self
@@ -134,20 +142,23 @@ impl<S, C> PipeOptions<S, C> {
 }
 
 impl<S: Mode, C: Mode> PipeOptions<S, C> {
-    /// Makes a one-way pair that the server reads: the server's [`Reader`] and the client's [`Writer`].
+    /// Makes a one-way pair that the server reads: the server's [`Reader`] and the client's
+    /// [`Writer`].
     ///
     /// Does not block, and starts no thread.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a capacity of 0 or beyond what the system can express, and (Windows)
-    /// for a bad security descriptor; else what the system said, such as too many open files. Nothing stays open on failure.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a capacity of 0 or beyond what the system
+    /// can express, and (Windows) for a bad security descriptor; else what the system said, such as
+    /// too many open files. Nothing stays open on failure.
     pub fn inbound(self) -> io::Result<(Reader<S>, Writer<C>)> {
         let (server, client) = self.create(Direction::Inbound, Access::Read, Access::Write)?;
         Ok((Reader::new(server), Writer::new(client)))
     }
 
-    /// Makes a one-way pair that the server writes: the server's [`Writer`] and the client's [`Reader`].
+    /// Makes a one-way pair that the server writes: the server's [`Writer`] and the client's
+    /// [`Reader`].
     ///
     /// Does not block, and starts no thread.
     ///
@@ -161,9 +172,10 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
 
     /// Makes a pair both of whose ends read and write.
     ///
-    /// Does not block, and starts no thread. On Unix it is a pair of sockets, which a child's standard handles can be too,
-    /// with two differences from a pipe: `/dev/stdin` cannot be opened again, and bash takes a socket on its standard input
-    /// for a remote shell and reads `~/.bashrc`.
+    /// Does not block, and starts no thread. On Unix it is a pair of sockets, which a child's
+    /// standard handles can be too, with two differences from a pipe: `/dev/stdin` cannot be opened
+    /// again, and bash takes a socket on its standard input for a remote shell and reads
+    /// `~/.bashrc`.
     ///
     /// # Errors
     ///

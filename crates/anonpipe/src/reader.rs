@@ -9,14 +9,14 @@ use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer};
 
 /// An end that reads.
 ///
-/// As [`std::io::Read`], by value and by shared reference, it blocks the caller, in both modes: inside an async function,
-/// submit an operation and await that instead. End of file is `Ok(0)`, again and again. Reads, whichever way they are
-/// made, are served in the order in which they came.
+/// As [`std::io::Read`], by value and by shared reference, it blocks the caller, in both modes:
+/// inside an async function, submit an operation and await that instead. End of file is `Ok(0)`,
+/// again and again. Reads, whichever way they are made, are served in the order in which they came.
 ///
 /// # Cancellation and drop
 ///
-/// Dropping the last handle to an overlapped end cancels its pending reads, and returns at once. A read that was cancelled
-/// consumed nothing.
+/// Dropping the last handle to an overlapped end cancels its pending reads, and returns at once. A
+/// read that was cancelled consumed nothing.
 ///
 /// # Examples
 ///
@@ -42,7 +42,8 @@ impl<M: Mode> Reader<M> {
 
     /// Makes another handle to the same end. The end is open until the last of them is dropped.
     ///
-    /// Overlapped: the clones share one queue. Blocking: the handle is duplicated, and the duplicate is private.
+    /// Overlapped: the clones share one queue. Blocking: the handle is duplicated, and the
+    /// duplicate is private.
     ///
     /// # Errors
     ///
@@ -53,8 +54,8 @@ impl<M: Mode> Reader<M> {
 
     /// How many bytes can be read without waiting; 0 at the end of file.
     ///
-    /// Does not block, with one exception: a blocking end on Windows, while another thread or process is blocked in a read
-    /// of the same end.
+    /// Does not block, with one exception: a blocking end on Windows, while another thread or
+    /// process is blocked in a read of the same end.
     ///
     /// # Errors
     ///
@@ -76,13 +77,15 @@ impl<M: Mode> Reader<M> {
 }
 
 impl Reader<Overlapped> {
-    /// Has `driver` complete the operations and wake the tasks of this end, its clones and halves, instead of this crate's own
-    /// thread. For good, and to be decided before the first operation is submitted or polled.
+    /// Has `driver` complete the operations and wake the tasks of this end, its clones and halves,
+    /// instead of this crate's own thread. For good, and to be decided before the first operation
+    /// is submitted or polled.
     ///
     /// # Errors
     ///
-    /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if an operation or a task had to wait before, or if the end is attached to
-    /// another driver already; to the same one it may be attached again, by its other half say.
+    /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if an operation or a task had to wait before,
+    /// or if the end is attached to another driver already; to the same one it may be attached
+    /// again, by its other half say.
     ///
     /// # Platform notes
     ///
@@ -95,9 +98,10 @@ impl Reader<Overlapped> {
 
     /// Starts to read into `buffer`, and returns at once.
     ///
-    /// Fills up to `buffer.len()` bytes, as soon as there are any; `Ok(0)` is the end of file (or an empty buffer). Any
-    /// number of operations may be in flight; they are filled first in, first out. A failure, such as a buffer beyond 4 GiB
-    /// on Windows, comes with the buffer through the [`Op`].
+    /// Fills up to `buffer.len()` bytes, as soon as there are any; `Ok(0)` is the end of file (or
+    /// an empty buffer). Any number of operations may be in flight; they are filled first in, first
+    /// out. A failure, such as a buffer beyond 4 GiB on Windows, comes with the buffer through the
+    /// [`Op`].
     pub fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
         self.end.submit_read(buffer)
     }
@@ -106,12 +110,14 @@ impl Reader<Overlapped> {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time was up; nothing was consumed then. Else as [`Read::read`].
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time was up; nothing was consumed then. Else
+    /// as [`Read::read`].
     pub fn read_timeout(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         self.end.read_timeout(buffer, timeout)
     }
 
-    /// Cancels every read that is pending on this end, those that block other threads and those of clones included.
+    /// Cancels every read that is pending on this end, those that block other threads and those of
+    /// clones included.
     ///
     /// Returns at once; each operation says itself what became of it.
     pub fn cancel_all(&self) {

@@ -1,6 +1,6 @@
 //! Packets on our port that are not about an operation of ours, and handles whose port is not ours.
 
-#![allow(unsafe_code, reason = "the tests play a stranger, who calls the system himself")]
+#![allow(unsafe_code, reason = "the tests play another owner of a handle, and call the system")]
 
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
@@ -28,7 +28,8 @@ fn stray_packets_are_ignored() {
     for key in 0..64 {
         post(key, SlotId::NONE);
         post(key, SlotId(0x1234_5670));
-        // The same address in another process: the operation is still pending, so it is not about that.
+        // The same address in another process: the operation is still pending, so it is not about
+        // that.
         post(key, pending);
     }
     assert!(read.wait_timeout(Duration::from_millis(200)).is_none(), "a stray packet completed a read");

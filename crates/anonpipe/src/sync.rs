@@ -15,8 +15,8 @@ pub(crate) use std::{
 
 use std::sync::{PoisonError, TryLockError};
 
-/// Locks `mutex`. Nothing that holds one of our locks leaves its data half-changed, so a panic elsewhere (in a user's
-/// waker, say) is no reason to give up the operation as well.
+/// Locks `mutex`. Nothing that holds one of our locks leaves its data half-changed, so a panic
+/// elsewhere (in a user's waker, say) is no reason to give up the operation as well.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,5 @@
-//! What there is on Windows only: how a pair is made, security descriptors, and three functions that return plain handles.
+//! What there is on Windows only: how a pair is made, security descriptors, and three functions
+//! that return plain handles.
 
 use std::io;
 use std::os::windows::io::OwnedHandle;
@@ -28,10 +29,11 @@ pub trait PipeOptionsExt: Sized + sealed::Sealed {
 
     /// Sets the security descriptor of the pipe, as SDDL; for example `D:P(A;;GA;;;OW)`.
     ///
-    /// Default: the one of the token for an unnamed pair, the current user alone for a named one. The client end is checked
-    /// against it when it is opened, in the name of the calling thread; a descriptor that does not admit the caller makes
-    /// the creation fail with [`PermissionDenied`](io::ErrorKind::PermissionDenied). One that is not valid SDDL makes it fail
-    /// with [`InvalidInput`](io::ErrorKind::InvalidInput).
+    /// Default: the one of the token for an unnamed pair, the current user alone for a named one.
+    /// The client end is checked against it when it is opened, in the name of the calling thread; a
+    /// descriptor that does not admit the caller makes the creation fail with
+    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied). One that is not valid SDDL makes it
+    /// fail with [`InvalidInput`](io::ErrorKind::InvalidInput).
     #[must_use]
     fn security_descriptor(self, sddl: impl Into<String>) -> Self;
 }
@@ -69,7 +71,8 @@ impl SecurityDescriptor {
             .map_err(|failure| failure.into_io(Action::MakeDescriptor, None))
     }
 
-    /// Copies a descriptor of the system's own form: a `PSECURITY_DESCRIPTOR`, self-relative or absolute.
+    /// Copies a descriptor of the system's own form: a `PSECURITY_DESCRIPTOR`, self-relative or
+    /// absolute.
     ///
     /// # Errors
     ///
@@ -77,8 +80,8 @@ impl SecurityDescriptor {
     ///
     /// # Safety
     ///
-    /// The pointer must be null, or to memory that can be read as far as the descriptor goes, its parts included, and that
-    /// nobody changes meanwhile.
+    /// The pointer must be null, or to memory that can be read as far as the descriptor goes, its
+    /// parts included, and that is not changed meanwhile.
     #[allow(unsafe_code, reason = "it takes a pointer of the system's, and passes it on")]
     pub unsafe fn from_raw(descriptor: *mut std::ffi::c_void) -> io::Result<Self> {
         // SAFETY: readable, says the caller; null is refused there.
@@ -88,11 +91,12 @@ impl SecurityDescriptor {
     }
 }
 
-/// The question's pair, without a name: a server end that is overlapped and private, and a client end that is synchronous and
-/// inheritable; both read and write. Returned in this order.
+/// The question's pair, without a name: a server end that is overlapped and private, and a client
+/// end that is synchronous and inheritable; both read and write. Returned in this order.
 ///
-/// The handles are plain and bound to no completion port: good for every way of waiting that Windows has. Each direction
-/// holds 65,536 bytes. [`PipeOptions`] makes the same pair with ends that can do more.
+/// The handles are plain and bound to no completion port: good for every way of waiting that
+/// Windows has. Each direction holds 65,536 bytes. [`PipeOptions`] makes the same pair with ends
+/// that can do more.
 ///
 /// # Errors
 ///
@@ -102,7 +106,7 @@ impl SecurityDescriptor {
 ///
 /// ```
 /// let (server, client) = anonpipe::create_pipe_anonymous_pair7()?;
-/// // The server end is for this process; the client end, a child's standard handles.
+/// // The server end is for this process, the client end for a child.
 /// # drop((server, client));
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -172,7 +176,8 @@ impl From<HandleMode> for IoMode {
     }
 }
 
-/// What `SECURITY_ATTRIBUTES` says, for both ends of [`create_pipe_ex`]. Default: private, and the token's own descriptor.
+/// What `SECURITY_ATTRIBUTES` says, for both ends of [`create_pipe_ex`]. Default: private, and the
+/// token's own descriptor.
 #[derive(Debug, Default)]
 pub struct SecurityAttributes {
     inheritable: bool,
@@ -201,12 +206,14 @@ impl SecurityAttributes {
     }
 }
 
-/// `CreatePipe` with a mode for each end, as Dave Hart's `MyCreatePipeEx` of 1997: the read handle first.
+/// `CreatePipe` with a mode for each end, as Dave Hart's `MyCreatePipeEx` of 1997: the read handle
+/// first.
 ///
-/// One-way; the read end is the server. `size` is the capacity in bytes; 0 means 4096, as it does for `CreatePipe`. The default
-/// timeout is 120 seconds. The handles are plain and bound to no completion port. Unlike the original, whose pipes had a
-/// name made of the process's id and a counter, these have none (or, on a system that knows no unnamed pipes, one that
-/// cannot be guessed).
+/// One-way; the read end is the server. `size` is the capacity in bytes; 0 means 4096, as it does
+/// for `CreatePipe`. The default timeout is 120 seconds. The handles are plain and bound to no
+/// completion port. Unlike the original, whose pipes had a name made of the process's id and a
+/// counter, these have none (or, on a system that knows no unnamed pipes, one that cannot be
+/// guessed).
 ///
 /// # Errors
 ///
@@ -219,7 +226,8 @@ impl SecurityAttributes {
 /// use anonpipe::windows::{HandleMode, SecurityAttributes};
 ///
 /// let attributes = SecurityAttributes::new().inheritable(true);
-/// let (read, write) = create_pipe_ex(&attributes, 0, HandleMode::Overlapped, HandleMode::Synchronous)?;
+/// let (ours, theirs) = (HandleMode::Overlapped, HandleMode::Synchronous);
+/// let (read, write) = create_pipe_ex(&attributes, 0, ours, theirs)?;
 /// # drop((read, write));
 /// # Ok::<(), std::io::Error>(())
 /// ```

@@ -9,18 +9,20 @@ use crate::{Driver, Info, Mode, Op, Overlapped, WriteBuffer};
 
 /// An end that writes.
 ///
-/// As [`std::io::Write`], by value and by shared reference, it blocks the caller, in both modes: inside an async function,
-/// submit an operation and await that instead. A write after the peer's reading side was closed fails with
-/// [`BrokenPipe`](io::ErrorKind::BrokenPipe), and raises no signal. Writes, whichever way they are made, go out in the order
-/// in which they came. `flush` does nothing: bytes are with the system when the write returns.
+/// As [`std::io::Write`], by value and by shared reference, it blocks the caller, in both modes:
+/// inside an async function, submit an operation and await that instead. A write after the peer's
+/// reading side was closed fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe), and raises no
+/// signal. Writes, whichever way they are made, go out in the order in which they came. `flush`
+/// does nothing: bytes are with the system when the write returns.
 ///
-/// A write of nothing asks nothing of the system: it is `Ok(0)`, and the peer sees nothing of it, whether or not it is there.
-/// Only where writing was ended here, by a half-close or by the async traits' close, does it fail as any other write.
+/// A write of nothing asks nothing of the system: it is `Ok(0)`, and the peer sees nothing of it,
+/// whether or not it is there. Only where writing was ended here, by a half-close or by the async
+/// traits' close, does it fail as any other write.
 ///
 /// # Cancellation and drop
 ///
-/// Dropping an end never blocks. Writes in flight that were [detached](Op::detach), or whose [`Op`] is still held, finish;
-/// the peer sees the end of file after them.
+/// Dropping an end never blocks. Writes in flight that were [detached](Op::detach), or whose [`Op`]
+/// is still held, finish; the peer sees the end of file after them.
 ///
 /// # Examples
 ///
@@ -29,7 +31,7 @@ use crate::{Driver, Info, Mode, Op, Overlapped, WriteBuffer};
 ///
 /// let (reader, mut writer) = anonpipe::pipe()?;
 /// drop(reader);
-/// let error = writer.write(b"nobody reads this").unwrap_err();
+/// let error = writer.write(b"too late").unwrap_err();
 /// assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -44,7 +46,8 @@ impl<M: Mode> Writer<M> {
 
     /// Makes another handle to the same end. The end is open until the last of them is dropped.
     ///
-    /// Overlapped: the clones share one queue. Blocking: the handle is duplicated, and the duplicate is private.
+    /// Overlapped: the clones share one queue. Blocking: the handle is duplicated, and the
+    /// duplicate is private.
     ///
     /// # Errors
     ///
@@ -55,8 +58,8 @@ impl<M: Mode> Writer<M> {
 
     /// What this end is, and what the system made of the wishes.
     ///
-    /// Does not block, with one exception: a blocking end on Windows, while another thread or process is blocked in a write
-    /// to the same end.
+    /// Does not block, with one exception: a blocking end on Windows, while another thread or
+    /// process is blocked in a write to the same end.
     ///
     /// # Errors
     ///
@@ -67,7 +70,8 @@ impl<M: Mode> Writer<M> {
 }
 
 impl Writer<Overlapped> {
-    /// Has `driver` complete the operations and wake the tasks of this end; see [`Reader::attach`](crate::Reader::attach).
+    /// Has `driver` complete the operations and wake the tasks of this end; see
+    /// [`Reader::attach`](crate::Reader::attach).
     ///
     /// # Errors
     ///
@@ -78,14 +82,14 @@ impl Writer<Overlapped> {
 
     /// Starts to write the whole of `buffer`, and returns at once.
     ///
-    /// Any number of operations may be in flight; they go out first in, first out, and never interleave. Completes with the
-    /// buffer's length when the system has taken all of it. A failure, such as a buffer beyond 4 GiB on Windows, comes with
-    /// the buffer through the [`Op`].
+    /// Any number of operations may be in flight; they go out first in, first out, and never
+    /// interleave. Completes with the buffer's length when the system has taken all of it. A
+    /// failure, such as a buffer beyond 4 GiB on Windows, comes with the buffer through the [`Op`].
     ///
     /// # Platform notes
     ///
-    /// What does not fit the pipe's capacity is readable at once on Windows, and the operation completes when the excess was
-    /// read. On Unix the driver passes it on as the pipe drains.
+    /// What does not fit the pipe's capacity is readable at once on Windows, and the operation
+    /// completes when the excess was read. On Unix the driver passes it on as the pipe drains.
     pub fn submit_write<B: WriteBuffer>(&self, buffer: B) -> Op<B> {
         self.end.submit_write(buffer)
     }
@@ -94,13 +98,15 @@ impl Writer<Overlapped> {
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time was up; [`Error::transferred`](crate::Error::transferred) says how
-    /// much had gone, where the system tells. Else as [`Write::write`].
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time was up;
+    /// [`Error::transferred`](crate::Error::transferred) says how much had gone, where the system
+    /// tells. Else as [`Write::write`].
     pub fn write_timeout(&self, buffer: &[u8], timeout: Duration) -> io::Result<usize> {
         self.end.write_timeout(buffer, timeout)
     }
 
-    /// Cancels every write that is pending on this end, those that block other threads and those of clones included.
+    /// Cancels every write that is pending on this end, those that block other threads and those of
+    /// clones included.
     ///
     /// Returns at once; each operation says itself what became of it.
     pub fn cancel_all(&self) {

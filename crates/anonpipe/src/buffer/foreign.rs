@@ -1,12 +1,12 @@
-//! Memory that somebody else owns, as a buffer of operations: for other languages.
+//! Memory of another owner, as a buffer of operations: for other languages.
 
 use super::sealed::{Sealed, Token};
 use super::{ReadBuffer, WriteBuffer};
 
-/// Memory that somebody else owns, as the buffer of an operation: for bindings to other languages.
+/// Memory of another owner, as the buffer of an operation: for bindings to other languages.
 ///
-/// In Rust use a buffer that the operation can own. With this one it is up to you to keep the memory until the operation is
-/// complete, also if its [`Op`](crate::Op) is dropped or detached.
+/// In Rust use a buffer that the operation can own. With this one it is up to you to keep the
+/// memory until the operation is complete, also if its [`Op`](crate::Op) is dropped or detached.
 ///
 /// It serves one operation. What comes back with the result is spent: to submit it again fails with
 /// [`InvalidInput`](std::io::ErrorKind::InvalidInput), because the memory may be gone by then.
@@ -18,7 +18,7 @@ use super::{ReadBuffer, WriteBuffer};
 ///
 /// let (reader, writer) = anonpipe::pipe()?;
 /// let mut memory = *b"hello";
-/// // SAFETY: `memory` outlives the operation, which is waited for on the next line.
+/// // SAFETY: `memory` outlives the operation, which the next line waits for.
 /// let once = unsafe { ForeignBuffer::new(memory.as_mut_ptr(), memory.len()) };
 /// let (written, spent) = writer.submit_write(once).wait();
 /// assert_eq!(written?, 5);
@@ -39,7 +39,8 @@ struct Memory {
     length: usize,
 }
 
-// SAFETY: the memory is good until the operation is complete, from any thread, says the caller of `new`.
+// SAFETY: the memory is good until the operation is complete, from any thread, says the caller of
+// `new`.
 unsafe impl Send for ForeignBuffer {}
 
 impl ForeignBuffer {
@@ -47,9 +48,10 @@ impl ForeignBuffer {
     ///
     /// # Safety
     ///
-    /// Until the operation that is given this buffer is complete (not only cancelled, dropped or detached), the memory must
-    /// be valid for reads and, if that operation is a read, for writes, from any thread, and nobody else may write to it (or,
-    /// for a read, look at it). For a read it must be initialised.
+    /// Until the operation that is given this buffer is complete (not only cancelled, dropped or
+    /// detached), the memory must be valid for reads and, if that operation is a read, for writes,
+    /// from any thread, and nothing else may write to it (or, for a read, look at it). For a read
+    /// it must be initialised.
     #[must_use]
     pub unsafe fn new(data: *mut u8, length: usize) -> Self {
         let data = if length == 0 { std::ptr::NonNull::dangling().as_ptr() } else { data };
@@ -72,8 +74,8 @@ impl Sealed for ForeignBuffer {
 impl WriteBuffer for ForeignBuffer {
     fn bytes(&self, _: Token) -> &[u8] {
         match &self.memory {
-            // SAFETY: valid until the operation is complete, says the caller of `new`; it is asked for its bytes when it is given
-            // to that operation, and is spent from then on.
+            // SAFETY: valid until the operation is complete, says the caller of `new`; it is asked
+            // for its bytes when it is given to that operation, and is spent from then on.
             Some(memory) => unsafe { std::slice::from_raw_parts(memory.data, memory.length) },
             None => &[],
         }
@@ -83,7 +85,8 @@ impl WriteBuffer for ForeignBuffer {
 impl ReadBuffer for ForeignBuffer {
     fn bytes_mut(&mut self, _: Token) -> &mut [u8] {
         match &mut self.memory {
-            // SAFETY: as in `bytes`, and the memory is writable and initialised if the operation is a read.
+            // SAFETY: as in `bytes`, and the memory is writable and initialised if the operation is
+            // a read.
             Some(memory) => unsafe { std::slice::from_raw_parts_mut(memory.data, memory.length) },
             None => &mut [],
         }

@@ -65,8 +65,8 @@ impl Bytes {
     }
 }
 
-/// A buffer that is lent to an operation, and its bytes. Both are here so that nobody touches the
-/// buffer, nor drops it, while its bytes are in use.
+/// A buffer that is lent to an operation, and its bytes. Both are here so that the buffer is
+/// neither touched nor dropped while its bytes are in use.
 #[derive(Debug)]
 pub(crate) struct Lent<B> {
     bytes: Bytes,

@@ -11,8 +11,8 @@ const PAUSE: u8 = 200;
 ///
 /// Where both sides of a pipe live in one executor, what a task waits for is often written by the
 /// next one that runs: a task that wakes itself once finds it there, and neither the system nor
-/// another thread had to be asked. Where the other side is another process this is in vain, so it is
-/// given up after a few times and tried again now and then.
+/// another thread had to be asked. Where the other side is another process this is in vain, so it
+/// is given up after a few times and tried again now and then.
 pub(crate) struct AdaptiveYield {
     credit: u8,
     pause: u8,
@@ -46,7 +46,8 @@ impl AdaptiveYield {
         !std::mem::replace(&mut self.yielded, true)
     }
 
-    /// Both: whether a task that looks in any case should come back once, now that it found nothing.
+    /// Both: whether a task that looks in any case should come back once, now that it found
+    /// nothing.
     pub(crate) fn yields_once(&mut self) -> bool {
         self.looks_first() && self.comes_back()
     }

@@ -80,7 +80,8 @@ impl OutcomeCell {
             return Poll::Pending;
         }
         drop(state);
-        // An executor's code: it may come back to this very operation, so no lock is held meanwhile.
+        // An executor's code: it may come back to this very operation, so no lock is held
+        // meanwhile.
         let new = waker.clone();
         let mut state = lock(&self.state);
         if let Some(outcome) = state.outcome.take() {
@@ -107,7 +108,8 @@ impl OutcomeCell {
         drop(waker);
     }
 
-    /// Whether it is complete; if not, `waker` is called when it is, unless it is taken back with `unwatch`.
+    /// Whether it is complete; if not, `waker` is called when it is, unless it is taken back with
+    /// `unwatch`.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         let mut state = lock(&self.state);
         if !state.completed {

@@ -15,12 +15,12 @@ pub(crate) struct Request<S: System> {
     pub(crate) slot: S::Slot,
 }
 
-/// An operation as the queues hold it: whatever the type of its buffer.
+/// An operation as the queues hold it: of any type of buffer.
 pub(crate) trait InFlight<S: System>: Send + Sync {
     fn request(&self) -> &Request<S>;
 
-    /// The buffer's bytes. They are the system's from the submission until the completion: nobody
-    /// looks at the buffer in between.
+    /// The buffer's bytes. They are the system's from the submission until the completion: the
+    /// buffer is not looked at in between.
     fn bytes(&self) -> &Bytes;
 
     /// Tells the caller what became of it, once. This runs the caller's code: no lock may be held.
@@ -30,8 +30,8 @@ pub(crate) trait InFlight<S: System>: Send + Sync {
 /// An operation, its buffer, and the place where its completer meets the caller that waits for it.
 ///
 /// The handle that the caller has and, from before it is issued until its completion was observed,
-/// the queue of its end each own a share. So the system's memory stays, whatever happens to the
-/// handle.
+/// the queue of its end each own a share. So the system's memory stays, even if the
+/// handle is dropped.
 pub(crate) struct Record<B, S: System> {
     // Before the buffer, because it is dropped first: a system may check that it is done with it.
     request: Request<S>,

@@ -11,14 +11,16 @@ pub(crate) use action::Action;
 
 /// The error inside every [`io::Error`] that this crate makes for an end or an operation.
 ///
-/// The [`io::ErrorKind`] of the outer error is enough for most programs. This type adds what it cannot say: whether the
-/// operation was cancelled, how many bytes had gone by then, and the system's own error code.
+/// The [`io::ErrorKind`] of the outer error is enough for most programs. This type adds what it
+/// cannot say: whether the operation was cancelled, how many bytes had gone by then, and the
+/// system's own error code.
 ///
 /// ```
 /// use std::time::Duration;
 ///
 /// let (reader, _writer) = anonpipe::pipe()?;
-/// let failed = reader.read_timeout(&mut [0; 16], Duration::from_millis(1)).unwrap_err();
+/// let soon = Duration::from_millis(1);
+/// let failed = reader.read_timeout(&mut [0; 16], soon).unwrap_err();
 /// assert_eq!(failed.kind(), std::io::ErrorKind::TimedOut);
 /// let error = anonpipe::Error::of(&failed).expect("made by this crate");
 /// assert_eq!(error.transferred(), Some(0));
@@ -27,14 +29,15 @@ pub(crate) use action::Action;
 ///
 /// # The system's error
 ///
-/// An [`io::Error`] has a code or a text, not both, and this crate's have a text: [`io::Error::raw_os_error`] is `None` for
-/// them. The code is here, and the system's own [`io::Error`] is the [source](std::error::Error::source) of both:
+/// An [`io::Error`] has a code or a text, not both, and this crate's have a text:
+/// [`io::Error::raw_os_error`] is `None` for them. The code is here, and the system's own
+/// [`io::Error`] is the [source](std::error::Error::source) of both:
 ///
 /// ```
 /// use std::error::Error as _;
 /// use std::io;
 ///
-/// /// The code, whoever made the error: `EMFILE` if there are too many open files, say.
+/// /// The code of any error: `EMFILE` if there are too many open files, say.
 /// fn code(error: &io::Error) -> Option<i32> {
 ///     let ours = anonpipe::Error::of(error);
 ///     ours.map_or(error.raw_os_error(), anonpipe::Error::raw_os_error)
@@ -124,7 +127,8 @@ impl Error {
         matches!(self.cause, Failure::Cancelled { .. })
     }
 
-    /// How many bytes are known to have gone before the operation failed; `None` where that is unknown.
+    /// How many bytes are known to have gone before the operation failed; `None` where that is
+    /// unknown.
     ///
     /// A read that failed took nothing, so it says `Some(0)`, unless Wine has lost what it took. A
     /// write that was cancelled or timed out says how far it got on Unix. Windows does not tell:
@@ -212,8 +216,8 @@ fn write_transferred(f: &mut fmt::Formatter<'_>, transferred: Option<usize>) -> 
     }
 }
 
-/// The source is the system's own error, an [`io::Error`], if the system reported this. The text has it already: who prints the
-/// sources, too, prints it twice.
+/// The source is the system's own error, an [`io::Error`], if the system reported this. The text
+/// has it already: who prints the sources, too, prints it twice.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {

@@ -60,23 +60,27 @@ impl fmt::Display for EndName {
 pub struct Info {
     /// How the end does its I/O.
     pub mode: IoMode,
-    /// Which end of its pair it is; `None` for one that was adopted on Unix, where the system does not know.
+    /// Which end of its pair it is; `None` for one that was adopted on Unix, where the system does
+    /// not know.
     pub role: Option<Role>,
     /// Which way the pair's bytes go; `None` for an adopted one-way end on Unix.
     pub direction: Option<Direction>,
     /// Whether a child that is started without a list of handles inherits it.
     pub inheritable: bool,
-    /// The name that others could open the pair by; `None` for an unnamed one, which is every one on Unix.
+    /// The name that others could open the pair by; `None` for an unnamed one, which is every one
+    /// on Unix.
     pub name: Option<String>,
     /// How many bytes the system holds for a reader before a writer has to wait, as it says itself.
     ///
-    /// Linux pipes: whole pages (`F_GETPIPE_SZ`). Sockets: `SO_SNDBUF`, from which Linux also pays for bookkeeping. Windows:
-    /// the quota of the direction, or of the inbound one on a duplex pair. `None` where the system does not tell.
+    /// Linux pipes: whole pages (`F_GETPIPE_SZ`). Sockets: `SO_SNDBUF`, from which Linux also pays
+    /// for bookkeeping. Windows: the quota of the direction, or of the inbound one on a duplex
+    /// pair. `None` where the system does not tell.
     pub capacity: Option<usize>,
     /// The capacity that was asked for, in bytes, when the pair was made here with one.
     ///
-    /// A larger [`capacity`](Self::capacity) was rounded up; a smaller one means that the system refused (on Linux a pipe
-    /// beyond `/proc/sys/fs/pipe-max-size`, or beyond what the user may have in all) and the pipe is as large as it came.
+    /// A larger [`capacity`](Self::capacity) was rounded up; a smaller one means that the system
+    /// refused (on Linux a pipe beyond `/proc/sys/fs/pipe-max-size`, or beyond what the user may
+    /// have in all) and the pipe is as large as it came.
     pub requested_capacity: Option<usize>,
 }
 

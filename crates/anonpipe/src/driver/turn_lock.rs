@@ -13,8 +13,8 @@ use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, ThreadId, cu
 #[cfg(all(test, loom))]
 mod interleavings;
 
-/// How often a future is polled at a stretch before the source gets its turn: one that always wakes itself keeps nobody else
-/// from being completed.
+/// How often a future is polled at a stretch before the source gets its turn: one that always wakes
+/// itself does not keep others from being completed.
 const POLLS_AT_A_STRETCH: usize = 64;
 
 /// A poller that one thread at a time turns.
@@ -91,7 +91,7 @@ impl<P: Turn> TurnLock<P> {
         self.state().notices
     }
 
-    /// Turns once; returns at once if somebody was notified after there had been `notices`.
+    /// Turns once; returns at once if the driver was notified after there had been `notices`.
     pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>, each: Each<'_, P::Event>) -> io::Result<()> {
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(P::now()));
         let mut state = self.state();
@@ -113,8 +113,8 @@ impl<P: Turn> TurnLock<P> {
         result
     }
 
-    /// Runs a future on this thread, and turns the source while it waits. `None`: `deadline` came first; what could be completed
-    /// by then is.
+    /// Runs a future on this thread, and turns the source while it waits. `None`: `deadline` came
+    /// first; what could be completed by then is.
     pub(super) fn run_until<F: Future>(
         self: &Arc<Self>,
         mut future: Pin<&mut F>,
@@ -160,8 +160,8 @@ impl<P: Turn> TurnLock<P> {
     }
 }
 
-/// Runs a future on this thread, in a process that was forked from the one whose source it is. Only what does not need the source
-/// can wake it.
+/// Runs a future on this thread, in a process that was forked from the one whose source it is. Only
+/// what does not need the source can wake it.
 fn run_without_a_driver<P: Turn, F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {

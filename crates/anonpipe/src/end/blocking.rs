@@ -9,7 +9,8 @@ use super::{Access, EndImpl, Origin, total};
 use crate::contract::{Action, Failure, IoMode, nothing_to_do};
 use crate::sys::{self, BorrowedPipe, OwnedPipe};
 
-/// An end of mode [`Blocking`](crate::Blocking): the system's handle, and whether writing was ended here.
+/// An end of mode [`Blocking`](crate::Blocking): the system's handle, and whether writing was ended
+/// here.
 pub struct BlockingEnd {
     pipe: OwnedPipe,
     origin: Origin,

@@ -46,7 +46,8 @@ fn channel_of(pipe: OwnedPipe, _exclusive: bool) -> NativeChannel {
     NativeChannel::new(sys::Descriptor::new(pipe))
 }
 
-/// How many handles to an end there are, for each direction: the last one cancels, however they came to be.
+/// How many handles to an end there are, for each direction: the last one cancels, however they
+/// came to be.
 struct HandleCount {
     all: AtomicUsize,
     readers: AtomicUsize,
@@ -83,7 +84,8 @@ impl OverlappedEnd {
         self.closed
     }
 
-    /// It has let go of its pipe: what it has in the place of that is shared with others of its kind.
+    /// It has let go of its pipe: what it has in the place of that is shared with others of its
+    /// kind.
     fn is_closed_writer(&self) -> bool {
         self.closed && self.access == Access::Write
     }

@@ -49,12 +49,14 @@ mod sealed {
     }
 }
 
-/// Blocks until the first of several operations is complete, and says which: the lowest index, if there are several.
+/// Blocks until the first of several operations is complete, and says which: the lowest index, if
+/// there are several.
 ///
-/// `None` means that `timeout` was up, or that `ops` is empty. Nothing is cancelled, and no outcome is taken: call
-/// [`Op::wait`] on the one that is complete, which returns at once. One whose outcome was already taken counts as complete:
-/// leave it out. So does one that came along with a fork. If some of the operations are on ends that are attached to a
-/// [`Driver`](crate::Driver), the driver of the first of these is turned meanwhile, at least once.
+/// `None` means that `timeout` was up, or that `ops` is empty. Nothing is cancelled, and no outcome
+/// is taken: call [`Op::wait`] on the one that is complete, which returns at once. One whose
+/// outcome was already taken counts as complete: leave it out. So does one that came along with a
+/// fork. If some of the operations are on ends that are attached to a [`Driver`](crate::Driver),
+/// the driver of the first of these is turned meanwhile, at least once.
 ///
 /// # Examples
 ///
@@ -66,7 +68,8 @@ mod sealed {
 /// let never = quiet.submit_read(vec![0; 8]);
 /// let soon = reader.submit_read(vec![0; 8].into_boxed_slice());
 /// writer.submit_write("now").wait().0?;
-/// assert_eq!(anonpipe::wait_any(&[&never, &soon], Some(Duration::from_secs(5))), Some(1));
+/// let first = anonpipe::wait_any(&[&never, &soon], Some(Duration::from_secs(5)));
+/// assert_eq!(first, Some(1));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> {

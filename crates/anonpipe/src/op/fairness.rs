@@ -30,8 +30,8 @@ pub(crate) fn fairly<T>(
     }
 }
 
-/// Calls `poll`, unless the tasks of this thread have found everything ready for long: then the task is to come back once, so that
-/// the executor gets to its timers and to the other tasks.
+/// Calls `poll`, unless the tasks of this thread have found everything ready for long: then the
+/// task is to come back once, so that the executor gets to its timers and to the other tasks.
 pub(super) fn letting_others_run<T>(
     context: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
@@ -52,7 +52,8 @@ pub(super) fn letting_others_run<T>(
 /// Calls `poll` if the task's budget in its tokio runtime allows it, as tokio's own types do.
 #[cfg(feature = "tokio")]
 fn within_the_runtimes_budget<T>(context: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-    // A task whose poll a loop of ours runs in, if there is one, does not return before the loop has ended: it gets no new budget.
+    // A task whose poll a loop of ours runs in, if there is one, does not return before the loop
+    // has ended: it gets no new budget.
     if NativeDriver::polls_on_this_thread() {
         return letting_others_run(context, poll);
     }

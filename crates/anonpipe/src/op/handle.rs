@@ -13,31 +13,36 @@ use crate::driver::Native;
 
 /// An operation in flight, with the buffer that it owns.
 ///
-/// It is under way from the moment it was submitted, whether or not anyone waits for it. Wait for it with
-/// [`wait`](Self::wait) or [`wait_timeout`](Self::wait_timeout), or `.await` it on any executor. Either way the buffer comes
-/// back, with the number of bytes or with why there are none:
+/// It is under way from the moment it was submitted, even if the caller does not wait for it. Wait
+/// for it with [`wait`](Self::wait) or [`wait_timeout`](Self::wait_timeout), or `.await` it on any
+/// executor. Either way the buffer comes back, with the number of bytes or with why there are none:
 ///
 /// - a read completes with `Ok(0)` at the end of file;
 /// - a write completes with its whole length;
-/// - an operation that was cancelled completes with an error for which [`Error::is_cancelled`](crate::Error::is_cancelled)
-///   holds, unless it was quicker than the cancel: then with what it did.
+/// - an operation that was cancelled completes with an error for which
+///   [`Error::is_cancelled`](crate::Error::is_cancelled) holds, unless it was quicker than the
+///   cancel: then with what it did.
 ///
 /// # Wakers
 ///
-/// A task is woken on the thread that completes the operation, usually the driver's, which serves every pipe of the process.
-/// An executor's waker only makes a note; one that does more delays the others, and must not wait for another operation.
+/// A task is woken on the thread that completes the operation, usually the driver's, which serves
+/// every pipe of the process. An executor's waker only makes a note; one that does more delays the
+/// others, and must not wait for another operation.
 ///
 /// # Cancellation and drop
 ///
-/// Dropping an `Op` asks for its cancellation and returns at once; the buffer is freed when the system is done with it. A
-/// read that lost the race has still taken its bytes, and dropping loses them: [`cancel`](Self::cancel) and then wait to be
-/// sure. To let an operation go on without you, [`detach`](Self::detach) it.
+/// Dropping an `Op` asks for its cancellation and returns at once; the buffer is freed when the
+/// system is done with it. A read that lost the race has still taken its bytes, and dropping loses
+/// them: [`cancel`](Self::cancel) and then wait to be sure. To let an operation go on without you,
+/// [`detach`](Self::detach) it.
 ///
 /// # Forks
 ///
-/// An operation that came along with a fork goes on in the parent alone. In the forked process it counts as complete, and its
-/// outcome is an error of the kind [`Unsupported`](io::ErrorKind::Unsupported), with the buffer, unless the outcome was there
-/// before. Waiting for it, cancelling and dropping it return at once, and change nothing for the parent.
+/// An operation that came along with a fork goes on in the parent alone. In the forked process it
+/// counts as complete, and its outcome is an error of the kind
+/// [`Unsupported`](io::ErrorKind::Unsupported), with the buffer, unless the outcome was there
+/// before. Waiting for it, cancelling and dropping it return at once, and change nothing for the
+/// parent.
 ///
 /// # Examples
 ///
@@ -79,8 +84,8 @@ impl<B: Send + 'static> Op<B> {
     /// Asks for the operation to end, and returns at once.
     ///
     /// What happened is said by the outcome, so wait for it: usually an error for which
-    /// [`Error::is_cancelled`](crate::Error::is_cancelled) holds, and which says what is known about
-    /// bytes that had gone. If the cancel came too late, it is the operation's real result. A
+    /// [`Error::is_cancelled`](crate::Error::is_cancelled) holds, and which says what is known
+    /// about bytes that had gone. If the cancel came too late, it is the operation's real result. A
     /// cancelled read has consumed nothing. Does nothing to an operation that is complete.
     pub fn cancel(&self) {
         self.0.submitted().cancel();
@@ -88,8 +93,8 @@ impl<B: Send + 'static> Op<B> {
 
     /// Lets the operation go on without a handle; its buffer is freed when it is complete.
     ///
-    /// A detached write is finished even when its end has been dropped; a detached read is cancelled
-    /// by that.
+    /// A detached write is finished even when its end has been dropped; a detached read is
+    /// cancelled by that.
     pub fn detach(self) {
         self.0.detach();
     }

@@ -1,7 +1,7 @@
 //! Every interleaving of a completion with a wait, a cancel or a drop, explored by loom.
 //!
-//! The system is played by a thread that owns a share of the operation, as the queues do, fills the buffer and completes.
-//! Run with `scripts/test-interleavings`.
+//! The system is played by a thread that owns a share of the operation, as the queues do, fills the
+//! buffer and completes. Run with `scripts/test-interleavings`.
 
 use std::sync::Arc;
 use std::sync::Weak;
@@ -54,7 +54,8 @@ impl Fixture {
         Op(Operation::new(Submitted::over(Arc::clone(&self.record), Weak::new()), end))
     }
 
-    /// The system: writes to the buffer, then completes. It owns its share of the operation until then.
+    /// The system: writes to the buffer, then completes. It owns its share of the operation until
+    /// then.
     fn system(&self) -> impl FnOnce() + Send + 'static {
         let operation = Arc::clone(&self.record) as Arc<dyn InFlight<Native>>;
         let byte = SendCell(Arc::clone(&self.byte));
@@ -73,7 +74,7 @@ unsafe impl Send for SendCell {}
 
 impl SendCell {
     fn set(&self, value: u8) {
-        // SAFETY: loom checks that nobody else accesses it meanwhile.
+        // SAFETY: loom checks that no other thread accesses it meanwhile.
         #[allow(unsafe_code, reason = "loom's cell gives pointers")]
         self.0.with_mut(|byte| unsafe { *byte = value });
     }
@@ -119,7 +120,7 @@ fn a_poll_is_ready_or_woken() {
         system.join().unwrap();
         let (result, buffer) = match polled {
             std::task::Poll::Ready(output) => {
-                assert_eq!(counter.0.load(Ordering::SeqCst), 0, "nobody was waiting");
+                assert_eq!(counter.0.load(Ordering::SeqCst), 0, "no task was waiting");
                 output
             }
             std::task::Poll::Pending => {
@@ -158,7 +159,8 @@ fn a_wait_with_a_deadline_that_has_passed_leaves_the_operation_whole() {
     });
 }
 
-/// Cancelling and completing both take the operation out of the queue; whoever gets it completes it.
+/// Cancelling and completing both take the operation out of the queue; the one that gets it
+/// completes it.
 #[test]
 fn a_cancel_and_a_completion_give_one_outcome() {
     loom::model(|| {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use super::Process;
 use crate::contract::Process as _;
 
-/// A value that a process makes when it is first asked for. A forked process makes its own: a lock in its copy of the parent's may
-/// be held by a thread that is not there. No lock is taken to find it.
+/// A value that a process makes when it is first asked for. A forked process makes its own: a lock
+/// in its copy of the parent's may be held by a thread that is not there. No lock is taken to find
+/// it.
 pub(crate) struct PerProcess<T>(AtomicPtr<Made<T>>);
 
 struct Made<T> {
@@ -28,17 +29,19 @@ impl<T: Send + Sync + 'static> PerProcess<T> {
         {
             return &made.value;
         }
-        // What it replaces, if anything, is the parent's, and stays: to drop it could need its locks.
+        // What it replaces, if anything, is the parent's, and stays: to drop it could need its
+        // locks.
         let new = Box::into_raw(Box::new(Made { by: Process::current(), value: make() }));
         let made = match self.0.compare_exchange(known, new, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => new,
             Err(others) => {
-                // SAFETY: made above, and nobody else has seen it.
+                // SAFETY: made above, and no other thread has seen it.
                 drop(unsafe { Box::from_raw(new) });
                 others
             }
         };
-        // SAFETY: it is the one that was stored, by this thread or by another one of this process, and is never freed.
+        // SAFETY: it is the one that was stored, by this thread or by another one of this process,
+        // and is never freed.
         &unsafe { &*made }.value
     }
 }

@@ -33,7 +33,8 @@ pub(crate) use crate::channel::readiness::Progress as Slot;
 pub(crate) type OwnedPipe = OwnedFd;
 pub(crate) type BorrowedPipe<'a> = BorrowedFd<'a>;
 
-/// What one call transfers at most: macOS refuses more, and Linux takes less (both *documented*, read(2)).
+/// What one call transfers at most: macOS refuses more, and Linux takes less (both *documented*,
+/// read(2)).
 pub(crate) const MOST_AT_ONCE: usize = i32::MAX as usize;
 
 /// There is one way to make a pair on Unix.

@@ -4,7 +4,6 @@ mod answers;
 mod event;
 mod event_wait;
 mod issuer;
-mod named;
 mod npfs;
 mod nt;
 mod port;

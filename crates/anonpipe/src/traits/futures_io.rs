@@ -12,7 +12,8 @@ use crate::{Duplex, Overlapped, Reader, Writer};
 
 macro_rules! async_read {
     ($($end:ident),*) => {$(
-        /// On any executor (feature `futures-io`); see the [crate's documentation](crate#async-traits).
+        /// On any executor (feature `futures-io`); see the [crate's
+        /// documentation](crate#async-traits).
         impl AsyncRead for $end<Overlapped> {
             fn poll_read(
                 self: Pin<&mut Self>,
@@ -35,7 +36,8 @@ macro_rules! async_read {
 
 macro_rules! async_write {
     ($($end:ident),*) => {$(
-        /// On any executor (feature `futures-io`); see the [crate's documentation](crate#async-traits).
+        /// On any executor (feature `futures-io`); see the [crate's
+        /// documentation](crate#async-traits).
         impl AsyncWrite for $end<Overlapped> {
             fn poll_write(
                 self: Pin<&mut Self>,

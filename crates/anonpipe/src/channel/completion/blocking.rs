@@ -13,8 +13,8 @@ use crate::contract::{Failure, Half, Outcome};
 
 type EventOf<S> = <<S as System>::Issuer as Issuer>::Event;
 
-/// Reads, blocking the caller until `deadline`. Pipes have no scattered reads: the first buffer that
-/// holds anything is filled.
+/// Reads, blocking the caller until `deadline`. Pipes have no scattered reads: the first buffer
+/// that holds anything is filled.
 pub(super) fn read<S: System>(
     channel: &Arc<Channel<S>>,
     buffers: &mut [IoSliceMut<'_>],

@@ -226,8 +226,8 @@ impl<S: System> Writes<S> {
         Poll::Ready(self.is_over(outcome, copy))
     }
 
-    /// Keeps the buffer of a write that is over; if it failed, that stands for all that was accepted
-    /// by then.
+    /// Keeps the buffer of a write that is over; if it failed, that stands for all that was
+    /// accepted by then.
     fn is_over(&mut self, outcome: Outcome, copy: Vec<u8>) -> Result<(), Failure> {
         if self.spare.len() < MAX_WRITES {
             self.spare.push(copy);
@@ -238,8 +238,8 @@ impl<S: System> Writes<S> {
         outcome.map(drop)
     }
 
-    /// Lets go of what was accepted: it is written all the same, but the caller is not told any more
-    /// what became of it.
+    /// Lets go of what was accepted: it is written all the same, but the caller is not told any
+    /// more what became of it.
     fn detach(&mut self) {
         for accepted in self.accepted.drain(..) {
             accepted.detach();

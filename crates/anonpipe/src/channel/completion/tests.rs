@@ -109,7 +109,7 @@ fn stray_packets_are_ignored() {
     assert_eq!(taken(pending), b"still ok");
 }
 
-/// Operations pass them over; a peer that writes nothing else holds nobody up.
+/// Operations pass them over; a peer that writes nothing else holds up no other operation.
 #[test]
 fn empty_messages_are_passed_over() {
     for exclusive in WAYS {

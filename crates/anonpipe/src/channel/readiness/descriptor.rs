@@ -8,8 +8,8 @@ use crate::contract::{Failure, Half, Outcome, Process, Turn};
 
 /// The descriptor of one end, on a system that says when a descriptor is ready.
 ///
-/// No call waits, except for [`wait`](Self::wait). A channel tells a poller to forget its descriptor
-/// before it gives that away or drops it.
+/// No call waits, except for [`wait`](Self::wait). A channel tells a poller to forget its
+/// descriptor before it gives that away or drops it.
 pub(crate) trait Descriptor: Send + Sync + Sized + 'static {
     type Process: Process;
     /// What a caller gets who takes it out.

@@ -11,7 +11,8 @@ use crate::contract::{Failure, Outcome, caught};
 
 pub(super) struct Queue<S: System> {
     pub(super) entries: VecDeque<Entry<S>>,
-    /// Tasks that have no place in the queue: they try again when it is empty and the descriptor is ready.
+    /// Tasks that have no place in the queue: they try again when it is empty and the descriptor is
+    /// ready.
     pub(super) waiters: Waiters,
     /// How often everything was cancelled: a task compares it with what it was when its wait began.
     pub(super) cancels: u64,
@@ -94,8 +95,8 @@ impl<S: System> Finished<S> {
     }
 
     pub(super) fn complete(self) {
-        // A caller who learns of the first completion and drops the end expects the descriptor to be closed: let go of the
-        // channel in all entries before.
+        // A caller who learns of the first completion and drops the end expects the descriptor to
+        // be closed: let go of the channel in all entries before.
         let outcomes: Vec<_> =
             self.outcomes.into_iter().filter_map(|(entry, outcome)| Some((entry.into_operation()?, outcome))).collect();
         for (operation, outcome) in outcomes {

@@ -11,8 +11,8 @@ mod interleavings;
 
 /// A task that waits, and how to wake it. Shared by the end that it polls and the queue.
 ///
-/// The queue's lock decides whether it is among the waiters; its waker is put here afterwards, because to clone one runs the
-/// executor's code, which may come back to the queue.
+/// The queue's lock decides whether it is among the waiters; its waker is put here afterwards,
+/// because to clone one runs the executor's code, which may come back to the queue.
 #[derive(Default)]
 pub(super) struct Waiter(Mutex<State>);
 
@@ -28,7 +28,8 @@ impl Waiter {
         lock(&self.0)
     }
 
-    /// Has `waker` called when this is woken; at once, if that was so since it was put among the waiters. No lock may be held.
+    /// Has `waker` called when this is woken; at once, if that was so since it was put among the
+    /// waiters. No lock may be held.
     pub(super) fn wake_with(&self, waker: &Waker) {
         {
             let state = self.state();
@@ -66,7 +67,8 @@ impl Waiter {
     }
 }
 
-/// The tasks that wait for one direction of an end to become ready: usually one, more if the end was cloned.
+/// The tasks that wait for one direction of an end to become ready: usually one, more if the end
+/// was cloned.
 #[derive(Default)]
 pub(super) struct Waiters {
     first: Option<Arc<Waiter>>,

@@ -6,8 +6,8 @@ use crate::contract::EndName;
 
 macro_rules! actions {
     ($($(#[$attribute:meta])* $name:ident: $words:literal $(+ $to_the_end:literal)?,)+) => {
-        /// An action, and the words of its sentence: "cannot ACTION", or "cannot ACTION END" about one end. A preposition that
-        /// leads to the end is part of the action.
+        /// An action, and the words of its sentence: "cannot ACTION", or "cannot ACTION END" about
+        /// one end. A preposition that leads to the end is part of the action.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Action {
             $($(#[$attribute])* $name,)+

@@ -1,4 +1,4 @@
-//! Threads that turn one turn_lock while others wake them: no wake is lost, whoever's turn it is.
+//! Threads that turn one driver while others wake them: no wake is lost, whichever thread turns.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,7 +13,8 @@ use loom::thread;
 use super::TurnLock;
 use crate::contract::Turn;
 
-/// A system that does nothing but wait for notifications; one is kept if nobody waits, as poller and port do.
+/// A poller that does nothing but wait for notifications; one is kept if no thread waits, as poller
+/// and port do.
 struct Poller {
     notified: Mutex<usize>,
     changed: Condvar,

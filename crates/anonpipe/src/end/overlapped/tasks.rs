@@ -13,7 +13,8 @@ use crate::op::fairly;
 use crate::sys::{self, PerProcess};
 
 impl OverlappedEnd {
-    /// Forgets the tasks: what they have in flight is taken back, except for writes that were accepted.
+    /// Forgets the tasks: what they have in flight is taken back, except for writes that were
+    /// accepted.
     pub(super) fn leave(&mut self) {
         if let Some(mut reads) = self.reads.take() {
             reads.leave(&self.channel);
@@ -60,13 +61,14 @@ impl OverlappedEnd {
         flushed.map_err(|failure| self.failed(Action::Write, failure))
     }
 
-    /// Flushes and ends writing here: half-closes a duplex end where the system can, and lets go of the handle if that only
-    /// writes.
+    /// Flushes and ends writing here: half-closes a duplex end where the system can, and lets go of
+    /// the handle if that only writes.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closed {
             return Poll::Ready(Ok(()));
         }
-        // What was accepted has failed, but the end is closed all the same: it is of no use any more.
+        // What was accepted has failed, but the end is closed all the same: it is of no use any
+        // more.
         let flushed = ready!(self.poll_flush(context));
         let closed = self.close();
         Poll::Ready(flushed.and(closed))

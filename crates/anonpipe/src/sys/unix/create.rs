@@ -40,8 +40,9 @@ fn pipe(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((reader, writer))
 }
 
-/// Makes a pipe as large as was asked for, or else as large as the system lets everybody. Should it refuse that too (the user has
-/// many large ones already), the pipe stays as it is; `info` tells.
+/// Makes a pipe as large as was asked for, or else as large as the system lets every user. Should
+/// it refuse that too (the user has many large ones already), the pipe stays as it is; `info`
+/// tells.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn enlarge(writer: &OwnedFd, capacity: usize) {
     use rustix::pipe::fcntl_setpipe_size;
@@ -54,8 +55,9 @@ fn enlarge(writer: &OwnedFd, capacity: usize) {
     }
 }
 
-/// A connected pair of stream sockets, both close-on-exec. How a broken one answers is left as it is: a child's end raises
-/// `SIGPIPE` as it would without us, and the ends that are used here are seen to when they are (see `Transport`).
+/// A connected pair of stream sockets, both close-on-exec. How a broken one answers is left as it
+/// is: a child's end raises `SIGPIPE` as it would without us, and the ends that are used here are
+/// seen to when they are (see `Transport`).
 fn sockets(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
     #[cfg(not(target_vendor = "apple"))]
     let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -70,7 +72,8 @@ fn sockets(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(pair)
 }
 
-/// These systems cannot make descriptors close-on-exec from the start: a fork by another thread in between inherits them.
+/// These systems cannot make descriptors close-on-exec from the start: a fork by another thread in
+/// between inherits them.
 #[cfg(target_vendor = "apple")]
 fn close_on_exec(pair: (OwnedFd, OwnedFd)) -> io::Result<(OwnedFd, OwnedFd)> {
     fcntl_setfd(&pair.0, FdFlags::CLOEXEC)?;
@@ -80,7 +83,8 @@ fn close_on_exec(pair: (OwnedFd, OwnedFd)) -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// Sets the mode and the inheritance of one end.
 ///
-/// `O_NONBLOCK` sits on the open file description. Each end has one of its own, so the other end is not affected.
+/// `O_NONBLOCK` sits on the open file description. Each end has one of its own, so the other end is
+/// not affected.
 fn apply(fd: BorrowedFd<'_>, end: EndSpec) -> io::Result<()> {
     if end.mode == IoMode::Overlapped {
         let flags = fcntl_getfl(fd)?;

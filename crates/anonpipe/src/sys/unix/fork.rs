@@ -1,4 +1,5 @@
-//! Which process this is. A forked one has copies of its parent's ends, operations and locks, but none of its threads.
+//! Which process this is. A forked one has copies of its parent's ends, operations and locks, but
+//! none of its threads.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -24,12 +25,13 @@ impl crate::contract::Process for Process {
     }
 }
 
-/// Has forks counted from now on. Without memory for that, a forked process is taken for its parent.
+/// Has forks counted from now on. Without memory for that, a forked process is taken for its
+/// parent.
 pub(super) fn count_forks() -> io::Result<()> {
     static COUNTING: AtomicBool = AtomicBool::new(false);
     if !COUNTING.load(Ordering::Acquire) {
-        // SAFETY: the handler lives as long as the program, and does nothing but add to an atomic. Should two threads come
-        // here at once, a fork counts twice, which does no harm.
+        // SAFETY: the handler lives as long as the program, and does nothing but add to an atomic.
+        // Should two threads come here at once, a fork counts twice, which does no harm.
         let error = unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
         if error != 0 {
             return Err(io::Error::from_raw_os_error(error));

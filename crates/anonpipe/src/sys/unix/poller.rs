@@ -14,8 +14,8 @@ use crate::channel::readiness::Ready;
 use crate::contract::{Process as _, Turn};
 
 pub(crate) struct Poller {
-    /// Dropped in its own process only: a fork has the parent's poller, and would take out what that
-    /// listens to.
+    /// Dropped in its own process only: a fork has the parent's poller, and would take out what
+    /// that listens to.
     inner: ManuallyDrop<polling::Poller>,
     /// The process that made it.
     process: Process,

@@ -40,8 +40,9 @@ fn probe_raw(fd: BorrowedFd<'_>) -> Result<Probe, Errno> {
     })
 }
 
-/// Linux: each write is a packet, and the rest of a packet that is read in part is lost (*documented*, pipe(2)). Only the writing
-/// end has the flag (*observed*, Linux 6.18): a reader cannot be told from others.
+/// Linux: each write is a packet, and the rest of a packet that is read in part is lost
+/// (*documented*, pipe(2)). Only the writing end has the flag (*observed*, Linux 6.18): a reader
+/// cannot be told from others.
 fn keeps_packets(flags: OFlags) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     return flags.contains(OFlags::DIRECT);

@@ -1,10 +1,11 @@
-//! Writing to a pipe that nobody reads, without the signal.
+//! Writing to a pipe without a reader, without the signal.
 //!
-//! Sockets have a flag for it, pipes do not. Rust programs ignore `SIGPIPE` from the start, but those that restored its
-//! default, and C programs, would die. For them the signal is blocked in the thread for the time of the write, and taken
-//! back if the write raised it: `SIGPIPE` is sent to the thread that wrote (*documented*, signal(7)). On macOS and NetBSD it is
-//! sent to the process, which a thread's mask does not keep from it; there the descriptor has a flag (*assumed*, read in their
-//! sources).
+//! Sockets have a flag for it, pipes do not. Rust programs ignore `SIGPIPE` from the start, but
+//! those that restored its default, and C programs, would die. For them the signal is blocked in
+//! the thread for the time of the write, and taken back if the write raised it: `SIGPIPE` is sent
+//! to the thread that wrote (*documented*, signal(7)). On macOS and NetBSD it is sent to the
+//! process, which a thread's mask does not keep from it; there the descriptor has a flag
+//! (*assumed*, read in their sources).
 
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
@@ -32,7 +33,8 @@ pub(super) fn is_kept_from(fd: BorrowedFd<'_>) -> bool {
 /// Whether a write to a closed pipe would do anything but fail.
 pub(super) fn is_deadly() -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: without a new action, the call only writes the current one to `action`, which is large enough.
+    // SAFETY: without a new action, the call only writes the current one to `action`, which is
+    // large enough.
     let result = unsafe { libc::sigaction(libc::SIGPIPE, ptr::null(), action.as_mut_ptr()) };
     if result != 0 {
         return true;
@@ -42,9 +44,10 @@ pub(super) fn is_deadly() -> bool {
     action.sa_sigaction != libc::SIG_IGN
 }
 
-/// Calls `write` with `SIGPIPE` blocked in this thread; `broken` says whether its result is `EPIPE`.
+/// Calls `write` with `SIGPIPE` blocked in this thread; `broken` says whether its result is
+/// `EPIPE`.
 pub(super) fn without<T>(write: impl FnOnce() -> T, broken: impl FnOnce(&T) -> bool) -> T {
-    // One that is pending already is somebody else's, and stays.
+    // One that is pending already is not ours, and stays.
     let already_pending = is_pending();
     let only_sigpipe = only_sigpipe();
     let mut old = MaybeUninit::<libc::sigset_t>::uninit();
@@ -54,7 +57,8 @@ pub(super) fn without<T>(write: impl FnOnce() -> T, broken: impl FnOnce(&T) -> b
     if blocked {
         if broken(&result) && !already_pending && is_pending() {
             let mut signal = 0;
-            // SAFETY: the set is initialised, `signal` is writable; the signal is pending for this thread, so this returns.
+            // SAFETY: the set is initialised, `signal` is writable; the signal is pending for this
+            // thread, so this returns.
             unsafe { libc::sigwait(&raw const only_sigpipe, &raw mut signal) };
         }
         // SAFETY: `pthread_sigmask` succeeded above, so `old` is filled.

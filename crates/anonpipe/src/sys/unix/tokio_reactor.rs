@@ -17,8 +17,9 @@ use crate::contract::{Half, Process as _};
 
 /// A channel's registration, which its tasks have in common: a reactor takes a descriptor once.
 ///
-/// Locked while something is registered or taken out, so that a registration that goes does not take a new one of the same
-/// descriptor with it (a kqueue knows them by the descriptor alone), or keep it from being made (as epoll does).
+/// Locked while something is registered or taken out, so that a registration that goes does not
+/// take a new one of the same descriptor with it (a kqueue knows them by the descriptor alone), or
+/// keep it from being made (as epoll does).
 #[derive(Default)]
 pub(crate) struct Shared(Arc<Mutex<Option<Registration>>>);
 
@@ -35,19 +36,21 @@ struct Watched {
     /// The process that made it.
     process: Process,
     runtime: Id,
-    /// They pass on what the reactor says: it remembers one waker a direction, and there may be several tasks.
+    /// They pass on what the reactor says: it remembers one waker a direction, and there may be
+    /// several tasks.
     reader: Waker,
     writer: Waker,
 }
 
-/// `AsyncFd` is neither; without it our ends would be both. A panic leaves nothing half-changed here.
+/// `AsyncFd` is neither; without it our ends would be both. A panic leaves nothing half-changed
+/// here.
 impl UnwindSafe for Watched {}
 impl RefUnwindSafe for Watched {}
 
 impl Drop for Watched {
     fn drop(&mut self) {
         if self.process.is_current() {
-            // SAFETY: this is its only drop, and nobody uses it afterwards.
+            // SAFETY: this is its only drop, and nothing uses it afterwards.
             unsafe { ManuallyDrop::drop(&mut self.fd) };
         }
     }
@@ -82,8 +85,8 @@ impl Watched {
     }
 }
 
-/// A task's share in the registration. The last one takes the descriptor out of the reactor: before it is closed, because each
-/// task has a share of the channel as well, and drops that later.
+/// A task's share in the registration. The last one takes the descriptor out of the reactor: before
+/// it is closed, because each task has a share of the channel as well, and drops that later.
 pub(crate) struct Watch {
     shared: Arc<Mutex<Option<Registration>>>,
     /// `None` only while it is dropped.

@@ -21,8 +21,8 @@ use at_once::AtOnce;
 /// `IOV_MAX` on every system here; what is beyond it goes with the next call.
 const MAX_SLICES: usize = 1024;
 
-/// How bytes go over one descriptor. What a descriptor can do is asked of that descriptor: another pipe of this system may
-/// answer otherwise, and this one may later.
+/// How bytes go over one descriptor. What a descriptor can do is asked of that descriptor: another
+/// pipe of this system may answer otherwise, and this one may later.
 #[derive(Debug)]
 pub(super) struct Transport {
     kind: Kind,
@@ -40,7 +40,8 @@ enum Kind {
     Socket,
 }
 
-/// Whether every pipe made from now on is guarded; see [`guard_against_sigpipe`](crate::guard_against_sigpipe).
+/// Whether every pipe made from now on is guarded; see
+/// [`guard_against_sigpipe`](crate::guard_against_sigpipe).
 static GUARD_ALWAYS: AtomicBool = AtomicBool::new(false);
 
 pub(crate) fn guard_against_sigpipe() {
@@ -67,8 +68,8 @@ impl Transport {
     }
 }
 
-/// One read that never waits: `Err(AGAIN)` if it would have to, also if another owner of the open file description has cleared
-/// its `O_NONBLOCK`.
+/// One read that never waits: `Err(AGAIN)` if it would have to, also if another owner of the open
+/// file description has cleared its `O_NONBLOCK`.
 pub(super) fn try_read(
     fd: BorrowedFd<'_>,
     transport: &Transport,
@@ -104,7 +105,8 @@ pub(super) fn try_write(fd: BorrowedFd<'_>, transport: &Transport, buffers: &[Io
 enum End {
     /// The end of file.
     Certain,
-    /// The end of file of a FIFO, unless its first writer came, wrote and went after that read: another read tells.
+    /// The end of file of a FIFO, unless its first writer came, wrote and went after that read:
+    /// another read tells.
     #[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code, reason = "not known there"))]
     Fifo,
     /// A FIFO that was not opened for writing yet.
@@ -112,11 +114,12 @@ enum End {
     NotYet,
 }
 
-/// Before its first writer has come and gone, `poll` says nothing of a hang-up on a FIFO (*observed*, Linux 6.18).
+/// Before its first writer has come and gone, `poll` says nothing of a hang-up on a FIFO
+/// (*observed*, Linux 6.18).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn end_of_file(fd: BorrowedFd<'_>) -> End {
-    // Where pipes and sockets without a name are. Such a pipe that was opened anew, by `/proc/self/fd`, looks like a FIFO without
-    // a writer, and none will come.
+    // Where pipes and sockets without a name are. Such a pipe that was opened again, by
+    // `/proc/self/fd`, looks like a FIFO without a writer, and none will come.
     const NAMELESS: [i128; 2] = [0x5049_5045, 0x534f_434b]; // PIPEFS_MAGIC, SOCKFS_MAGIC
 
     if rustix::fs::fstatfs(fd).map_or(true, |system| NAMELESS.contains(&i128::from(system.f_type))) {
@@ -128,7 +131,8 @@ fn end_of_file(fd: BorrowedFd<'_>) -> End {
     }
 }
 
-/// Other systems' answers were not tried, and one that never speaks of a hang-up would hide the end of file.
+/// Other systems' answers were not tried, and one that never speaks of a hang-up would hide the end
+/// of file.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn end_of_file(_: BorrowedFd<'_>) -> End {
     End::Certain
@@ -167,14 +171,14 @@ pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
     }
 }
 
-/// Whether the owner of a socket has set a limit for blocking calls. Anything else that makes one answer "would block" was
-/// `O_NONBLOCK`, which another owner may have set, and taken back since.
+/// Whether the owner of a socket has set a limit for blocking calls. Anything else that makes one
+/// answer "would block" was `O_NONBLOCK`, which another owner may have set, and taken back since.
 fn gives_up_after_a_time(fd: BorrowedFd<'_>, of: Timeout) -> bool {
     rustix::net::sockopt::socket_timeout(fd, of).is_ok_and(|limit| limit.is_some())
 }
 
-/// Whether `O_NONBLOCK` is set. Another owner of the open file description may have done that to a blocking end, or undone
-/// it on an overlapped one.
+/// Whether `O_NONBLOCK` is set. Another owner of the open file description may have done that to a
+/// blocking end, or undone it on an overlapped one.
 fn is_nonblocking(fd: BorrowedFd<'_>) -> bool {
     fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK))
 }
@@ -201,7 +205,8 @@ fn ready_for(fd: BorrowedFd<'_>, interest: PollFlags) -> Result<PollFlags, Errno
     }
 }
 
-/// As many as one call takes, from the first that holds anything: nothing transferred must not look like the end.
+/// As many as one call takes, from the first that holds anything: nothing transferred must not look
+/// like the end.
 fn first_of<'a, 'b>(buffers: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
     let skip = buffers.iter().position(|buffer| !buffer.is_empty()).unwrap_or(0);
     &buffers[skip..][..MAX_SLICES.min(buffers.len() - skip)]
@@ -223,7 +228,8 @@ fn read_with(mut read: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Er
     }
 }
 
-/// Writes without a signal, until it is not interrupted: to a socket with `flags`, to a pipe by `to_pipe`.
+/// Writes without a signal, until it is not interrupted: to a socket with `flags`, to a pipe by
+/// `to_pipe`.
 fn write_with(
     fd: BorrowedFd<'_>,
     transport: &Transport,

@@ -13,8 +13,9 @@ use super::fork::{Process, count_forks};
 use crate::channel::readiness::Alarm;
 use crate::contract::Process as _;
 
-/// The longest wait that the system is asked for. Some refuse one of more than 2^31 milliseconds (*assumed*, read in the sources of
-/// macOS, OpenBSD and illumos); a longer one is asked for in parts.
+/// The longest wait that the system is asked for. Some refuse one of more than 2^31 milliseconds
+/// (*assumed*, read in the sources of macOS, OpenBSD and illumos); a longer one is asked for in
+/// parts.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// As `poll` takes it: `left`, or a part of it.

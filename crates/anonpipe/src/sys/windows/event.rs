@@ -66,14 +66,15 @@ impl Event {
         self.0.as_raw_handle()
     }
 
-    /// For an `OVERLAPPED`: the low bit keeps the operation's packet from a port that the handle is bound to
-    /// (*documented*, GetQueuedCompletionStatus).
+    /// For an `OVERLAPPED`: the low bit keeps the operation's packet from a port that the handle is
+    /// bound to (*documented*, GetQueuedCompletionStatus).
     pub(super) fn without_packet(&self) -> HANDLE {
         self.raw().map_addr(|address| address | 1)
     }
 }
 
-/// For the system's waits: rounded up, so that no wait ends before the deadline, and capped below "for ever".
+/// For the system's waits: rounded up, so that no wait ends before the deadline, and capped below
+/// "for ever".
 pub(super) fn milliseconds_until(deadline: Option<Instant>) -> u32 {
     deadline.map_or(INFINITE, |deadline| {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -88,7 +88,8 @@ unsafe extern "system" fn on_event(context: *mut c_void, _timed_out: bool) {
     let wait = unsafe { Arc::from_raw(context.cast::<Wait>().cast_const()) };
     let then = lock(&wait.then).take();
     if let Some(then) = then {
-        // Does not unwind into the thread pool: a completion swallows what the caller's code throws.
+        // Does not unwind into the thread pool: a completion swallows what the caller's code
+        // throws.
         then();
     }
     wait.has_come(Registered::AlreadyCalled);

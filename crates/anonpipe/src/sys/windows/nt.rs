@@ -15,8 +15,9 @@ use super::answers;
 use super::security::SecurityDescriptor;
 use crate::contract::Failure;
 
-// Not in windows-sys. Documented since Windows 11's headers (ntioapi.h); exported by ntdll since NT 3.1.
-// Undecorated: on 32-bit x86 rustc would else ask for `NtCreateNamedPipeFile@56`, and ntdll exports no such name.
+// Not in windows-sys. Documented since Windows 11's headers (ntioapi.h); exported by ntdll since NT
+// 3.1. Undecorated: on 32-bit x86 rustc would else ask for `NtCreateNamedPipeFile@56`, and ntdll
+// exports no such name.
 #[cfg_attr(
     target_arch = "x86",
     link(name = "ntdll.dll", kind = "raw-dylib", modifiers = "+verbatim", import_name_type = "undecorated")
@@ -75,7 +76,8 @@ pub(super) struct Object<'a> {
 }
 
 impl Object<'_> {
-    /// Calls `open` with this object's attributes and somewhere to put the handle, which it owns on success.
+    /// Calls `open` with this object's attributes and somewhere to put the handle, which it owns on
+    /// success.
     fn with<F>(&self, open: F) -> Result<OwnedHandle, Status>
     where
         F: FnOnce(*mut HANDLE, *const OBJECT_ATTRIBUTES, *mut IO_STATUS_BLOCK) -> NTSTATUS,
@@ -85,7 +87,8 @@ impl Object<'_> {
         let name = UNICODE_STRING {
             Length: length,
             MaximumLength: length,
-            // DLLs that hook these calls have been seen to read one character of an empty name unless it is null.
+            // DLLs that hook these calls have been seen to read one character of an empty name
+            // unless it is null.
             Buffer: if length == 0 { ptr::null_mut() } else { self.name.as_ptr().cast_mut() },
         };
         let attributes = OBJECT_ATTRIBUTES {
@@ -99,7 +102,7 @@ impl Object<'_> {
         let mut handle = ptr::null_mut();
         let mut block = IO_STATUS_BLOCK::default();
         Status::check(open(&raw mut handle, &raw const attributes, &raw mut block))?;
-        // SAFETY: the call succeeded, so `handle` is new, valid, and nobody else's.
+        // SAFETY: the call succeeded, so `handle` is new, valid, and has no other owner.
         Ok(unsafe { OwnedHandle::from_raw_handle(handle) })
     }
 }
@@ -122,8 +125,9 @@ const FILE_PIPE_QUEUE_OPERATION: u32 = 0;
 /// Makes the server end of a pipe of one instance.
 pub(super) fn create_server(object: &Object<'_>, parameters: &ServerParameters) -> Result<OwnedHandle, Status> {
     object.with(|handle, attributes, block| {
-        // SAFETY: `with` passes pointers to its own variables, and what `attributes` points to (the name, the root handle, the
-        // descriptor) is borrowed by `object` for longer than the call. The timeout outlives the call too.
+        // SAFETY: `with` passes pointers to its own variables, and what `attributes` points to (the
+        // name, the root handle, the descriptor) is borrowed by `object` for longer than the call.
+        // The timeout outlives the call too.
         unsafe {
             NtCreateNamedPipeFile(
                 handle,
@@ -162,11 +166,13 @@ pub(super) unsafe fn query<T>(handle: BorrowedHandle<'_>, class: FILE_INFORMATIO
     let mut block = IO_STATUS_BLOCK::default();
     let mut information = MaybeUninit::<T>::zeroed();
     let size = u32::try_from(size_of::<T>()).unwrap_or(0);
-    // SAFETY: both outputs live on this stack, and the length is that of `information`. Such queries never pend.
+    // SAFETY: both outputs live on this stack, and the length is that of `information`. Such
+    // queries never pend.
     let status = unsafe {
         NtQueryInformationFile(handle.as_raw_handle(), &raw mut block, information.as_mut_ptr().cast(), size, class)
     };
     Status::check(status)?;
-    // SAFETY: zeroed and then filled by the system; that such contents are a valid `T` is the caller's promise.
+    // SAFETY: zeroed and then filled by the system; that such contents are a valid `T` is the
+    // caller's promise.
     Ok(unsafe { information.assume_init() })
 }

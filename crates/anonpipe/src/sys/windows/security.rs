@@ -25,7 +25,8 @@ struct Local(*mut c_void);
 
 impl Drop for Local {
     fn drop(&mut self) {
-        // SAFETY: the pointer came from a call that hands over such memory, and this is its only owner.
+        // SAFETY: the pointer came from a call that hands over such memory, and this is its only
+        // owner.
         unsafe { LocalFree(self.0) };
     }
 }
@@ -45,7 +46,7 @@ enum Memory {
     Own(Box<[u64]>),
 }
 
-// SAFETY: plain memory that nobody changes after it was made; any thread may read and free it.
+// SAFETY: plain memory that is not changed after it was made; any thread may read and free it.
 unsafe impl Send for SecurityDescriptor {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for SecurityDescriptor {}
@@ -63,7 +64,8 @@ impl SecurityDescriptor {
         }
         let wide: Vec<u16> = sddl.encode_utf16().chain([0]).collect();
         let mut descriptor = ptr::null_mut();
-        // SAFETY: `wide` is terminated; the system stores a pointer to new memory in `descriptor`, whose size is not wanted.
+        // SAFETY: `wide` is terminated; the system stores a pointer to new memory in `descriptor`,
+        // whose size is not wanted.
         let done = unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
                 wide.as_ptr(),
@@ -78,14 +80,17 @@ impl SecurityDescriptor {
         Ok(Self { memory: Memory::System(Local(descriptor)) })
     }
 
-    /// Copies somebody else's descriptor, in either form: self-relative, or absolute with pointers to its parts.
+    /// Copies a descriptor of another owner, in either form: self-relative, or absolute with
+    /// pointers to its parts.
     ///
     /// # Safety
     ///
-    /// `descriptor` must point to memory that can be read as far as a descriptor goes; what is there may be nonsense.
+    /// `descriptor` must point to memory that can be read as far as a descriptor goes; what is
+    /// there may be nonsense.
     pub(crate) unsafe fn copied_from(descriptor: PSECURITY_DESCRIPTOR) -> Result<Self, Failure> {
         let invalid = || io::Error::from_raw_os_error(ERROR_INVALID_SECURITY_DESCR.cast_signed());
-        // SAFETY: readable, says the caller; whether it is a descriptor is what this call finds out.
+        // SAFETY: readable, says the caller; whether it is a descriptor is what this call finds
+        // out.
         if descriptor.is_null() || unsafe { IsValidSecurityDescriptor(descriptor) } == 0 {
             return Err(invalid().into());
         }
@@ -94,11 +99,13 @@ impl SecurityDescriptor {
         if unsafe { GetSecurityDescriptorControl(descriptor, &raw mut control, &raw mut revision) } == 0 {
             return Err(io::Error::last_os_error().into());
         }
-        // SAFETY: a valid descriptor; the length is that of its self-relative form, whichever form it has.
+        // SAFETY: a valid descriptor; the length is that of its self-relative form, whichever form
+        // it has.
         let mut length = unsafe { GetSecurityDescriptorLength(descriptor) };
         let mut copy = vec![0_u64; (length as usize).div_ceil(size_of::<u64>())].into_boxed_slice();
         if control & SE_SELF_RELATIVE != 0 {
-            // SAFETY: a self-relative descriptor is one block of that length, and the new memory has room for it.
+            // SAFETY: a self-relative descriptor is one block of that length, and the new memory
+            // has room for it.
             unsafe { ptr::copy_nonoverlapping(descriptor.cast::<u8>(), copy.as_mut_ptr().cast(), length as usize) };
         } else {
             // SAFETY: a valid absolute descriptor, and new memory of the length that is passed.
@@ -109,7 +116,7 @@ impl SecurityDescriptor {
         Ok(Self { memory: Memory::Own(copy) })
     }
 
-    /// A descriptor that admits the user on whose behalf the calling thread acts, and nobody else.
+    /// A descriptor that admits the user on whose behalf the calling thread acts, and no other.
     pub(super) fn current_user_only() -> Result<Self, Failure> {
         let token = effective_token()?;
         let user = sid(&token, TokenUser)?;
@@ -129,7 +136,7 @@ impl SecurityDescriptor {
     }
 }
 
-/// The token that access checks use: the thread's, if it impersonates somebody, else the process's.
+/// The token that access checks use: the thread's, if it impersonates a user, else the process's.
 fn effective_token() -> io::Result<OwnedHandle> {
     let mut token = ptr::null_mut();
     // SAFETY: takes nothing, and cannot fail: it returns a constant.
@@ -161,7 +168,8 @@ pub(super) fn in_app_container() -> io::Result<bool> {
     Ok(answer != 0)
 }
 
-/// The largest answer: a struct that begins with a pointer to a SID, and a SID of 15 subauthorities.
+/// The largest answer: a struct that begins with a pointer to a SID, and a SID of 15
+/// subauthorities.
 #[repr(C, align(8))]
 struct SidBuffer([u8; size_of::<TOKEN_USER>() + 68]);
 
@@ -170,18 +178,20 @@ fn sid(token: &OwnedHandle, class: TOKEN_INFORMATION_CLASS) -> io::Result<String
     let mut buffer = MaybeUninit::<SidBuffer>::zeroed();
     let size = u32::try_from(size_of::<SidBuffer>()).unwrap_or(0);
     token_information(token, class, buffer.as_mut_ptr().cast(), size)?;
-    // SAFETY: the call filled the buffer, which is aligned for it, with a struct whose first field is a pointer to a SID:
-    // TOKEN_USER or TOKEN_APPCONTAINER_INFORMATION.
+    // SAFETY: the call filled the buffer, which is aligned for it, with a struct whose first field
+    // is a pointer to a SID: TOKEN_USER or TOKEN_APPCONTAINER_INFORMATION.
     let sid = unsafe { buffer.as_ptr().cast::<PSID>().read() };
     let mut text = ptr::null_mut();
-    // SAFETY: the SID is inside `buffer`, which is alive; the system stores a pointer to new memory in `text`.
+    // SAFETY: the SID is inside `buffer`, which is alive; the system stores a pointer to new memory
+    // in `text`.
     if unsafe { ConvertSidToStringSidW(sid, &raw mut text) } == 0 {
         return Err(io::Error::last_os_error());
     }
     let _free = Local(text.cast());
     let mut wide = Vec::new();
     for index in 0.. {
-        // SAFETY: `text` is a terminated string, and the loop ends at its terminator, so this is inside it.
+        // SAFETY: `text` is a terminated string, and the loop ends at its terminator, so this is
+        // inside it.
         let unit = unsafe { text.add(index) };
         // SAFETY: as above.
         match unsafe { *unit } {

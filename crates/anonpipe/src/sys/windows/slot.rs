@@ -64,7 +64,7 @@ impl Slot {
     }
 }
 
-/// An operation that the kernel still has is not freed, whatever went wrong: this comes before its
+/// An operation that the kernel still has is never freed: this comes before its
 /// buffer is dropped.
 impl Drop for Slot {
     fn drop(&mut self) {

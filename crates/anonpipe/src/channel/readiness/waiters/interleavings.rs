@@ -1,4 +1,5 @@
-//! A task that begins to wait while it is woken, explored by loom: no wake is lost, and no waker kept.
+//! A task that begins to wait while it is woken, explored by loom: no wake is lost, and no waker
+//! kept.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -48,7 +49,8 @@ fn a_task_that_begins_to_wait_is_woken() {
     });
 }
 
-/// It waits again while the wake of its last wait is still on its way: one wake too many does no harm, one too few would.
+/// It waits again while the wake of its last wait is still on its way: one wake too many does no
+/// harm, one too few would.
 #[test]
 fn a_task_that_waits_again_is_woken_again() {
     loom::model(|| {

@@ -1,11 +1,12 @@
-//! Reads and writes of a pipe that do not wait, whatever another owner of the open file description has done to its
-//! `O_NONBLOCK`: a child that inherited the end, say.
+//! Reads and writes of a pipe that do not wait, even if another owner of the open file description
+//! has cleared its `O_NONBLOCK`: a child that inherited the end, say.
 //!
-//! Linux can say "do not wait" in the call. Where that is not to be had, the flag is looked at before each call: on other systems,
-//! on Android (for which rustix does not have the call), on kernels before 6.5, for a FIFO that was opened by its name, and for a
-//! pipe that was ever spliced. If it is gone, `poll` says
-//! whether there is something to read, or room for `PIPE_BUF` bytes, and no more than that is written. What remains is the
-//! moment between the look and the call.
+//! Linux can say "do not wait" in the call. Where that is not to be had, the flag is looked at
+//! before each call: on other systems, on Android (for which rustix does not have the call), on
+//! kernels before 6.5, for a FIFO that was opened by its name, and for a pipe that was ever
+//! spliced. If it is gone, `poll` says whether there is something to read, or room for `PIPE_BUF`
+//! bytes, and no more than that is written. What remains is the moment between the look and the
+//! call.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
@@ -49,7 +50,8 @@ impl AtOnce {
     }
 }
 
-/// How many bytes a pipe that polls as writable takes without waiting: `PIPE_BUF` (*documented*, pipe(7); POSIX asks for 512).
+/// How many bytes a pipe that polls as writable takes without waiting: `PIPE_BUF` (*documented*,
+/// pipe(7); POSIX asks for 512).
 const ROOM: usize = if cfg!(any(target_os = "linux", target_os = "android")) { 4096 } else { 512 };
 
 /// The first `most` bytes.
@@ -67,7 +69,8 @@ fn cut<'a>(buffers: &'a [IoSlice<'_>], most: usize) -> Vec<IoSlice<'a>> {
     first
 }
 
-/// Linux's `RWF_NOWAIT`. It is answered for each file, and the answer can change: `splice` takes it from a pipe for good.
+/// Linux's `RWF_NOWAIT`. It is answered for each file, and the answer can change: `splice` takes it
+/// from a pipe for good.
 #[cfg(target_os = "linux")]
 mod in_the_call {
     use std::io::{IoSlice, IoSliceMut};
@@ -85,8 +88,8 @@ mod in_the_call {
     }
 
     impl Support {
-        /// `None`: this descriptor does not know the flag (*observed*, `EOPNOTSUPP` on Linux 5.10 and 6.1, and after a splice
-        /// on 6.18).
+        /// `None`: this descriptor does not know the flag (*observed*, `EOPNOTSUPP` on Linux 5.10
+        /// and 6.1, and after a splice on 6.18).
         pub(super) fn read(&self, fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Option<Result<usize, Errno>> {
             self.unless_missing(|| preadv2(fd, buffers, NOWHERE, ReadWriteFlags::NOWAIT))
         }

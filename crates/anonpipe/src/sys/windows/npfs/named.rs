@@ -12,14 +12,16 @@ use windows_sys::Win32::Security::{SECURITY_QUALITY_OF_SERVICE, SECURITY_STATIC_
 use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, GetNamedPipeServerProcessId};
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 
-use super::answers;
-use super::npfs::{Plan, is_refusal, open_client, server_parameters};
+use super::super::answers;
+use super::super::probe::is_for_messages;
+use super::super::security::in_app_container;
+use super::auto::is_refusal;
 use super::nt::{self, Object, ServerParameters, Status};
-use super::probe::is_for_messages;
-use super::security::{SecurityDescriptor, in_app_container};
+use super::{Plan, SecurityDescriptor, open_client, server_parameters};
 use crate::contract::Failure;
 
-/// How many names are tried. Chance never needs a second one; another process that interferes shall not keep us busy for ever.
+/// How many names are tried. Chance never needs a second one; another process that interferes shall
+/// not keep us busy for ever.
 const ATTEMPTS: u32 = 8;
 
 type Pair = (OwnedHandle, OwnedHandle);
@@ -117,7 +119,8 @@ fn anonymous() -> SECURITY_QUALITY_OF_SERVICE {
     }
 }
 
-/// A name that exists is refused with a collision or, by npfs's check of FILE_CREATE, with "access denied".
+/// A name that exists is refused with a collision or, by npfs's check of FILE_CREATE, with "access
+/// denied".
 fn sort(status: Status) -> Unsuccessful {
     let failure = status.into();
     match status.0 {

@@ -1,0 +1,137 @@
+//! Whether a pair gets a name, where the caller leaves that to us.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use windows_sys::Win32::Foundation::{
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED,
+    STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_INVALID, STATUS_OBJECT_PATH_NOT_FOUND,
+    STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_TYPE_MISMATCH,
+};
+
+use super::Status;
+use crate::contract::Failure;
+
+/// Unnamed if the system can do that, which is found by trying, and tried until it says that it
+/// never can.
+pub(super) fn create<T>(
+    refused: &AtomicBool,
+    unnamed: impl FnOnce() -> Result<T, Status>,
+    named: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if refused.load(Ordering::Relaxed) {
+        return named();
+    }
+    unnamed().or_else(|status| match refusal(status) {
+        Refusal::ForGood => {
+            refused.store(true, Ordering::Relaxed);
+            named()
+        }
+        Refusal::ThisTime => named(),
+        Refusal::Other => Err(status.into()),
+    })
+}
+
+/// What the refusal of a pair without a name means for one with a name.
+enum Refusal {
+    /// The system knows no pipes without a name, and will not learn of them while this process
+    /// runs.
+    ForGood,
+    /// It could not make this one. Something between us and npfs (a filter, a hook) may have said
+    /// so, and may be gone the next time.
+    ThisTime,
+    /// It would be no better with a name: no memory, no handles, no access, and what we do not
+    /// know.
+    Other,
+}
+
+fn refusal(status: Status) -> Refusal {
+    match status.0 {
+        STATUS_NOT_IMPLEMENTED | STATUS_NOT_SUPPORTED | STATUS_OBJECT_NAME_INVALID => Refusal::ForGood,
+        STATUS_INVALID_DEVICE_REQUEST
+        | STATUS_INVALID_PARAMETER
+        | STATUS_OBJECT_NAME_NOT_FOUND
+        | STATUS_OBJECT_PATH_INVALID
+        | STATUS_OBJECT_PATH_NOT_FOUND
+        | STATUS_OBJECT_PATH_SYNTAX_BAD
+        | STATUS_OBJECT_TYPE_MISMATCH => Refusal::ThisTime,
+        _ => Refusal::Other,
+    }
+}
+
+/// Whether a status means that the system cannot do what was asked, rather than that the process
+/// may not, or lacks something for it.
+pub(super) fn is_refusal(status: Status) -> bool {
+    !matches!(refusal(status), Refusal::Other)
+}
+
+#[cfg(test)]
+mod tests {
+    use windows_sys::Win32::Foundation::{
+        NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY, STATUS_TOO_MANY_OPENED_FILES,
+    };
+
+    use super::*;
+
+    fn refusing(status: NTSTATUS) -> (Result<&'static str, Failure>, bool) {
+        let refused = AtomicBool::new(false);
+        let result = create(&refused, || Err(Status(status)), || Ok("named"));
+        (result, refused.into_inner())
+    }
+
+    #[test]
+    fn auto_falls_back_where_unnamed_pipes_are_not_known() {
+        for status in [STATUS_NOT_SUPPORTED, STATUS_NOT_IMPLEMENTED, STATUS_OBJECT_NAME_INVALID] {
+            let (result, refused) = refusing(status);
+            assert_eq!(result.unwrap(), "named");
+            assert!(refused, "the refusal is remembered");
+        }
+    }
+
+    /// One odd answer does not decide for all the pairs to come.
+    #[test]
+    fn auto_falls_back_for_one_pair_where_that_one_cannot_be_made() {
+        for status in [
+            STATUS_INVALID_DEVICE_REQUEST,
+            STATUS_INVALID_PARAMETER,
+            STATUS_OBJECT_NAME_NOT_FOUND,
+            STATUS_OBJECT_PATH_INVALID,
+            STATUS_OBJECT_PATH_NOT_FOUND,
+            STATUS_OBJECT_PATH_SYNTAX_BAD,
+            STATUS_OBJECT_TYPE_MISMATCH,
+        ] {
+            let (result, refused) = refusing(status);
+            assert_eq!(result.unwrap(), "named", "{status:#x}");
+            assert!(!refused, "{status:#x} is remembered");
+        }
+    }
+
+    #[test]
+    fn auto_remembers_the_refusal() {
+        let refused = AtomicBool::new(true);
+        let result = create(&refused, || panic!("not tried again"), || Ok("named"));
+        assert_eq!(result.unwrap(), "named");
+    }
+
+    #[test]
+    fn auto_reports_other_errors() {
+        for (status, code) in [
+            (STATUS_ACCESS_DENIED, 5),
+            (STATUS_TOO_MANY_OPENED_FILES, 4),
+            (STATUS_INSUFFICIENT_RESOURCES, 1450),
+            (STATUS_NO_MEMORY, 8),
+        ] {
+            let (result, refused) = refusing(status);
+            let error = result.unwrap_err().into_io(crate::contract::Action::Create, None);
+            assert_eq!(crate::Error::of(&error).unwrap().raw_os_error(), Some(code));
+            assert!(!refused);
+        }
+    }
+
+    #[test]
+    fn auto_prefers_unnamed() {
+        let refused = AtomicBool::new(false);
+        let result = create(&refused, || Ok("unnamed"), || panic!("a name where none is needed"));
+        assert_eq!(result.unwrap(), "unnamed");
+        assert!(!refused.load(Ordering::Relaxed));
+    }
+}
