@@ -18,10 +18,10 @@ pub(crate) struct Cli {
 pub(crate) enum Subcommand {
     /// Run a command with its standard streams on overlapped anonymous pipes
     ///
-    /// The command's standard input, output and error are pipes. Our ends of them are overlapped (non-blocking on Unix) and
-    /// none of them has a thread that waits for it; the command's ends are blocking ones, as programs expect them. What
-    /// arrives on our own standard input goes to the command as it comes, and the command's output comes out as it comes,
-    /// byte for byte.
+    /// The command's standard input, output and error are pipes. The command's ends are blocking
+    /// ones, as programs expect them. Our ends are overlapped (non-blocking on Unix), and none of
+    /// them has a thread that waits for it. Input and output are passed on as they come, byte for
+    /// byte.
     #[command(override_usage = "anonpipe run [OPTIONS] -- COMMAND [ARGS]...", after_long_help = AFTER_HELP)]
     Run(Run),
 }
@@ -38,26 +38,28 @@ killed it; else
        command is incomplete
   126  the command cannot be executed
   127  there is no such command
-  141  whoever read our standard output has gone; the command is ended without
+  141  the reader of our standard output has gone; the command is ended without
        a message
 
-Signals on Unix: the command is a process group of its own, in the background \
-of the terminal: a program that reads the terminal itself (/dev/tty), for a \
-password say, stops. An interrupt (Ctrl-C), SIGTERM, SIGHUP and SIGQUIT are \
-passed on to that group, which goes on (SIGCONT) to take notice if it is \
-stopped; SIGUSR1 and SIGUSR2 to the command alone. SIGTSTP (Ctrl-Z) stops the \
-group, then anonpipe, and SIGCONT (fg) lets both go on. One that was ignored \
-when anonpipe started (nohup) stays so. After the command's exit, a signal \
-that ends programs ends the wait for the rest: what is there is delivered for \
-a second at most, and the status is 128 plus its number.
+Signals on Unix: an interrupt (Ctrl-C), SIGTERM, SIGHUP and SIGQUIT are passed \
+on to the command's process group. If the group is stopped, it goes on \
+(SIGCONT) so that it takes notice. SIGUSR1 and SIGUSR2 are passed on to the \
+command alone. SIGTSTP (Ctrl-Z) stops the group, then anonpipe, and SIGCONT \
+(fg) lets both go on. A signal that was ignored when anonpipe started (nohup) \
+stays ignored. After the command's exit, a signal that ends programs ends the \
+wait for the rest: what is there is delivered for a second at most, and the \
+status is 128 plus the signal's number.
+
+The command's process group is in the background of the terminal. So a \
+program that reads the terminal itself (/dev/tty), for a password say, stops.
 
 Signals on Windows: Ctrl-C and Ctrl-Break reach the command through the \
 console that it shares with us.
 
-Standard input is read ahead, whether the command reads it or not: in the \
-background, where a read of the terminal stops us, and in a loop that reads \
-the same input, say </dev/null. A closed standard error is closed for the \
-command, too, unless there is a copy of it.
+Standard input is read ahead, whether the command reads it or not. Use \
+</dev/null in the background, where a read of the terminal would stop us, and \
+in a loop that reads the same input. A closed standard error is closed for \
+the command, too, unless there is a copy of it.
 
 Examples:
   anonpipe run -- sort < README.md
@@ -70,46 +72,54 @@ Examples:
 pub(crate) struct Run {
     /// End the command after this time, and everything it started
     ///
-    /// It gets SIGTERM, and SIGKILL after --kill-after. The time covers the whole run, --linger included, and is kept even if
-    /// nobody reads our standard output; the exit status is 124. What the command started is its process group on Unix
-    /// (whatever made itself a new group or session escapes) and its job object on Windows, which has nothing like SIGTERM:
-    /// there the job is terminated at once. 0 means no limit.
+    /// It gets SIGTERM, and SIGKILL after --kill-after; the exit status is 124. The time covers the
+    /// whole run, --linger included, and is kept even if our standard output is not read. 0 means
+    /// no limit.
     ///
-    /// What was written by then is delivered for a second at most, and for less if nobody reads: the rest is lost, and the
-    /// last line of --json may be cut. What does not even end by SIGKILL is left alone after a second.
+    /// What the command started is its process group on Unix (a process that made a new group or
+    /// session escapes) and its job object on Windows, which has nothing like SIGTERM: there the
+    /// job is terminated at once.
+    ///
+    /// What was written by then is delivered for a second at most, and for less if it is not read.
+    /// The rest is lost, and the last line of --json may be cut. A process that does not even end
+    /// by SIGKILL is left alone after a second.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 
     /// How long the command may take to end after SIGTERM, before it gets SIGKILL
     ///
-    /// 0 kills at once. No effect on Windows, see --timeout.
+    /// 0 kills at once. This has no effect on Windows; see --timeout.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "2s")]
     pub(crate) kill_after: Duration,
 
-    /// How long to go on reading after the command's exit, while something that it started holds its output open
+    /// How long to go on reading after the command's exit, while something that it started holds
+    /// its output open
     ///
-    /// Measured from the exit. What was written by then is delivered in any case, and what the command started lives on.
+    /// The time counts from the exit. What was written by then is delivered in any case, and what
+    /// the command started lives on.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "2s")]
     pub(crate) linger: Duration,
 
     /// Write a copy of the command's standard output to this file
     ///
-    /// It is emptied when the command has been started. A FIFO must have a reader by then, and the run waits for him.
+    /// The file is emptied when the command has been started. A FIFO must have a reader by then,
+    /// for which the run waits.
     #[arg(long, value_name = "FILE")]
     pub(crate) stdout: Option<PathBuf>,
 
     /// Write a copy of the command's standard error to this file
     ///
-    /// As for --stdout. The file given there is fine, too: it gets both.
+    /// As for --stdout. It may be the same file, which then gets both.
     #[arg(long, value_name = "FILE")]
     pub(crate) stderr: Option<PathBuf>,
 
     /// Print events instead of the raw streams, one JSON object a line
     ///
-    /// {"event":"start","pid":N,"command":[...]}, then any number of
+    /// First {"event":"start","pid":N,"command":[...]}, then any number of
     /// {"event":"data","stream":"stdout" or "stderr","length":N,"base64":"..."}, at last
-    /// {"event":"exit","code":N or null,"signal":N or null,"timed_out":BOOL,"status":N}, whose status is our own exit status.
-    /// There are none if the command could not be started. In the command's arguments, what is not Unicode becomes U+FFFD.
+    /// {"event":"exit","code":N or null,"signal":N or null,"timed_out":BOOL,"status":N}, whose
+    /// status is our own exit status. If the command could not be started, there are no events. In
+    /// the command's arguments, what is not Unicode becomes U+FFFD.
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) json: bool,
 
@@ -119,15 +129,16 @@ pub(crate) struct Run {
 
     /// Put the command's standard input and output on one duplex pipe
     ///
-    /// On Unix it is a socket, whose sending side is shut down when our standard input ends; the command cannot open it
-    /// again by a name such as /dev/stdin or /dev/stdout (ENXIO). On Windows such a pipe cannot be
-    /// closed in one direction, so the command sees no end of file on its standard input and has to end by itself; and it is
-    /// a synchronous handle, which does one thing at a time: a command that reads and writes from two threads waits on
-    /// itself.
+    /// On Unix the pipe is a socket. Its sending side is shut down when our standard input ends.
+    /// The command cannot open it again by a name such as /dev/stdin or /dev/stdout (ENXIO).
+    ///
+    /// On Windows such a pipe cannot be closed in one direction, so the command sees no end of file
+    /// on its standard input and has to end by itself. It is also a synchronous handle, which does
+    /// one thing at a time: a command that reads and writes from two threads waits on itself.
     #[arg(long)]
     pub(crate) duplex: bool,
 
-    /// The command and its arguments; a file, or looked for in PATH
+    /// The command, a path or a name to look for in PATH, and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::Wake;
 use std::time::Instant;
 
-/// Remembers that it rang, so nothing is missed between looking around and going to sleep. (`thread::park` would do, if nothing
-/// else in the thread consumed its token.)
+/// Remembers that it rang, so nothing is missed between looking around and going to sleep.
+/// (`thread::park` would do, if nothing else in the thread consumed its token.)
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     rung: Mutex<bool>,

@@ -9,10 +9,11 @@ use crate::output::Stream;
 use crate::status::Fatal;
 use crate::sys;
 
-/// Opened before the command is started, and emptied afterwards: a command that cannot be started takes nobody's file.
+/// Opened before the command is started, and emptied afterwards: a command that cannot be started
+/// costs no one a file.
 pub(crate) struct Copies {
-    /// Where the copies are written, in the order of [`Stream::ALL`]. Always at the file's end, so that both may be one file,
-    /// whatever it is called.
+    /// Where the copies are written, in the order of [`Stream::ALL`]. Always at the file's end, so
+    /// that both may be one file, by any name.
     files: [Option<File>; 2],
     /// The same files, those that have a length.
     full: Vec<File>,
@@ -37,7 +38,8 @@ impl Copies {
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Ok(file);
         }
-        // Windows appends only what may not be written elsewhere, nor emptied (*documented*, "File Access Rights Constants").
+        // Windows appends only what may not be written elsewhere, nor emptied (*documented*, "File
+        // Access Rights Constants").
         let end = File::options().append(true).open(path)?;
         self.full.push(file);
         Ok(end)

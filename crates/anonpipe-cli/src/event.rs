@@ -1,4 +1,5 @@
-//! The lines of `--json`. Written by hand, so that the fields come in the order in which one reads them.
+//! The lines of `--json`. Written by hand, so that the fields come in the order in which one reads
+//! them.
 
 use std::ffi::OsString;
 

@@ -42,7 +42,8 @@ impl Inlet {
     }
 }
 
-/// Writes to the command what a helper thread reads: reading our own standard input may block, whatever it is.
+/// Writes to the command what a helper thread reads, because a read of our own standard input may
+/// block.
 pub(crate) struct Feeder {
     /// `None` after the end of the input, or when the command has closed its standard input.
     inlet: Option<Inlet>,
@@ -94,7 +95,8 @@ impl Feeder {
     }
 }
 
-/// The helper: reads as long as there are empty buffers, until the end of the input. Dropping `filled` says that it has come.
+/// The helper: reads as long as there are empty buffers, until the end of the input. Dropping
+/// `filled` says that it has come.
 fn read_input(empty: &Receiver<Vec<u8>>, filled: Sender<Vec<u8>>, bell: &Bell, output: &Output) {
     // Its buffer is bypassed by reads of this size.
     let mut input = io::stdin().lock();
@@ -122,7 +124,7 @@ fn read_some(input: &mut impl Read, chunk: &mut [u8]) -> io::Result<usize> {
     loop {
         match input.read(chunk) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Somebody else made it non-blocking, which we share.
+            // Another process that shares it made it non-blocking.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => sys::wait_readable()?,
             other => return other,
         }

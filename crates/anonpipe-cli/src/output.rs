@@ -1,7 +1,8 @@
 //! To our own standard output and error, and into the copies: the main thread's side.
 //!
-//! Writing there may block for as long as the reader likes, so one helper thread does it, for both. The main thread hands it
-//! chunks and gets the buffers back, and has only so many of them: that bounds the memory, and makes the command wait.
+//! Writing there may block for as long as the reader likes, so one helper thread does it, for both.
+//! The main thread hands it chunks and gets the buffers back, and has only so many of them: that
+//! bounds the memory, and makes the command wait.
 
 mod helper;
 
@@ -69,9 +70,9 @@ enum Item {
 pub(crate) struct Report {
     /// Buffers that are free again.
     pub(crate) returned: Vec<(Stream, Vec<u8>)>,
-    /// Nobody reads our standard output any more.
+    /// Our standard output has no reader any more.
     pub(crate) closed: bool,
-    /// Nobody reads our standard error any more, and there is no copy of it.
+    /// Our standard error has no reader any more, and there is no copy of it.
     pub(crate) stderr_closed: bool,
     /// Why our standard output cannot be written.
     pub(crate) failed: Option<io::Error>,
@@ -155,7 +156,8 @@ impl Output {
         std::mem::take(&mut self.shared.state().report)
     }
 
-    /// Whether everything is written or given up, and reported: an error may have come with the last of it.
+    /// Whether everything is written or given up, and reported: an error may have come with the
+    /// last of it.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.shared.state();
         state.unfinished == 0 && !state.report.progress

@@ -11,8 +11,8 @@ use crate::output::{Chunk, Output, Stream};
 
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
-/// How many chunks of a stream there are: one is being filled, the others are on their way out. With none left, nothing is
-/// read, and the command has to wait.
+/// How many chunks of a stream there are: one is being filled, the others are on their way out.
+/// With none left, nothing is read, and the command has to wait.
 const CHUNKS: usize = 4;
 
 /// The end that one of the command's streams comes out of.
@@ -41,8 +41,9 @@ impl Outlet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Limit {
     None,
-    /// What is there when the read under way has come to its end, by data or by a cancel. To ask before would be too early:
-    /// what it has got by then is no longer in the pipe, and what it gets later is.
+    /// What is there when the read under way has come to its end, by data or by a cancel. To ask
+    /// before would be too early: what it has got by then is no longer in the pipe, and what it
+    /// gets later is.
     WhatIsThere,
     Bytes(usize),
 }
@@ -76,7 +77,7 @@ impl Pump {
     pub(crate) fn limit(&mut self) {
         if self.limit == Limit::None {
             self.limit = Limit::WhatIsThere;
-            // It waits for data that nobody may ever send. If data was quicker, it comes with that.
+            // It waits for data that may never come. If data was quicker, it comes with that.
             if let Some(op) = &self.op {
                 op.cancel();
             }
@@ -119,8 +120,8 @@ impl Pump {
             }
             // Cancelled by `limit`: the rest is what was there.
             Err(error) if self.limit != Limit::None && is_cancelled(&error) => self.free.push(buffer),
-            // The end of file; or a failure that a stream cannot go on after, such as the reset of a duplex pipe whose other
-            // end was closed with our data unread.
+            // The end of file; or a failure that a stream cannot go on after, such as the reset of
+            // a duplex pipe whose other end was closed with our data unread.
             Ok(0) | Err(_) => self.close(),
         }
     }
@@ -141,7 +142,7 @@ mod tests {
     use crate::bell::Bell;
     use crate::output::{Format, Plan};
 
-    /// A read got 20 bytes, and nobody has looked at it; then 10 more came.
+    /// A read got 20 bytes, and its result was not looked at; then 10 more came.
     #[test]
     fn what_was_read_before_the_limit_does_not_count() {
         let bell = Arc::new(Bell::default());

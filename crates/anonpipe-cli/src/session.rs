@@ -1,7 +1,8 @@
 //! One run of a command: the loop that everything meets in.
 //!
-//! The main thread never blocks but on its [`Bell`]. Operations on the command's pipes, the helpers, signals, the command's
-//! exit and the clock ring it; then everybody is asked how far he gets.
+//! The main thread never blocks but on its [`Bell`]. Operations on the command's pipes, the
+//! helpers, signals, the command's exit and the clock ring it; then each of them goes on as far as
+//! it can.
 
 mod timers;
 
@@ -26,7 +27,7 @@ use timers::Timers;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
     TimedOut,
-    /// Nobody reads our standard output.
+    /// Our standard output has no reader.
     OutputClosed,
     /// Our standard output cannot be written.
     OutputFailed,
@@ -119,7 +120,8 @@ impl Session {
         for signal in self.watch.poll(context) {
             Watch::pass_on(signal, &mut self.child);
             if self.exit.is_some() && sys::ends_us(signal) {
-                // The command is gone, so this is about us: somebody is tired of waiting for the rest.
+                // The command is gone, so this is about us: the user does not want to wait for the
+                // rest.
                 self.interrupt(signal);
             }
         }
@@ -178,7 +180,7 @@ impl Session {
             self.child.kill();
         }
         if due.abandon && self.exit.is_none() {
-            // Whatever keeps it, such as a device that does not answer: the run has an end.
+            // It may hang in a device that does not answer. The run ends all the same.
             self.exit = Some(Exit::default());
         }
         if due.linger {
@@ -212,7 +214,7 @@ impl Session {
         }
     }
 
-    /// Goes on with what was written by now, for as long as somebody takes it, within limits.
+    /// Goes on with what was written by now, for as long as it is taken, within limits.
     fn deliver(&mut self) {
         self.timers.delivering();
         self.pumps.iter_mut().for_each(Pump::limit);

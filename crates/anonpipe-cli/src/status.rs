@@ -13,7 +13,8 @@ pub(crate) const NOT_EXECUTABLE: i32 = 126;
 pub(crate) const NOT_FOUND: i32 = 127;
 /// What a signal's number is added to.
 pub(crate) const SIGNAL_BASE: i32 = 128;
-/// Whoever read our standard output has gone: what a shell says of a program that ended by `SIGPIPE`, on every system.
+/// The reader of our standard output has gone: what a shell says of a program that ended by
+/// `SIGPIPE`, on every system.
 pub(crate) const OUTPUT_CLOSED: i32 = SIGNAL_BASE + 13;
 
 /// Why there is nothing to run, or nothing to go on with.
@@ -34,8 +35,8 @@ pub(crate) fn line(message: &str) -> String {
     format!("anonpipe: {message}\n")
 }
 
-/// Says what is wrong on standard error, and waits for as long as that takes: for a run that does not begin, or cannot go on.
-/// Should it fail too, there is nobody left to tell.
+/// Says what is wrong on standard error, and waits for as long as that takes: for a run that does
+/// not begin, or cannot go on. If that fails too, there is no one left to tell.
 pub(crate) fn complain(message: &str) {
     let _ = io::stderr().write_all(line(message).as_bytes());
 }

@@ -59,7 +59,7 @@ mod unix {
         let options = ["--timeout", "1", "--stdout", &fifo.to_string_lossy()];
         let finished = finish(run_child(&options, &["exit", "0"]), "");
         assert_eq!(finished.status, 125);
-        assert!(finished.stderr.contains("nobody has this FIFO open"), "{}", finished.stderr);
+        assert!(finished.stderr.contains("no process has this FIFO open"), "{}", finished.stderr);
     }
 
     #[test]

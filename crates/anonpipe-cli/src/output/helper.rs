@@ -1,7 +1,8 @@
 //! The helper thread that writes.
 //!
-//! Each of our own streams is a lane, so that a standard output that nobody reads does not hold up standard error. At the
-//! [`Gate`](crate::sys::Gate) the helper waits until one of them takes more, on the systems that can tell.
+//! Each of our own streams is a lane, so that a standard output that is not read does not hold up
+//! standard error. At the [`Gate`](crate::sys::Gate) the helper waits until one of them takes more,
+//! on the systems that can tell.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -138,8 +139,8 @@ impl Helper {
         }
     }
 
-    /// A stream that cannot be written any more swallows the rest. A closed standard output ends the run; a closed standard
-    /// error is closed for the command, too.
+    /// A stream that cannot be written any more swallows the rest. A closed standard output ends
+    /// the run; a closed standard error is closed for the command, too.
     fn give_up(&mut self, index: usize, error: io::Error) {
         let lane = &mut self.lanes[index];
         lane.sink = None;
@@ -152,7 +153,7 @@ impl Helper {
                 // With `--json` it is not where the command's goes.
                 report.stderr_closed = self.plan.format == Format::Raw && self.plan.copies[1].is_none();
             }
-            // There is nobody to tell.
+            // There is no one left to tell.
             (Stream::Stderr, false) => {}
         }
         drop(state);

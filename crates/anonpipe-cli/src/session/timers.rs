@@ -6,10 +6,12 @@ use crate::args::Run;
 
 /// After the run was ended: how long nothing may move before our own output counts as blocked.
 const STALL: Duration = Duration::from_millis(250);
-/// How long the delivery of what is left may take, even if something moves; and how long SIGKILL may.
+/// How long the delivery of what is left may take, even if something moves; and how long SIGKILL
+/// may.
 const GRACE: Duration = Duration::from_secs(1);
-/// How soon to look again whether what was told to end has done so, at first and at most. No system tells when a process group
-/// is empty; this is for the short time between SIGTERM and SIGKILL, when the command itself has ended.
+/// How soon to look again whether what was told to end has done so, at first and at most. No system
+/// tells when a process group is empty; this is for the short time between SIGTERM and SIGKILL,
+/// when the command itself has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const LOOK_AGAIN_AT_MOST: Duration = Duration::from_millis(100);
 
@@ -22,7 +24,7 @@ enum Phase {
     Ending,
     /// They were killed.
     Killed,
-    /// What they wrote is delivered, as far as somebody takes it in time.
+    /// What they wrote is delivered, as far as it is taken in time.
     Delivering,
     /// Nothing is waited for any more.
     Over,
@@ -36,7 +38,7 @@ pub(super) struct Timers {
     kill: Option<Instant>,
     linger_end: Option<Instant>,
     stall: Option<Instant>,
-    /// The end of [`Phase::Killed`] and [`Phase::Delivering`], whatever happens.
+    /// The end of [`Phase::Killed`] and [`Phase::Delivering`], in any case.
     deadline: Option<Instant>,
     look_again: Option<Instant>,
     look_again_in: Duration,
@@ -81,7 +83,7 @@ impl Timers {
         self.kill = Instant::now().checked_add(self.kill_after);
     }
 
-    /// Nobody is left who has to end.
+    /// No process is left that has to end.
     pub(super) fn delivering(&mut self) {
         self.phase = Phase::Delivering;
         (self.timeout, self.kill, self.linger_end) = (None, None, None);

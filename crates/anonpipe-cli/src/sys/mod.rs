@@ -1,9 +1,11 @@
 //! What differs between the systems. Each provides:
 //!
-//! - `Child`: a command that was started as the head of a group, with `spawn`, `id`, `try_wait`, `signal`, `terminate`, `kill`
-//!   and `has_group`;
-//! - `Watch`: what tells of signals and of the child's exit, with `new` (before the child is started), `follow` and `poll`;
-//! - `Sink`: one of our own output streams, and `Gate`, where the helper waits until one of them takes more;
+//! - `Child`: a command that was started as the head of a group, with `spawn`, `id`, `try_wait`,
+//!   `signal`, `terminate`, `kill` and `has_group`;
+//! - `Watch`: what tells of signals and of the child's exit, with `new` (before the child is
+//!   started), `follow` and `poll`;
+//! - `Sink`: one of our own output streams, and `Gate`, where the helper waits until one of them
+//!   takes more;
 //! - `wait_readable`, `is_closed_pipe`, `open_copy`, `spawn_status`, `keep_streams_private`.
 
 #[cfg(unix)]

@@ -14,9 +14,10 @@ use crate::sys::Exit;
 
 pub(crate) struct Child {
     child: std::process::Child,
-    /// Its process group, which has its number; `None` once that is known to be empty, when it may be somebody else's.
+    /// Its process group, which has its number; `None` once that is known to be empty, when the
+    /// number may be another's.
     group: Option<Pid>,
-    /// Nobody has asked for its exit yet, so that its number is its own, even if it left the group.
+    /// Its exit was not asked for yet, so that its number is its own, even if it left the group.
     unreaped: bool,
 }
 
@@ -72,18 +73,19 @@ impl Child {
                 self.group = None;
             }
         } else if getpgid(Some(group)) != Ok(group) {
-            // It went to another group. What it does not allow us, nobody can do.
+            // It went to another group. If we may not signal it, there is no more to be done.
             let _ = kill_process(group, signal);
         }
     }
 
-    /// Whether anything of the group still runs. To be asked only after [`try_wait`](Self::try_wait) has seen the child's end.
+    /// Whether anything of the group still runs. To be asked only after
+    /// [`try_wait`](Self::try_wait) has seen the child's end.
     pub(crate) fn has_group(&mut self) -> bool {
         if let Some(group) = self.group {
             if test_kill_process_group(group).is_err() {
                 self.group = None;
             } else if is_dead(group) {
-                // In case that somebody was born while we looked around.
+                // A process may have been started while we looked.
                 self.kill();
                 self.group = None;
             }
@@ -92,8 +94,8 @@ impl Child {
     }
 }
 
-/// Whether a group has only members that have ended. They belong to it until their parent has taken note, and an orphan's
-/// new parent, a container's first process, may never do that.
+/// Whether a group has only members that have ended. They belong to it until their parent has taken
+/// note, and an orphan's new parent, a container's first process, may never do that.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_dead(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else { return false };
@@ -101,7 +103,8 @@ fn is_dead(group: Pid) -> bool {
     for process in processes.flatten() {
         // What is not a process has none, and what has gone meanwhile has none any more.
         let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { continue };
-        // "PID (NAME) STATE PPID PGRP ...", and a name may have anything in it (*documented*, proc_pid_stat(5)).
+        // "PID (NAME) STATE PPID PGRP ...", and a name may have anything in it (*documented*,
+        // proc_pid_stat(5)).
         let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         let state = fields.next();
         let of_group = fields.nth(1).and_then(|number| number.parse().ok()) == Some(group.as_raw_nonzero().get());

@@ -30,8 +30,8 @@ impl Sink {
         }
         .ok()?;
         let file = File::from(fd);
-        // A pipe that polls as writable takes `PIPE_BUF` bytes without waiting (*documented*, POSIX, poll and PIPE_BUF). A
-        // file takes anything.
+        // A pipe that polls as writable takes `PIPE_BUF` bytes without waiting (*documented*,
+        // POSIX, poll and PIPE_BUF). A file takes anything.
         let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
         Some(Self { file, limit: if is_file { usize::MAX } else { ROOM } })
     }
@@ -42,8 +42,8 @@ impl Sink {
     }
 }
 
-/// Where the helper waits until one of the streams takes more. Somebody who writes to the same pipe may be quicker, and then
-/// the helper waits in the write.
+/// Where the helper waits until one of the streams takes more. Another process that writes to the
+/// same pipe may be quicker, and then the helper waits in the write.
 pub(crate) struct Gate {
     reader: PipeReader,
     writer: PipeWriter,
@@ -68,20 +68,21 @@ impl Gate {
         if !fds[0].revents().is_empty() {
             let _ = (&self.reader).read(&mut [0; 16]);
         }
-        // Whatever there is to say about a stream, the write says it.
+        // What there is to say about a stream, the write says.
         let mut ready = fds[1..].iter().map(|fd| !fd.revents().is_empty());
         sinks.map(|sink| sink.is_some() && ready.next().unwrap_or(false))
     }
 }
 
-/// Opens the file of a copy, without waiting: the clock does not run yet. What is no file may make the helper wait later.
+/// Opens the file of a copy, without waiting: the clock does not run yet. What is no file may make
+/// the helper wait later.
 pub(crate) fn open_copy(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(false).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
     let file = options.open(path).map_err(|error| {
         let is_fifo = path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
         if is_fifo && error.raw_os_error() == Some(libc::ENXIO) {
-            return io::Error::new(error.kind(), "nobody has this FIFO open to read it");
+            return io::Error::new(error.kind(), "no process has this FIFO open for reading");
         }
         error
     })?;

@@ -1,4 +1,5 @@
-//! Signals, as bytes in a pipe of ours: the handler writes, and the main thread has a read in flight.
+//! Signals, as bytes in a pipe of ours: the handler writes, and the main thread has a read in
+//! flight.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -15,7 +16,8 @@ use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 use super::Child;
 use crate::bell::Bell;
 
-/// What is passed on: to the child's group, which a terminal no longer reaches, except for the last two.
+/// What is passed on: to the child's group, which a terminal no longer reaches, except for the last
+/// two.
 const FORWARDED: [i32; 7] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1, SIGUSR2];
 
 pub(crate) struct Watch {
@@ -31,7 +33,8 @@ impl Watch {
         let writer = OwnedFd::try_from(writer)?;
         let mut arrived = Vec::new();
         for signal in FORWARDED {
-            // Whoever started us with it ignored (nohup, a shell's background job) means the command, too.
+            // If it was ignored when we were started (nohup, a shell's background job), that is
+            // meant for the command, too.
             if is_ignored(signal) {
                 continue;
             }
@@ -42,7 +45,8 @@ impl Watch {
             arrived.push((signal, flag));
         }
         signal_hook::low_level::pipe::register(SIGCHLD, writer)?;
-        // Whoever started us may have had them blocked. (The child starts with none blocked, std sees to that.)
+        // Our parent may have had them blocked. (The child starts with none blocked, std sees to
+        // that.)
         unblock(arrived.iter().map(|(signal, _)| *signal).chain([SIGCHLD]))?;
         let op = reader.submit_read(vec![0; 64]);
         Ok(Self { reader, op, arrived })
@@ -66,10 +70,11 @@ impl Watch {
         arrived.map(|(signal, _)| *signal).collect()
     }
 
-    /// Stops this process as the terminal asked for, after the child; when we go on, so does the child.
+    /// Stops this process as the terminal asked for, after the child; when we go on, so does the
+    /// child.
     pub(crate) fn pass_on(signal: i32, child: &mut Child) {
         if matches!(signal, SIGUSR1 | SIGUSR2) {
-            // Nobody else in the group expects them.
+            // No other process in the group expects them.
             return child.signal_alone(signal);
         }
         child.signal(signal);
@@ -77,7 +82,8 @@ impl Watch {
             // It says that it succeeded for all that have a default.
             let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
         }
-        // One that is stopped, such as by a read of the terminal, does not notice before it goes on.
+        // One that is stopped, such as by a read of the terminal, does not notice before it goes
+        // on.
         child.signal(SIGCONT);
     }
 }
@@ -107,7 +113,8 @@ fn unblock(signals: impl Iterator<Item = i32>) -> io::Result<()> {
 #[expect(unsafe_code, reason = "no library asks for a signal's disposition without setting it")]
 fn is_ignored(signal: i32) -> bool {
     let mut action = MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: without a new action, the call only writes the current one to `action`, which is large enough for it.
+    // SAFETY: without a new action, the call only writes the current one to `action`, which is
+    // large enough for it.
     let result = unsafe { libc::sigaction(signal, ptr::null(), action.as_mut_ptr()) };
     if result != 0 {
         return false;

@@ -1,4 +1,4 @@
-//! A command in a job object, which holds whatever it starts.
+//! A command in a job object, which holds all that it starts.
 
 use std::fs::File;
 use std::io;
@@ -15,12 +15,13 @@ use windows_sys::Win32::System::Threading::{CREATE_NO_WINDOW, CREATE_SUSPENDED};
 use crate::status;
 use crate::sys::Exit;
 
-// Undecorated: on 32-bit x86 rustc would else ask for `NtResumeProcess@4`, and ntdll exports no such name.
+// Undecorated: on 32-bit x86 rustc would else ask for `NtResumeProcess@4`, and ntdll exports no
+// such name.
 #[cfg_attr(target_arch = "x86", link(name = "ntdll", kind = "raw-dylib", import_name_type = "undecorated"))]
 #[cfg_attr(not(target_arch = "x86"), link(name = "ntdll", kind = "raw-dylib"))]
 unsafe extern "system" {
-    /// Resumes every thread of a process. Undocumented, and what debuggers use; std does not give out a child's first thread,
-    /// which ResumeThread would need.
+    /// Resumes every thread of a process. Undocumented, and what debuggers use; std does not give
+    /// out a child's first thread, which ResumeThread would need.
     fn NtResumeProcess(process: HANDLE) -> NTSTATUS;
 }
 
@@ -43,7 +44,8 @@ impl Child {
             .map_err(|error| failed("put it into a job object", &error))
             .and_then(|()| resume(&child).map_err(|error| failed("resume it", &error)));
         if let Err(error) = under_way {
-            // It has not run yet. If it cannot be ended either, there is no more to be done about it.
+            // It has not run yet. If it cannot be ended either, there is no more to be done about
+            // it.
             let _ = child.kill();
             return Err(error);
         }
@@ -64,18 +66,19 @@ impl Child {
         Ok(status.map(|status| Exit { code: status.code(), signal: None }))
     }
 
-    /// There is no way to ask: a console's Ctrl-Break reaches a process group only if that group was cut off from Ctrl-C, and
-    /// programs without a console and a window have nothing.
+    /// There is no way to ask: a console's Ctrl-Break reaches a process group only if that group
+    /// was cut off from Ctrl-C, and programs without a console and a window have nothing.
     pub(crate) fn terminate(&mut self) {
         self.kill();
     }
 
     pub(crate) fn kill(&mut self) {
-        // SAFETY: the job's handle is open as long as `self`, and has all access. Fails only when everything has ended.
+        // SAFETY: the job's handle is open as long as `self`, and has all access. Fails only when
+        // everything has ended.
         unsafe { TerminateJobObject(self.job.as_raw_handle(), TERMINATED) };
     }
 
-    /// A job that was terminated has nobody left, and can get nobody.
+    /// A job that was terminated has no process left, and gets no new one.
     #[expect(clippy::unused_self, reason = "it is a question on other systems")]
     pub(crate) fn has_group(&mut self) -> bool {
         false
@@ -93,7 +96,7 @@ fn create_job() -> io::Result<OwnedHandle> {
     if job.is_null() {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call succeeded, so the handle is open, and nobody else has it.
+    // SAFETY: the call succeeded, so the handle is open, and no one else's.
     Ok(unsafe { OwnedHandle::from_raw_handle(job) })
 }
 
@@ -114,9 +117,9 @@ fn resume(child: &std::process::Child) -> io::Result<()> {
     Err(io::Error::from_raw_os_error(code.cast_signed()))
 }
 
-/// Whether this process has a console, with a window or without. Its name opens it even where our own streams are something
-/// else (*documented*, "Console Handles"). GetConsoleCP, which fails without a console, is 0 in some consoles, too (*observed*,
-/// Wine 8).
+/// Whether this process has a console, with a window or without. Its name opens it even where our
+/// own streams are something else (*documented*, "Console Handles"). GetConsoleCP, which fails
+/// without a console, is 0 in some consoles, too (*observed*, Wine 8).
 fn has_console() -> bool {
     File::options().read(true).write(true).open("CONOUT$").is_ok()
 }

@@ -12,8 +12,8 @@ use windows_sys::Win32::System::Console::{GetStdHandle, STD_ERROR_HANDLE, STD_IN
 
 use crate::output::Stream;
 
-/// One of our own output streams: the bytes go there as they are, also to a console, which takes them as it takes the
-/// command's own.
+/// One of our own output streams: the bytes go there as they are, also to a console, which takes
+/// them as it takes the command's own.
 pub(crate) struct Sink {
     file: File,
 }
@@ -35,8 +35,8 @@ impl Sink {
     }
 }
 
-/// Lets everybody through: a synchronous handle does not tell whether a write would wait. So one of our streams that nobody
-/// reads holds up the other.
+/// Lets every write through: a synchronous handle does not tell whether a write would wait. So one
+/// of our streams that is not read holds up the other.
 pub(crate) struct Gate;
 
 impl Gate {
@@ -69,14 +69,14 @@ pub(crate) fn is_closed_pipe(error: &io::Error) -> bool {
         || error.kind() == io::ErrorKind::BrokenPipe
 }
 
-/// Keeps our own standard handles from the command. They are inheritable, as we inherited them; whatever the command leaves
-/// running would hold our reader's pipe open.
+/// Keeps our own standard handles from the command. They are inheritable, as we inherited them;
+/// what the command leaves running would hold our reader's pipe open.
 pub(crate) fn keep_streams_private() {
     for which in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
         // SAFETY: no preconditions.
         let handle = unsafe { GetStdHandle(which) };
-        // SAFETY: a standard handle, null or invalid if there is none, which the call refuses. Nothing else is to be done if
-        // it fails.
+        // SAFETY: a standard handle, null or invalid if there is none, which the call refuses.
+        // Nothing else is to be done if it fails.
         unsafe { SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0) };
     }
 }

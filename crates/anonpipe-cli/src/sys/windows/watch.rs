@@ -1,4 +1,5 @@
-//! The console's control events, and the child's exit: both come on threads of the system's, and ring the bell.
+//! The console's control events, and the child's exit: both come on threads of the system's, and
+//! ring the bell.
 
 use std::io;
 use std::ptr;
@@ -48,8 +49,9 @@ impl Watch {
     /// Rings when the child has exited.
     pub(crate) fn follow(&mut self, child: &Child) -> io::Result<()> {
         let mut wait = ptr::null_mut();
-        // SAFETY: the process's handle must be open until the wait ends: the session drops this watch, and so unregisters it,
-        // before the child. The callback touches only statics, and returns at once as the wait thread needs it.
+        // SAFETY: the process's handle must be open until the wait ends: the session drops this
+        // watch, and so unregisters it, before the child. The callback touches only statics, and
+        // returns at once as the wait thread needs it.
         let registered = unsafe {
             RegisterWaitForSingleObject(
                 &raw mut wait,
@@ -80,8 +82,8 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.wait.is_null() {
-            // SAFETY: the wait was registered and not yet unregistered. Without an event the call does not wait for a callback
-            // that runs just now, which may: it touches only statics.
+            // SAFETY: the wait was registered and not yet unregistered. Without an event the call
+            // does not wait for a callback that runs just now, which may: it touches only statics.
             unsafe { UnregisterWaitEx(self.wait, ptr::null_mut()) };
         }
     }
@@ -91,7 +93,8 @@ unsafe extern "system" fn on_exit(_context: *mut core::ffi::c_void, _timed_out: 
     ring();
 }
 
-/// Keeps us alive, so that we see what the command makes of it. When the console closes or the user logs off, everybody ends.
+/// Keeps us alive, so that we see what the command makes of it. When the console closes or the user
+/// logs off, all its processes end.
 unsafe extern "system" fn on_control(event: u32) -> BOOL {
     if !matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT) {
         return FALSE;
