@@ -129,19 +129,19 @@ pub(crate) unsafe fn given<'a, T>(pointer: *const T) -> Result<&'a T, Failed> {
 /// Wraps an overlapped handle for operations: one from anonpipe_pair, or any overlapped end of a
 /// connected byte pipe (on Unix: a pipe, FIFO or Unix stream socket with O_NONBLOCK).
 ///
-/// The end owns the handle if this succeeds, and closes it; if this fails, it is still yours, as it
-/// was. The first operation that has to wait starts the library's one thread.
+/// If this succeeds, the end owns the handle and closes it. If this fails, the handle is still
+/// yours, as it was. The first operation that has to wait starts the library's one thread.
 ///
 /// Other handles to the same end may be open, here or in another process: nothing is changed that
-/// they would notice. On Windows each operation has an event for that; where no other handle is
-/// open, anonpipe_end_open_exclusive is faster.
+/// their owners would notice. On Windows that costs an event for each operation. If no other handle
+/// is open, anonpipe_end_open_exclusive is faster.
 ///
-/// On Windows this waits while another thread or process is blocked in a read or write of the same
-/// synchronous handle.
+/// On Windows this call waits while another thread or process is blocked in a read or write of the
+/// same synchronous handle.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null, for what is no handle, and for what is no pipe
-/// or not a fit one; ANONPIPE_E_WRONG_MODE for a synchronous handle; else the system's code, such
-/// as EBADF for a descriptor that is not open (on Windows such a handle is no pipe).
+/// Returns 0. ANONPIPE_E_INVALID_ARGUMENT: null, no handle, no pipe, or a pipe that cannot be used
+/// here. ANONPIPE_E_WRONG_MODE: a synchronous handle. Else the system's code, such as EBADF for a
+/// descriptor that is not open (on Windows such a handle counts as no pipe).
 ///
 /// Requires: the handle belongs to the caller, who does not use it any more if this succeeds; the
 /// output can be written.
@@ -156,10 +156,10 @@ pub unsafe extern "C" fn anonpipe_end_open(handle: anonpipe_handle, end: *mut *m
 /// As anonpipe_end_open, for a handle that is the only one to this end of the pipe, such as one
 /// from anonpipe_pair that was neither duplicated nor inherited.
 ///
-/// On Windows the first anonpipe_submit_ binds it to a completion port of the library's, which
-/// belongs to all handles to that end, and anonpipe_end_into_handle does not give it back from then
-/// on. A handle that is bound to another port already is used as by anonpipe_end_open. On Unix the
-/// two are the same.
+/// On Windows the first operation that is submitted binds the handle to a completion port of the
+/// library's. All handles to an end share its port, so from then on anonpipe_end_into_handle does
+/// not give the handle back. A handle that is bound to another port already is used as by
+/// anonpipe_end_open. On Unix the two functions are the same.
 ///
 /// Returns what anonpipe_end_open returns.
 ///
@@ -203,9 +203,9 @@ unsafe fn open(handle: anonpipe_handle, end: *mut *mut anonpipe_end, exclusive: 
 
 /// Closes an end, and returns at once. Null does nothing.
 ///
-/// Reads in flight are cancelled; writes that were submitted finish, and only then does the peer
-/// see the end of file. The operations themselves, and their buffers, stay as they are: wait for
-/// them and release them as ever.
+/// Reads in flight are cancelled. Writes that were submitted finish, and only then does the peer
+/// see the end of file. The operations and their buffers stay as they are: wait for them and
+/// release them as usual.
 ///
 /// Requires: the end is open, and no other thread uses it.
 #[unsafe(no_mangle)]
@@ -221,10 +221,10 @@ pub unsafe extern "C" fn anonpipe_end_close(end: *mut anonpipe_end) {
 
 /// Takes the handle out again, and frees the end. The handle is yours.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_BUSY while operations are in flight;
-/// on Windows ANONPIPE_E_UNSUPPORTED for an end of anonpipe_end_open_exclusive on which an operation
-/// was submitted, because its next owner would share the library's completion port. On failure the
-/// end is as it was.
+/// Returns 0. ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_BUSY: operations are in flight.
+/// ANONPIPE_E_UNSUPPORTED (Windows): the end is from anonpipe_end_open_exclusive and an operation
+/// was submitted on it, so the handle's next owner would share the library's completion port. On
+/// failure the end is as it was.
 ///
 /// Requires: the end is open, and no other thread uses it; it is gone if this succeeds. The output
 /// can be written.

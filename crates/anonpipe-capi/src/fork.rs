@@ -23,8 +23,9 @@ pub(crate) fn count() -> Result<(), Failed> {
 
     static COUNTING: AtomicBool = AtomicBool::new(false);
     if !COUNTING.load(Ordering::Acquire) {
-        // SAFETY: the handler lives as long as the process, which keeps the library (see build.rs), and does nothing but add to
-        // an atomic. Should two threads come here at once, a fork counts twice, which does no harm.
+        // SAFETY: the handler lives as long as the process, which keeps the library (see build.rs),
+        // and does nothing but add to an atomic. Should two threads come here at once, a fork
+        // counts twice, which does no harm.
         let error = unsafe { libc::pthread_atfork(None, None, Some(one)) };
         if error != 0 {
             return Err(std::io::Error::from_raw_os_error(error).into());

@@ -71,7 +71,8 @@ pub(crate) fn stay_loaded() {
         PINNED.call_once(|| {
             let mut module = std::ptr::null_mut();
             let flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
-            // SAFETY: an address inside this library, and a place for the answer. A refusal leaves things as they are.
+            // SAFETY: an address inside this library, and a place for the answer. A refusal leaves
+            // things as they are.
             unsafe { GetModuleHandleExW(flags, (&raw const PINNED).cast(), &raw mut module) };
         });
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::end::{Way, anonpipe_end, given, wrong_direction};
 use crate::result::{Failed, guard};
 
-/// As a time: without limit.
+/// As a time limit: none.
 pub const ANONPIPE_INFINITE: u32 = u32::MAX;
 
 /// The time of a call; `None` is no limit.
@@ -82,15 +82,15 @@ impl anonpipe_end {
     }
 }
 
-/// Reads up to length bytes, blocking the caller, but not longer than the time in milliseconds;
-/// ANONPIPE_INFINITE is no limit, and 0 takes what is there.
+/// Reads up to length bytes. Blocks the caller until there are some, but at most for the time in
+/// milliseconds. ANONPIPE_INFINITE is no limit, and 0 takes what is there.
 ///
-/// Reads, whichever way they are made, are served in the order in which they came.
+/// Reads of all kinds are served in the order in which they came.
 ///
-/// Returns 0 as soon as there are any bytes, and how many in transferred; 0 bytes are the end of
-/// file (or an empty buffer). ANONPIPE_E_TIMED_OUT when the time was up, and ANONPIPE_E_CANCELLED
-/// after anonpipe_cancel_all: nothing was consumed then. ANONPIPE_E_INVALID_ARGUMENT for a null end
-/// or buffer; ANONPIPE_E_WRONG_DIRECTION for an end that only writes; else the system's code.
+/// Returns 0 as soon as there are any bytes, and in transferred how many. 0 bytes are the end of
+/// file (or an empty buffer). ANONPIPE_E_TIMED_OUT: the time was up. ANONPIPE_E_CANCELLED: by
+/// anonpipe_cancel_all. In both cases nothing was consumed. ANONPIPE_E_INVALID_ARGUMENT: a null end
+/// or buffer. ANONPIPE_E_WRONG_DIRECTION: the end only writes. Else the system's code.
 ///
 /// Requires: the end is open; the buffer has room for length bytes; transferred is null or can be
 /// written.
@@ -108,7 +108,8 @@ pub unsafe extern "C" fn anonpipe_read(
         let end = unsafe { given(end) }?;
         let bytes = match length {
             0 => &mut [],
-            // SAFETY: not null, and room for `length` bytes, says the caller. They come from C, and so have some value.
+            // SAFETY: not null, and room for `length` bytes, says the caller. They come from C, and
+            // so have some value.
             _ => unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) },
         };
         // SAFETY: null or writable, says the caller.
@@ -116,13 +117,13 @@ pub unsafe extern "C" fn anonpipe_read(
     })
 }
 
-/// Writes all of length bytes, blocking the caller, but not longer than the time in milliseconds;
-/// ANONPIPE_INFINITE is no limit.
+/// Writes all of length bytes. Blocks the caller until the system has them, but at most for the
+/// time in milliseconds. ANONPIPE_INFINITE is no limit.
 ///
-/// Returns 0 when the system has taken all of it. ANONPIPE_E_BROKEN_PIPE if the peer has closed its
-/// reading side, without a signal; ANONPIPE_E_TIMED_OUT and ANONPIPE_E_CANCELLED as for
-/// anonpipe_read, and then transferred says how much had gone, or ANONPIPE_UNKNOWN (Windows does
-/// not tell). Else as anonpipe_read.
+/// Returns 0 when the system has taken all of it. ANONPIPE_E_BROKEN_PIPE: the peer has closed its
+/// reading side; no signal is raised. ANONPIPE_E_TIMED_OUT, ANONPIPE_E_CANCELLED: as for
+/// anonpipe_read, and transferred says how much had gone, or ANONPIPE_UNKNOWN (Windows does not
+/// tell). Otherwise as anonpipe_read.
 ///
 /// Requires: the end is open; the buffer has length bytes; transferred is null or can be written.
 #[unsafe(no_mangle)]
@@ -147,8 +148,8 @@ pub unsafe extern "C" fn anonpipe_write(
     })
 }
 
-/// Cancels everything that is in flight on an end, reads and writes, those that block other threads
-/// included. Does not wait; each operation says itself what became of it.
+/// Cancels all reads and writes that are in flight on an end, including those that block other
+/// threads. Does not wait: each of them says itself what became of it.
 ///
 /// Returns 0, or ANONPIPE_E_INVALID_ARGUMENT for null.
 ///
@@ -168,8 +169,8 @@ pub unsafe extern "C" fn anonpipe_cancel_all(end: *mut anonpipe_end) -> c_int {
 
 /// Tells how many bytes can be read without waiting; 0 at the end of file. Does not block.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for an end that only
-/// writes; else the system's code.
+/// Returns 0. ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end only writes.
+/// Else the system's code.
 ///
 /// Requires: the end is open; the output can be written.
 #[unsafe(no_mangle)]
@@ -191,12 +192,12 @@ pub unsafe extern "C" fn anonpipe_bytes_available(end: *mut anonpipe_end, availa
     })
 }
 
-/// Half-closes a duplex end: the peer reads the end of file, while this end still reads. Writes in
-/// flight go out first; later ones fail with ANONPIPE_E_BROKEN_PIPE.
+/// Half-closes a duplex end: the peer reads the end of file, while this end can still read. Writes
+/// in flight go out first; later ones fail with ANONPIPE_E_BROKEN_PIPE.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for null; ANONPIPE_E_WRONG_DIRECTION for a one-way end,
-/// which is closed instead; ANONPIPE_E_UNSUPPORTED on Windows, whose pipes have no half-close: the
-/// end is as it was.
+/// Returns 0. ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: a one-way end; close
+/// it instead. ANONPIPE_E_UNSUPPORTED: Windows, whose pipes have no half-close; the end is as it
+/// was.
 ///
 /// Requires: the end is open.
 #[unsafe(no_mangle)]

@@ -1,8 +1,9 @@
 //! The C library: anonpipe's pairs and operations behind a C interface.
 //!
-//! Its documentation is the header, `include/anonpipe.h`, which cbindgen makes from this crate: so the comments on what is
-//! exported are written for C programmers. There is no logic of pipes here. Each function checks its arguments, calls the
-//! Rust library, and turns the result into a code; none lets a panic out.
+//! Its documentation is the header, `include/anonpipe.h`, which cbindgen makes from this crate: so
+//! the comments on what is exported are written for C programmers. There is no logic of pipes here.
+//! Each function checks its arguments, calls the Rust library, and turns the result into a code;
+//! none lets a panic out.
 
 #![allow(unsafe_code, reason = "the other side of every function here is C, and promises what the header asks for")]
 #![allow(non_camel_case_types, reason = "names of C")]

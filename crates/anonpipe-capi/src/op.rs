@@ -19,7 +19,8 @@ pub struct anonpipe_op {
     state: RwLock<State>,
     /// Its end's.
     name: Name,
-    /// Of the process that submitted it. In a fork of that, locks may be held for ever by threads that are not there.
+    /// Of the process that submitted it. In a fork of that, locks may be held for ever by threads
+    /// that are not there.
     generation: u32,
 }
 
@@ -94,7 +95,8 @@ impl anonpipe_op {
         if let State::Done(result) = &*self.state() {
             return result.clone();
         }
-        // A thread that shares the lock is about to let go of it, because the operation is complete.
+        // A thread that shares the lock is about to let go of it, because the operation is
+        // complete.
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         let result = match std::mem::replace(&mut *state, State::Between) {
             State::InFlight(op) => op.wait().0.map_err(|error| self.name.failed(error)),
@@ -111,8 +113,9 @@ impl anonpipe_op {
 fn wait_for_any(ops: &[Option<&anonpipe_op>], timeout: Option<Duration>) -> Option<usize> {
     let (parents, mut distinct): (Vec<&anonpipe_op>, Vec<_>) =
         ops.iter().copied().flatten().partition(|op| op.is_the_parents());
-    // Each lock once, even if an operation is listed twice: a thread that takes the result in between would wait for the
-    // first time we have it, and we for that thread. In one order, so that no two of us wait for each other.
+    // Each lock once, even if an operation is listed twice: a thread that takes the result in
+    // between would wait for the first time we have it, and we for that thread. In one order, so
+    // that no two of us wait for each other.
     distinct.sort_unstable_by_key(|op| std::ptr::from_ref(*op).addr());
     distinct.dedup_by_key(|op| std::ptr::from_ref(*op).addr());
     {
@@ -137,15 +140,14 @@ fn still_in_flight() -> Failed {
 
 /// Starts to read up to length bytes into a buffer, and returns at once.
 ///
-/// Any number of operations may be in flight on an end; they are served in the order in which they
+/// Any number of operations may be in flight on an end. They are served in the order in which they
 /// came, and go on whether or not a thread waits. The buffer stays yours, but the operation uses it
-/// until it is complete: until then the buffer must stay, and you neither read nor change it. Each
-/// operation is released with anonpipe_op_release.
+/// until it is complete. Until then keep the buffer, and neither read nor change it. Release each
+/// operation with anonpipe_op_release.
 ///
-/// Returns 0, and the operation in op; what goes wrong with the read is said by anonpipe_wait, such
-/// as ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing
-/// submitted, ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only
-/// writes.
+/// Returns 0, and the operation in op. If the read itself fails, anonpipe_wait says so; for example
+/// with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Two failures submit
+/// nothing. ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end only writes.
 ///
 /// Requires: the end is open; the buffer has room for length bytes until the operation is complete;
 /// the output can be written.
@@ -160,12 +162,12 @@ pub unsafe extern "C" fn anonpipe_submit_read(
     guard(|| unsafe { submit(end, buffer, length, op, anonpipe_end::submit_read) })
 }
 
-/// Starts to write all of length bytes, and returns at once. As anonpipe_submit_read otherwise: the
-/// buffer must stay, unchanged, until the operation is complete.
+/// Starts to write all of length bytes, and returns at once. Otherwise as anonpipe_submit_read:
+/// keep the buffer, unchanged, until the operation is complete.
 ///
-/// Returns 0, and the operation in op; what goes wrong with the write is said by anonpipe_wait,
-/// such as ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Or, with nothing
-/// submitted, ANONPIPE_E_INVALID_ARGUMENT for null, ANONPIPE_E_WRONG_DIRECTION for an end that only
+/// Returns 0, and the operation in op. If the write itself fails, anonpipe_wait says so; for
+/// example with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Two failures
+/// submit nothing. ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end only
 /// reads.
 ///
 /// Requires: the end is open; the buffer has length bytes until the operation is complete; the
@@ -200,7 +202,8 @@ unsafe fn submit(
     fork::count()?;
     // SAFETY: null or open, says the caller.
     let end = unsafe { given(end) }?;
-    // SAFETY: it stays until the operation is complete, says the caller, and has no other use until then.
+    // SAFETY: it stays until the operation is complete, says the caller, and has no other use until
+    // then.
     let buffer = unsafe { ForeignBuffer::new(buffer.cast(), length) };
     let submitted = anonpipe_op::new(start(end, buffer)?, end.way()?.name());
     // SAFETY: not null, and the caller's to be written.
@@ -211,12 +214,12 @@ unsafe fn submit(
 /// Blocks until an operation is complete. May be called again, and by several threads at once: all
 /// get the same result.
 ///
-/// Returns 0, and how many bytes in transferred; for a read 0 bytes are the end of file.
-/// ANONPIPE_E_CANCELLED after anonpipe_cancel and its like, or after the end of a read was closed,
-/// and then transferred says what is known: a read has consumed nothing; of a write that many bytes
-/// had gone, or ANONPIPE_UNKNOWN (Windows does not tell). A cancel that came too late changes
-/// nothing. ANONPIPE_E_BROKEN_PIPE for a write whose reader is gone; ANONPIPE_E_INVALID_ARGUMENT
-/// for null; else the system's code.
+/// Returns 0, and in transferred how many bytes; for a read 0 bytes are the end of file.
+/// ANONPIPE_E_CANCELLED: after anonpipe_cancel and its like, or after the end of a read was closed.
+/// Then a read has consumed nothing, and for a write transferred says how many bytes had gone, or
+/// ANONPIPE_UNKNOWN (Windows does not tell). A cancel that came too late changes nothing.
+/// ANONPIPE_E_BROKEN_PIPE: the reader of a write is gone. ANONPIPE_E_INVALID_ARGUMENT: null. Else
+/// the system's code.
 ///
 /// Requires: the operation is not released; transferred is null or can be written.
 #[unsafe(no_mangle)]
@@ -225,10 +228,10 @@ pub unsafe extern "C" fn anonpipe_wait(op: *mut anonpipe_op, transferred: *mut u
     unsafe { anonpipe_wait_timeout(op, ANONPIPE_INFINITE, transferred) }
 }
 
-/// As anonpipe_wait, but not longer than the time in milliseconds. 0 asks without waiting.
+/// As anonpipe_wait, but at most for the time in milliseconds. 0 asks without waiting.
 ///
-/// Returns ANONPIPE_E_PENDING when the time is up: the operation goes on, and transferred is not
-/// written. Else as anonpipe_wait.
+/// Returns ANONPIPE_E_PENDING when the time is up. The operation goes on, and transferred is not
+/// written. Otherwise as anonpipe_wait.
 ///
 /// Requires: the operation is not released; transferred is null or can be written.
 #[unsafe(no_mangle)]
@@ -245,15 +248,15 @@ pub unsafe extern "C" fn anonpipe_wait_timeout(
     })
 }
 
-/// Blocks until the first of several operations is complete, but not longer than the time in
-/// milliseconds, and says which: the lowest index, if there are several. Null entries are passed
-/// over, so that finished ones can be struck out.
+/// Blocks until the first of several operations is complete, but at most for the time in
+/// milliseconds. Says which one it is; if several are, the lowest index. Null entries are passed
+/// over, so you can set those to null that are finished.
 ///
-/// Takes no result: ask with anonpipe_wait, which then returns at once. An operation that was
-/// complete before counts.
+/// The result stays: ask for it with anonpipe_wait, which then returns at once. An operation that
+/// was complete before counts, too.
 ///
-/// Returns 0; ANONPIPE_E_PENDING when the time was up; ANONPIPE_E_INVALID_ARGUMENT for null, and if
-/// there is no operation to wait for. On failure the index is not written.
+/// Returns 0. ANONPIPE_E_PENDING: the time was up. ANONPIPE_E_INVALID_ARGUMENT: null, or there is
+/// no operation to wait for. On failure the index is not written.
 ///
 /// Requires: there are count operations, none of them released before this returns; the output can
 /// be written.
@@ -282,7 +285,7 @@ pub unsafe extern "C" fn anonpipe_wait_any(
     })
 }
 
-/// Asks for an operation to end, and returns at once. What happened is said by anonpipe_wait:
+/// Asks for an operation to end, and returns at once. anonpipe_wait then says what happened:
 /// usually ANONPIPE_E_CANCELLED, or the real result if that was quicker. Does nothing to an
 /// operation that is complete.
 ///
@@ -298,16 +301,16 @@ pub unsafe extern "C" fn anonpipe_cancel(op: *mut anonpipe_op) -> c_int {
     })
 }
 
-/// Frees an operation; its buffer is yours alone again. Null does nothing.
+/// Frees an operation. Its buffer is yours alone again. Null does nothing.
 ///
-/// One that is still in flight is cancelled first, and this WAITS until the system is done with the
-/// buffer: for as long as the system needs to cancel, which does not depend on the peer. A read
-/// that was quicker than the cancel has taken its bytes, and they are lost; a write may have gone
-/// in part, and the rest does not go any more, also if its end was closed. Where that matters,
-/// anonpipe_wait first (after anonpipe_cancel, if need be).
+/// An operation that is still in flight is cancelled first. Then this call WAITS until the system
+/// is done with the buffer: for as long as the system needs to cancel, which does not depend on the
+/// peer. If a read was quicker than the cancel, the bytes that it took are lost. A write may have
+/// gone in part, and the rest does not go any more, even if its end was closed before. Where that
+/// matters, call anonpipe_wait first (after anonpipe_cancel, if need be).
 ///
-/// In a process made by fork() an operation that came along is let go of at once, and goes on in the
-/// parent.
+/// In a process made by fork(), an operation that came along is let go of at once. It goes on in
+/// the parent.
 ///
 /// Requires: the operation is not released yet, and no other thread uses it.
 #[unsafe(no_mangle)]

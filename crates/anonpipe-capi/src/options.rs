@@ -9,14 +9,14 @@ use pipes::{End, PipeOptions};
 use crate::handle::{OwnedPipe, anonpipe_handle, into_raw};
 use crate::result::{ANONPIPE_E_OTHER, ANONPIPE_E_UNSUPPORTED, Failed, guard};
 
-/// The server reads, the client writes. Named from the server's side; the default.
+/// The server reads, the client writes. The default.
 pub const ANONPIPE_INBOUND: u32 = 0;
 /// The server writes, the client reads.
 pub const ANONPIPE_OUTBOUND: u32 = 1;
 /// Both read and write. A pair of sockets on Unix.
 pub const ANONPIPE_DUPLEX: u32 = 2;
 
-/// For the side you keep: opened for overlapped I/O; on Unix O_NONBLOCK. The default.
+/// For the side that you keep: open for overlapped I/O; on Unix with O_NONBLOCK. The default.
 pub const ANONPIPE_OVERLAPPED: u32 = 0;
 /// For the program that gets the other end: a synchronous handle, as programs expect their standard
 /// handles to be.
@@ -29,11 +29,11 @@ pub const ANONPIPE_CREATION_UNNAMED: u32 = 1;
 /// With a name of 128 random bits. Windows only.
 pub const ANONPIPE_CREATION_NAMED: u32 = 2;
 
-/// How a pair shall be made. Begin with ANONPIPE_OPTIONS_INIT, which sets the size and leaves
+/// How a pair is to be made. Begin with ANONPIPE_OPTIONS_INIT, which sets the size and leaves
 /// everything else at 0: the defaults.
 ///
 /// Later versions may add fields at the end. A program that was compiled with an older header goes
-/// on working, and one compiled with a newer header works as long as it leaves at 0 what this
+/// on working. One that was compiled with a newer header works as long as it leaves at 0 what this
 /// library does not know.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -54,10 +54,11 @@ pub struct anonpipe_options {
     pub creation: u32,
     /// 0.
     pub reserved: u32,
-    /// How many bytes the system holds for a reader before a writer has to wait, in each direction.
-    /// 0: the default, 65536 on Windows, the system's own elsewhere. At most UINT32_MAX on Windows,
-    /// INT32_MAX elsewhere. Linux rounds it up, and where it refuses that much, the pipe gets what
-    /// /proc/sys/fs/pipe-max-size allows, or stays as it is (fcntl with F_GETPIPE_SZ tells).
+    /// How many bytes, in each direction, the system holds for a reader before a writer has to
+    /// wait. 0 means the default: 65536 on Windows, the system's own elsewhere. At most UINT32_MAX
+    /// on Windows, INT32_MAX elsewhere. Linux rounds the number up. If it refuses that much, the
+    /// pipe gets what /proc/sys/fs/pipe-max-size allows, or stays as it is; fcntl with F_GETPIPE_SZ
+    /// tells.
     pub capacity: u64,
     /// Who may open the pipe on Windows, as SDDL in UTF-8, such as "D:P(A;;GA;;;OW)". Null: the
     /// default.
@@ -76,7 +77,8 @@ impl anonpipe_options {
     ///
     /// `options` points to a struct that begins with its size, and is that large.
     unsafe fn read(options: *const Self) -> Result<Self, Failed> {
-        // SAFETY: it begins with its size, says the caller. The caller's struct may be unaligned for all we know.
+        // SAFETY: it begins with its size, says the caller. The caller's struct may be unaligned
+        // for all we know.
         let size = unsafe { options.cast::<u32>().read_unaligned() } as usize;
         if !(FIRST_SIZE..=ABSURD_SIZE).contains(&size) {
             return Err(Failed::invalid("the options have an impossible size; begin with ANONPIPE_OPTIONS_INIT"));
@@ -129,14 +131,14 @@ impl anonpipe_options {
 /// Makes a connected pair of ends. Does not block, and starts no thread.
 ///
 /// Null options mean the defaults, as ANONPIPE_OPTIONS_INIT does: the server reads, the client
-/// writes, both ends are overlapped and private. The handles are the system's own, bound to no
-/// completion port; they are yours to close. On failure neither output is written, and nothing
-/// stays open.
+/// writes, and both ends are overlapped and private. The handles are the system's own, bound to no
+/// completion port, and yours to close. On failure neither output is written, and nothing stays
+/// open.
 ///
-/// Returns 0; ANONPIPE_E_INVALID_ARGUMENT for a null output, the same place for both, an unknown
-/// value, a capacity beyond what the system can express, or a bad descriptor;
-/// ANONPIPE_E_UNSUPPORTED for Windows' own options elsewhere, and for a field that this version
-/// does not know; else the system's code, such as that for too many open files.
+/// Returns 0. ANONPIPE_E_INVALID_ARGUMENT: a null output, the same place for both, an unknown
+/// value, a capacity that the system cannot express, or a bad descriptor. ANONPIPE_E_UNSUPPORTED:
+/// an option that only Windows has, elsewhere; or a field that this version does not know. Else the
+/// system's code, such as that for too many open files.
 ///
 /// Requires: the options, if not null, begin with their size and are that large, and their text, if
 /// there is one, is terminated; the outputs can be written.

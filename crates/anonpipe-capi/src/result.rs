@@ -17,7 +17,7 @@ pub enum anonpipe_error {
     ANONPIPE_E_INVALID_ARGUMENT = -1,
     /// The time to wait was up. The operation goes on: wait again, or cancel it.
     ANONPIPE_E_PENDING = -2,
-    /// The time for a read or write was up, and it was cancelled.
+    /// The time for a read or write was up, so it was cancelled.
     ANONPIPE_E_TIMED_OUT = -3,
     /// The operation was cancelled, or its end was closed.
     ANONPIPE_E_CANCELLED = -4,
@@ -34,7 +34,8 @@ pub enum anonpipe_error {
     ANONPIPE_E_WRONG_DIRECTION = -9,
     /// A failure that has no code of its own; anonpipe_last_error_text() says what it was.
     ANONPIPE_E_OTHER = -10,
-    /// A mistake in this library. What it was working on is in an unknown state.
+    /// A mistake in this library. The end or operation that it was working on is in an unknown
+    /// state.
     ANONPIPE_E_INTERNAL = -11,
 }
 

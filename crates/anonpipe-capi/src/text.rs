@@ -5,12 +5,13 @@ use std::ptr;
 
 use crate::result::{catch, describe, last_error_text};
 
-/// Writes what a code means into a buffer: one sentence in UTF-8, terminated, cut short if need be.
+/// Writes the meaning of a code into a buffer: one sentence in UTF-8, terminated, and cut short if
+/// the buffer is too small.
 ///
-/// Takes any code that a function here returned: one of ours, or a positive one of the system's.
-/// With a null buffer or size 0 nothing is written.
+/// The code is any that a function here returned: one of the library's, or a positive one of the
+/// system's. With a null buffer or size 0 nothing is written.
 ///
-/// Returns the length of the whole text in bytes, without the terminator; if that is size or more,
+/// Returns the length of the whole text in bytes, without the terminator. If that is size or more,
 /// the text was cut.
 ///
 /// Requires: the buffer, if not null, has room for size bytes.
@@ -21,12 +22,13 @@ pub unsafe extern "C" fn anonpipe_strerror(error: c_int, buffer: *mut c_char, si
     unsafe { copy_out(&text, buffer, size) }
 }
 
-/// Writes why the last call of this thread that failed did so into a buffer: the action, the end,
-/// the cause and, where there is some, advice. More than the code says. As anonpipe_strerror
-/// otherwise; empty if no call has failed.
+/// Writes into a buffer why the last call that failed in this thread did so. The text says more
+/// than the code: the action, the end, the cause and, where there is some, advice. It is empty if
+/// no call has failed. Otherwise this is as anonpipe_strerror.
 ///
-/// A call that succeeds leaves the text as it is, so look at it only after a failure. The three
-/// Windows functions have their own way of failing and no text here.
+/// A call that succeeds leaves the text as it is, so look at it only after a failure.
+/// CreatePipeAnonymousPair7, CreatePipeAnonymousPair and MyCreatePipeEx report failures in their
+/// own way, and leave no text here.
 ///
 /// Returns the length of the whole text, as anonpipe_strerror does.
 ///
@@ -38,8 +40,8 @@ pub unsafe extern "C" fn anonpipe_last_error_text(buffer: *mut c_char, size: usi
     unsafe { copy_out(&text, buffer, size) }
 }
 
-/// The version of the library that runs, such as "0.1.0"; ANONPIPE_VERSION_MAJOR and its like are
-/// the header's. The text is static.
+/// Returns the version of the library that the program runs with, such as "0.1.0". The text is
+/// static. ANONPIPE_VERSION_MAJOR and its like are the version of the header.
 #[unsafe(no_mangle)]
 pub extern "C" fn anonpipe_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()

@@ -18,11 +18,11 @@ use crate::result::{catch, raw};
 /// Makes an unnamed pair: the server end overlapped and not inheritable, the client end synchronous
 /// and inheritable, both read and write. Each direction holds 65536 bytes.
 ///
-/// The handles are plain, bound to no completion port, and yours to close. They are good for every
-/// way of waiting: events, completion ports, completion routines, thread pool I/O. Give the client
-/// end to a child, and close it when the child has it.
+/// The handles are plain, bound to no completion port, and yours to close. Every way of waiting
+/// works on them: events, completion ports, completion routines, thread pool I/O. Give the client
+/// end to a child, and close your handle when the child has it.
 ///
-/// Returns 0, or the Win32 error code of the call that failed: ERROR_INVALID_PARAMETER for a null
+/// Returns 0, or the Win32 error code of the call that failed. ERROR_INVALID_PARAMETER: a null
 /// pointer, or the same one twice. On failure nothing is written, and nothing stays open. Windows
 /// only.
 ///
@@ -39,8 +39,8 @@ pub unsafe extern "C" fn CreatePipeAnonymousPair7(
 
 /// ULONG CreatePipeAnonymousPair(PHANDLE phServerPipe, PHANDLE phClientPipe)
 ///
-/// As CreatePipeAnonymousPair7, on systems that know no unnamed pipes too: there the pair has a
-/// name, of 128 random bits, that admits this user alone and one client, which is already
+/// As CreatePipeAnonymousPair7, but it also works on systems without unnamed pipes. There the pair
+/// has a name of 128 random bits. It admits this user alone, and one client, which is already
 /// connected.
 ///
 /// Requires: the outputs, if not null, can be written.
@@ -119,8 +119,9 @@ unsafe fn attributes(given: *const SECURITY_ATTRIBUTES) -> io::Result<SecurityAt
     }
     // SAFETY: not null, so readable; the length comes first.
     let length = unsafe { given.cast::<u32>().read_unaligned() };
-    // CreatePipe does not look at it (*observed*, Wine 8, and tests/c/question.c asks the system that it runs on), nor did the
-    // function of 1997, so there are programs that leave it 0. Another number is no length of this struct.
+    // CreatePipe does not look at it (*observed*, Wine 8, and tests/c/question.c asks the system
+    // that it runs on), nor did the function of 1997, so there are programs that leave it 0.
+    // Another number is no length of this struct.
     if length != 0 && length as usize != size_of::<SECURITY_ATTRIBUTES>() {
         return Err(io::Error::from_raw_os_error(ERROR_INVALID_PARAMETER.cast_signed()));
     }
