@@ -18,4 +18,5 @@ pub(crate) use native::Native;
 pub(crate) type NativeChannel = <Native as crate::channel::System>::Channel;
 
 /// References to its drivers.
+#[cfg(feature = "tokio")]
 pub(crate) type NativeDriver = self::core::DriverRef<Native>;

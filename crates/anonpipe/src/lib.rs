@@ -26,6 +26,15 @@ mod traits;
 pub mod windows;
 mod writer;
 
+/// Why the crate is as it is, and what it rests on: the texts that lie in `docs`.
+#[cfg(any(doc, doctest))]
+pub mod _documentation {
+    #[doc = include_str!("../docs/DESIGN.md")]
+    pub mod design {}
+    #[doc = include_str!("../docs/PLATFORMS.md")]
+    pub mod platforms {}
+}
+
 /// The README's snippet compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -44,7 +44,9 @@ pub(crate) fn driver() -> Arc<Core<Sim>> {
 }
 
 /// What a thread pool does, and here the test's thread in [`turn`]: calls that events are to cause.
-type Pool = Arc<Mutex<VecDeque<Box<dyn FnOnce() + Send>>>>;
+type Pool = Arc<Mutex<VecDeque<Call>>>;
+
+type Call = Box<dyn FnOnce() + Send>;
 
 thread_local! {
     /// The pool of each pipe of a test's thread.
@@ -389,13 +391,13 @@ pub(crate) struct Event(Arc<EventState>);
 
 #[derive(Default)]
 struct EventState {
-    set: Mutex<(bool, Option<Box<dyn FnOnce() + Send>>)>,
+    set: Mutex<(bool, Option<Call>)>,
     changed: Condvar,
     pool: OnceLock<Pool>,
 }
 
 impl EventState {
-    fn pass_to_pool(&self, call: Box<dyn FnOnce() + Send>) {
+    fn pass_to_pool(&self, call: Call) {
         lock(self.pool.get().expect("it was issued with an operation")).push_back(call);
     }
 }

@@ -12,8 +12,10 @@ use crate::channel::Place;
 use crate::contract::Failure;
 
 /// How the completions of submitted operations arrive.
+#[derive(Default)]
 pub(super) enum Binding<S: System> {
     /// Nothing was submitted yet.
+    #[default]
     None,
     /// Through our port.
     Port {
@@ -31,12 +33,6 @@ pub(super) enum Binding<S: System> {
 pub(super) enum Route {
     Port { skips: bool },
     Event,
-}
-
-impl<S: System> Default for Binding<S> {
-    fn default() -> Self {
-        Self::None
-    }
 }
 
 impl<S: System> Binding<S> {
