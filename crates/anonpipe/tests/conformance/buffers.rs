@@ -5,19 +5,19 @@ use std::panic::resume_unwind;
 use bytes::{Bytes, BytesMut};
 
 use crate::Backend;
-use crate::pattern;
-use crate::ways::LONG;
+use crate::test_data;
+use crate::transfer_ways::LONG;
 
 pub(crate) fn bytes_go_out_and_bytes_mut_come_in(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
-    let whole = Bytes::from(pattern::bytes(0, 50_000));
+    let whole = Bytes::from(test_data::bytes(0, 50_000));
     // Two halves of one allocation, neither of which is copied.
     let (first, second) = (writer.submit_write(whole.slice(..30_000)), writer.submit_write(whole.slice(30_000..)));
     let (mut position, mut buffer) = (0, BytesMut::zeroed(7000));
     while position < 50_000 {
         let (result, back) = reader.submit_read(buffer).wait();
         let count = result.unwrap();
-        pattern::check(position, &back[..count]);
+        test_data::check(position, &back[..count]);
         position += count;
         buffer = back;
         assert_eq!(buffer.len(), 7000);

@@ -11,10 +11,10 @@ use std::thread;
 use anonpipe::{Adopted, Blocking, End, Overlapped, Reader, Writer};
 
 use crate::Backend;
+use crate::child_programs::{mode_reporter, waiter};
 use crate::harness::{MOMENT, patience};
-use crate::programs::{mode_reporter, waiter};
 use crate::system::{Handle, HasHandle};
-use crate::ways::is_cancelled;
+use crate::transfer_ways::is_cancelled;
 
 /// What another child has inherited by accident keeps a pipe open that has nothing to do with it, until that child ends
 /// (swiftlang/swift-tools-support-core#560, boostorg/process#282, brettwooldridge/NuProcess#162, joyent/libuv#343).

@@ -8,11 +8,11 @@ use std::time::Instant;
 use anonpipe::{End, Overlapped, Reader, Writer};
 
 use crate::Backend;
+use crate::child_programs::{converser, copier, quitter, reporter, waiter};
 use crate::harness::{MOMENT, patience, soon};
-use crate::pattern;
-use crate::programs::{converser, copier, quitter, reporter, waiter};
 use crate::system::HasHandle;
-use crate::ways::{LONG, Way, kind};
+use crate::test_data;
+use crate::transfer_ways::{LONG, Way, kind};
 
 /// A running child, and our ends of its standard input and output.
 pub(crate) struct Conversation {
@@ -46,9 +46,9 @@ pub(crate) fn filter(backend: Backend, command: Command, input: &[u8]) -> Vec<u8
 pub(crate) fn a_child_copies_megabytes(backend: Backend) {
     const TOTAL: usize = 8 << 20;
     let Some(command) = copier() else { return };
-    let found = filter(backend, command, &pattern::bytes(0, TOTAL));
+    let found = filter(backend, command, &test_data::bytes(0, TOTAL));
     assert_eq!(found.len(), TOTAL);
-    pattern::check(0, &found);
+    test_data::check(0, &found);
 }
 
 pub(crate) fn a_child_answers_line_by_line(backend: Backend) {

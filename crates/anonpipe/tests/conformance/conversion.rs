@@ -9,7 +9,7 @@ use anonpipe::{Adopted, Blocking, ConversionError, Duplex, End, Overlapped, Read
 use crate::Backend;
 use crate::harness::MOMENT;
 use crate::system::{Handle, HasHandle, taken_out_raw};
-use crate::ways::{Way, is_cancelled};
+use crate::transfer_ways::{Way, is_cancelled};
 
 /// Checks that a conversion was refused, and gave back what it was given.
 #[track_caller]

@@ -7,7 +7,7 @@ use anonpipe::{Blocking, Direction, Duplex, End, Info, IoMode, Mode, Overlapped,
 
 use crate::Backend;
 use crate::system::{Handle, HasHandle, WRONG_DIRECTION};
-use crate::ways::kind;
+use crate::transfer_ways::kind;
 
 /// A mode, and how one asks for it.
 trait Choice: Mode {

@@ -10,9 +10,9 @@ use anonpipe::{ForeignBuffer, Overlapped, Reader};
 
 use crate::Backend;
 use crate::harness::{MOMENT, at_once, patience, soon, until_reads_in_flight, until_writes_in_flight};
-use crate::pattern::{self, Random};
 use crate::system::Handle;
-use crate::ways::{Way, is_cancelled, kind};
+use crate::test_data::{self, Random};
+use crate::transfer_ways::{Way, is_cancelled, kind};
 
 /// Checks that an operation that somebody ended says this, and nothing else.
 #[track_caller]
@@ -137,29 +137,29 @@ pub(crate) fn a_pipe_that_nobody_reads_does_not_delay_the_end_of_another(backend
 pub(crate) fn a_conversion_frees_nothing_that_the_system_uses(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
     let read = reader.submit_read(vec![5; 60_000]);
-    let write = writer.submit_write(pattern::bytes(0, 100));
+    let write = writer.submit_write(test_data::bytes(0, 100));
     assert_eq!(read.wait().0.unwrap(), 100);
     let reads: Vec<_> = (0..3).map(|_| reader.submit_read(vec![5; 50_000])).collect();
     let reader = refused_as_busy(reader);
     assert_eq!(write.wait().0.unwrap(), 100);
     let mut position = 100;
     for read in reads {
-        let write = writer.submit_write(pattern::bytes(position, 3000));
+        let write = writer.submit_write(test_data::bytes(position, 3000));
         let (result, buffer) = read.wait();
         let count = result.unwrap();
-        pattern::check(position, &buffer[..count]);
+        test_data::check(position, &buffer[..count]);
         assert!(buffer[count..].iter().all(|byte| *byte == 5), "written where nothing was read");
         position += count;
         assert_eq!(write.wait().0.unwrap(), 3000);
     }
 
-    let write = writer.submit_write(pattern::bytes(position, 200_000));
+    let write = writer.submit_write(test_data::bytes(position, 200_000));
     let failed = Handle::try_from(writer).unwrap_err();
     assert_eq!(failed.error().kind(), ErrorKind::ResourceBusy, "{failed}");
     let writer = failed.into_inner();
     let mut all = vec![0; 200_000];
     (&reader).read_exact(&mut all).unwrap();
-    pattern::check(position, &all);
+    test_data::check(position, &all);
     assert_eq!(write.wait().0.unwrap(), 200_000);
     drop(writer);
 }

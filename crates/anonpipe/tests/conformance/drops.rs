@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use crate::Backend;
 use crate::harness::{MOMENT, at_once, rounds, soon, until_reads_in_flight};
-use crate::pattern::{self, Random};
-use crate::ways::{Way, is_cancelled};
+use crate::test_data::{self, Random};
+use crate::transfer_ways::{Way, is_cancelled};
 
 pub(crate) fn a_dropped_end_cancels_its_reads(backend: Backend) {
     let (reader, writer) = backend.pipe();
@@ -62,14 +62,14 @@ pub(crate) fn dropping_never_blocks(backend: Backend) {
 pub(crate) fn accepted_writes_arrive_after_the_end_is_gone(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
     for chunk in 0..5 {
-        writer.submit_write(pattern::bytes(chunk * 60_000, 60_000)).detach();
+        writer.submit_write(test_data::bytes(chunk * 60_000, 60_000)).detach();
     }
-    let held = writer.submit_write(pattern::bytes(300_000, 60_000));
+    let held = writer.submit_write(test_data::bytes(300_000, 60_000));
     drop(writer);
     thread::sleep(MOMENT);
     let mut all = Vec::new();
     (&reader).read_to_end(&mut all).unwrap();
-    pattern::check(0, &all);
+    test_data::check(0, &all);
     assert_eq!(all.len(), 360_000);
     assert_eq!(held.wait().0.unwrap(), 60_000);
 }
@@ -80,13 +80,13 @@ pub(crate) fn detached_writes_outlive_their_thread(backend: Backend) {
         let (reader, writer) = backend.pipe();
         let submitter = thread::spawn(move || {
             for chunk in 0..4 {
-                writer.submit_write(pattern::bytes(chunk * 20_000, 20_000)).detach();
+                writer.submit_write(test_data::bytes(chunk * 20_000, 20_000)).detach();
             }
         });
         let mut all = Vec::new();
         (&reader).read_to_end(&mut all).unwrap();
         assert_eq!(all.len(), 80_000, "round {round}");
-        pattern::check(0, &all);
+        test_data::check(0, &all);
         submitter.join().unwrap();
     }
 }

@@ -7,8 +7,8 @@ use anonpipe::{Blocking, End, Reader, Writer};
 
 use crate::Backend;
 use crate::harness::{MOMENT, until_reads_in_flight, until_writes_in_flight};
-use crate::pattern;
-use crate::ways::{LONG, Way, kind, transferred};
+use crate::test_data;
+use crate::transfer_ways::{LONG, Way, kind, transferred};
 
 pub(crate) fn read_after_drain_is_zero_again_and_again(backend: Backend) {
     for way in Way::ALL {
@@ -32,12 +32,12 @@ pub(crate) fn data_queued_at_close_stays_readable(backend: Backend) {
     for way in Way::ALL {
         let (reader, writer) = backend.pipe();
         for chunk in 0..10 {
-            assert_eq!(way.write(&writer, &pattern::bytes(chunk * 1000, 1000)).unwrap(), 1000);
+            assert_eq!(way.write(&writer, &test_data::bytes(chunk * 1000, 1000)).unwrap(), 1000);
         }
         drop(writer);
         let mut all = Vec::new();
         (&reader).read_to_end(&mut all).unwrap();
-        pattern::check(0, &all);
+        test_data::check(0, &all);
         assert_eq!(all.len(), 10_000, "{way:?}");
     }
 }
@@ -102,13 +102,13 @@ pub(crate) fn a_write_beyond_the_capacity_waits_and_completes(backend: Backend) 
     for way in Way::ALL {
         let (reader, writer) = backend.small_pipe();
         thread::scope(|scope| {
-            let write = scope.spawn(|| way.write(&writer, &pattern::bytes(0, 300_000)));
+            let write = scope.spawn(|| way.write(&writer, &test_data::bytes(0, 300_000)));
             until_writes_in_flight(&writer, 1);
             thread::sleep(MOMENT);
             assert!(!write.is_finished(), "{way:?}: the pipe took more than it holds");
             let mut all = vec![0; 300_000];
             (&reader).read_exact(&mut all).unwrap();
-            pattern::check(0, &all);
+            test_data::check(0, &all);
             assert_eq!(write.join().unwrap().unwrap(), 300_000, "{way:?}");
         });
     }
@@ -116,13 +116,13 @@ pub(crate) fn a_write_beyond_the_capacity_waits_and_completes(backend: Backend) 
 
 pub(crate) fn the_reader_closes_while_a_write_waits(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
-    let write = writer.submit_write(pattern::bytes(0, 300_000));
+    let write = writer.submit_write(test_data::bytes(0, 300_000));
     let mut some = vec![0; 100_000];
     (&reader).read_exact(&mut some).unwrap();
-    pattern::check(0, &some);
+    test_data::check(0, &some);
     drop(reader);
     let (result, buffer) = write.wait();
-    pattern::check(0, &buffer);
+    test_data::check(0, &buffer);
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     match transferred(&error) {
@@ -228,7 +228,7 @@ pub(crate) fn unread_bytes_do_not_spoil_the_end(backend: Backend) {
 
 pub(crate) fn shutdown_write_as_the_system_can(backend: Backend) {
     let (ours, theirs) = backend.duplex();
-    let queued = ours.submit_write(pattern::bytes(0, 1_000_000));
+    let queued = ours.submit_write(test_data::bytes(0, 1_000_000));
     let shut = ours.shutdown_write();
     if cfg!(windows) {
         assert_eq!(kind(shut), ErrorKind::Unsupported);
@@ -247,7 +247,7 @@ pub(crate) fn shutdown_write_as_the_system_can(backend: Backend) {
     let mut all = Vec::new();
     (&theirs).read_to_end(&mut all).unwrap();
     assert_eq!(all.len(), 1_000_000, "what was accepted goes out first");
-    pattern::check(0, &all);
+    test_data::check(0, &all);
     queued.wait().0.unwrap();
     (&theirs).write_all(b"the other way").unwrap();
     let mut some = [0; 13];

@@ -9,7 +9,7 @@ use anonpipe::{Driver, End, Overlapped, Reader, Writer};
 
 use crate::Backend;
 use crate::system::Handle;
-use crate::ways::Way;
+use crate::transfer_ways::Way;
 
 pub(crate) fn texts_name_the_action_and_the_end(backend: Backend) {
     let (reader, mut writer) = backend.pipe();

@@ -14,7 +14,7 @@ use anonpipe::{Op, Reader, Writer, wait_any};
 
 use crate::Backend;
 use crate::system::{Handle, exit, fork};
-use crate::ways::{LONG, kind};
+use crate::transfer_ways::{LONG, kind};
 
 /// Forks, and has the child call `check`: it must be done, without a panic, before the alarm ends it.
 fn in_a_child(what: &str, check: impl FnOnce()) {

@@ -9,7 +9,7 @@ use anonpipe::{Overlapped, Reader};
 use crate::Backend;
 use crate::executors::{Executor, Family};
 use crate::harness::MOMENT;
-use crate::linux_only::open;
+use crate::linux_pipes::open;
 use crate::system::FifoFile;
 
 /// A task's read as well, whoever wakes it.

@@ -11,21 +11,21 @@
 #![allow(clippy::cast_possible_truncation, reason = "the numbers are the tests' own, and small")]
 
 mod backend;
+mod child_programs;
 mod harness;
-mod pattern;
-mod programs;
 mod system;
-mod ways;
+mod test_data;
+mod transfer_ways;
 
 #[cfg(feature = "bytes")]
 mod buffers;
-mod bytes;
-mod cancel;
-mod child_defects;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
-mod child_task_defects;
+mod callers_driver;
+mod cancel_and_timeout;
+mod child_defects;
 mod children;
-mod comparison;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod children_and_tasks;
 mod conversion;
 mod creation;
 mod defects;
@@ -33,35 +33,35 @@ mod drops;
 mod eof;
 mod errors;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod executor_changes;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod executors;
+mod integrity;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
-mod moves;
+mod manual_polls;
 mod operations;
-#[cfg(all(feature = "tokio", feature = "futures-io"))]
-mod own_loop;
-#[cfg(all(feature = "tokio", feature = "futures-io"))]
-mod polls;
 mod queue;
 mod resources;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
-mod shutdown;
+mod runtimes;
+mod std_pipe;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod task_defects;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod task_wakers;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod tasks;
-mod types;
+mod trait_impls;
 mod wakers;
 
 #[cfg(unix)]
 mod forks;
 #[cfg(target_os = "linux")]
-mod linux_only;
+mod linux_pipes;
 #[cfg(all(target_os = "linux", feature = "tokio", feature = "futures-io"))]
 mod linux_tasks;
 #[cfg(unix)]
-mod sharers;
+mod shared_descriptions;
 #[cfg(unix)]
 mod unix_children;
 #[cfg(unix)]
@@ -70,17 +70,17 @@ mod unix_only;
 mod unix_tasks;
 
 #[cfg(windows)]
-mod adopted;
-#[cfg(windows)]
-mod decided_by_windows;
+mod create_pipe_functions;
 #[cfg(windows)]
 mod driver_thread;
 #[cfg(windows)]
-mod messages;
+mod empty_messages;
 #[cfg(windows)]
 mod npfs;
 #[cfg(windows)]
-mod question;
+mod shared_file_objects;
+#[cfg(windows)]
+mod where_wine_differs;
 #[cfg(windows)]
 mod windows_children;
 #[cfg(all(windows, feature = "tokio", feature = "futures-io"))]
@@ -121,12 +121,12 @@ macro_rules! run_in_part_on {
         run_in_part_on! { @$topic $module = $backend; $(#[$only])* $topic $how { $($rule),+ } }
         run_in_part_on! { @topics $module = $backend; $($rest)* }
     };
-    (@bytes $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@integrity $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
     (@eof $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
     (@operations $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
     (@wakers $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
     (@queue $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
-    (@cancel $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
+    (@cancel_and_timeout $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
     (@drops $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
     (@tasks $($topic:tt)*) => { run_in_part_on! { @run $($topic)* } };
     (@run $module:ident = $backend:expr; $(#[$only:meta])* $topic:ident $how:ident { $($rule:ident),+ }) => {
@@ -168,7 +168,7 @@ run_everywhere! {
         a_name_only_where_asked_for,
         debug_says_what_it_is,
     }
-    bytes shared {
+    integrity shared {
         random_chunks_arrive_intact,
         every_way_of_reading_and_writing_mixed,
         both_directions_at_once,
@@ -192,7 +192,7 @@ run_everywhere! {
         unread_bytes_do_not_spoil_the_end,
         shutdown_write_as_the_system_can,
     }
-    comparison shared {
+    std_pipe shared {
         answers_as_the_systems_own_pipe_does,
     }
     operations shared {
@@ -239,7 +239,7 @@ run_everywhere! {
         the_two_directions_do_not_hold_each_other_up,
         a_busy_pipe_does_not_starve_a_quiet_one,
     }
-    cancel shared {
+    cancel_and_timeout shared {
         a_cancelled_read_takes_nothing,
         a_cancelled_read_leaves_the_others_in_order,
         a_cancel_that_came_too_late_changes_nothing,
@@ -317,7 +317,7 @@ run_everywhere! {
         a_conversion_racing_with_a_failure_loses_nothing,
     }
     #[cfg(all(feature = "tokio", feature = "futures-io"))]
-    moves shared {
+    executor_changes shared {
         an_end_moves_between_executors,
         a_read_moves_between_executors,
         a_runtime_shuts_down_with_a_read_waiting,
@@ -332,7 +332,7 @@ run_everywhere! {
         an_end_that_waited_is_not_attached,
     }
     #[cfg(all(feature = "tokio", feature = "futures-io"))]
-    own_loop alone {
+    callers_driver alone {
         no_thread_of_ours,
         a_turn_ends_when_its_time_is_up_or_somebody_says_so,
         waiting_for_an_operation_turns,
@@ -369,7 +369,7 @@ run_everywhere! {
         the_waker_of_whoever_had_it_before_may_own_a_handle,
     }
     #[cfg(all(feature = "tokio", feature = "futures-io"))]
-    shutdown alone {
+    runtimes alone {
         a_runtime_ends_though_its_pipes_are_quiet,
         an_end_outlives_its_runtimes,
         a_task_outlives_the_runtime_whose_reactor_it_waits_in,
@@ -398,7 +398,7 @@ run_everywhere! {
         a_fork_amid_operations_can_close_its_ends,
     }
     #[cfg(target_os = "linux")]
-    linux_only alone {
+    linux_pipes alone {
         a_writer_of_packets_is_refused,
         a_fifo_before_its_first_writer_is_not_at_its_end,
         a_fifo_whose_first_writer_is_gone_at_once_loses_nothing,
@@ -422,7 +422,7 @@ run_everywhere! {
         a_future_that_forks_goes_on,
     }
     #[cfg(unix)]
-    sharers alone {
+    shared_descriptions alone {
         a_sharer_who_makes_it_block_blocks_nobody,
         a_blocking_end_that_a_sharer_made_nonblocking_waits,
         a_blocking_end_whose_flag_comes_and_goes_waits,
@@ -449,7 +449,7 @@ run_everywhere! {
         a_childs_handles_wait_whatever_ours_do,
     }
     #[cfg(all(feature = "tokio", feature = "futures-io"))]
-    child_task_defects alone {
+    children_and_tasks alone {
         a_childs_handles_wait_while_tasks_use_ours,
         a_child_gets_what_tasks_have_left,
     }
@@ -490,13 +490,13 @@ run_everywhere! {
         a_task_passes_over_empty_messages,
     }
     #[cfg(windows)]
-    messages shared {
+    empty_messages shared {
         an_empty_message_is_not_the_end,
         no_cancel_is_lost_among_empty_messages,
         no_dropped_end_is_missed_among_empty_messages,
     }
     #[cfg(windows)]
-    adopted shared {
+    shared_file_objects shared {
         adopting_changes_nothing_that_others_share,
         who_waits_for_the_file_object_is_told,
         a_bound_end_is_not_converted,
@@ -512,7 +512,7 @@ run_everywhere! {
         waiting_for_ones_turn_ends,
     }
     #[cfg(windows)]
-    question shared {
+    create_pipe_functions shared {
         the_questions_pair,
         each_direction_holds_what_is_documented,
         the_handles_are_bound_to_no_port,
@@ -526,7 +526,7 @@ run_everywhere! {
 #[cfg(windows)]
 run_on! {
     windows_only = crate::Backend::Unnamed;
-    decided_by_windows alone {
+    where_wine_differs alone {
         a_blocked_read_holds_up_a_write_on_a_synchronous_handle,
         the_name_cannot_be_claimed_by_another,
         a_descriptor_that_admits_nobody_makes_no_pair,

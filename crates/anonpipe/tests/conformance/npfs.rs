@@ -13,12 +13,12 @@ use anonpipe::{Duplex, End, Overlapped, PipeOptions};
 use crate::Backend;
 use crate::defects::check_abort;
 use crate::harness::{MOMENT, rounds, soon};
-use crate::pattern::{self, Random};
 use crate::system::{
     ForeignRead, Handle, access_list, bind_to_new_port, cancel_blocked_call, disconnect, is_for_messages, is_wine,
     named_server, open_unnamed_client,
 };
-use crate::ways::{Way, is_cancelled, kind, transferred};
+use crate::test_data::{self, Random};
+use crate::transfer_ways::{Way, is_cancelled, kind, transferred};
 
 pub(crate) fn writes_after_a_disconnect_are_broken_pipes(backend: Backend) {
     for way in Way::ALL {
@@ -164,7 +164,7 @@ pub(crate) fn a_read_whose_thread_ends_is_told_what_became_of_it(backend: Backen
 /// nobody reads it. As documented.
 pub(crate) fn a_dropped_duplex_end_stays_open_for_its_writes(backend: Backend) {
     let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
-    let (read, write) = (ours.submit_read(vec![0; 8]), ours.submit_write(pattern::bytes(0, 100_000)));
+    let (read, write) = (ours.submit_read(vec![0; 8]), ours.submit_write(test_data::bytes(0, 100_000)));
     drop(ours);
     check_abort(read.wait().0);
     assert_eq!((&theirs).write(b"nobody reads it").unwrap(), 15);
@@ -173,7 +173,7 @@ pub(crate) fn a_dropped_duplex_end_stays_open_for_its_writes(backend: Backend) {
     let mut all = Vec::new();
     (&theirs).read_to_end(&mut all).unwrap();
     assert_eq!(all.len(), 100_000);
-    pattern::check(0, &all);
+    test_data::check(0, &all);
     assert_eq!(write.wait().0.unwrap(), 100_000);
     assert_eq!(kind(waits.wait().0), ErrorKind::BrokenPipe);
     assert_eq!(kind((&theirs).write(b"x")), ErrorKind::BrokenPipe);
@@ -196,10 +196,10 @@ pub(crate) fn a_handle_bound_to_another_port_works(backend: Backend) {
     let cancelled = ours.submit_read(vec![0; 4]);
     cancelled.cancel();
     assert!(is_cancelled(&cancelled.wait().0));
-    let write = ours.submit_write(pattern::bytes(0, 100_000));
+    let write = ours.submit_write(test_data::bytes(0, 100_000));
     let mut all = vec![0; 100_000];
     (&theirs).read_exact(&mut all).unwrap();
-    pattern::check(0, &all);
+    test_data::check(0, &all);
     assert_eq!(write.wait().0.unwrap(), 100_000);
     assert_eq!(kind(ours.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
     drop(ours.submit_read(vec![0; 4]));

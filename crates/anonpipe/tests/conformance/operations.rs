@@ -14,8 +14,8 @@ use anonpipe::{Op, wait_any};
 
 use crate::Backend;
 use crate::harness::{MOMENT, soon, until_reads_in_flight};
-use crate::pattern;
-use crate::ways::{LONG, Way, is_cancelled};
+use crate::test_data;
+use crate::transfer_ways::{LONG, Way, is_cancelled};
 
 /// Four bytes that say which read must get them.
 fn record(number: usize) -> [u8; 4] {
@@ -72,17 +72,17 @@ pub(crate) fn reads_of_all_kinds_share_one_queue(backend: Backend) {
 pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
     thread::scope(|scope| {
-        let ops: Vec<_> = (0..50).map(|chunk| writer.submit_write(pattern::bytes(chunk * 3000, 3000))).collect();
+        let ops: Vec<_> = (0..50).map(|chunk| writer.submit_write(test_data::bytes(chunk * 3000, 3000))).collect();
         // It fits; the others wait, and nothing changes any more by itself.
         soon("the first write", || ops[0].is_complete());
         let clone = writer.try_clone().unwrap();
         let before = format!("{writer:?}");
-        let blocked = scope.spawn(move || (&clone).write(&pattern::bytes(150_000, 3000)).unwrap());
+        let blocked = scope.spawn(move || (&clone).write(&test_data::bytes(150_000, 3000)).unwrap());
         soon("the blocked write's place in the queue", || format!("{writer:?}") != before);
-        let more: Vec<_> = (51..100).map(|chunk| writer.submit_write(pattern::bytes(chunk * 3000, 3000))).collect();
+        let more: Vec<_> = (51..100).map(|chunk| writer.submit_write(test_data::bytes(chunk * 3000, 3000))).collect();
         let mut all = vec![0; 300_000];
         (&reader).read_exact(&mut all).unwrap();
-        pattern::check(0, &all);
+        test_data::check(0, &all);
         assert_eq!(blocked.join().unwrap(), 3000);
         assert!(ops.into_iter().chain(more).all(|op| op.wait().0.unwrap() == 3000));
     });
@@ -91,14 +91,14 @@ pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
 pub(crate) fn under_way_without_a_poll(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
     let read = reader.submit_read(vec![0; 4]);
-    let write = writer.submit_write(pattern::bytes(0, 100_000));
+    let write = writer.submit_write(test_data::bytes(0, 100_000));
     soon("a read that nobody polls", || read.is_complete());
     let (result, buffer) = read.wait();
     let mut all = buffer[..result.unwrap()].to_vec();
     while all.len() < 100_000 {
         all.extend(Way::Std.read(&reader, 100_000).unwrap());
     }
-    pattern::check(0, &all);
+    test_data::check(0, &all);
     soon("a write that nobody polls", || write.is_complete());
     assert_eq!(write.wait().0.unwrap(), 100_000);
 }
@@ -248,7 +248,7 @@ pub(crate) fn many_threads_many_operations(backend: Backend) {
 pub(crate) fn outliving_the_thread_that_submitted(backend: Backend) {
     let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
     let (read, write) = thread::scope(|scope| {
-        let submit = || (ours.submit_read(vec![0; 10]), ours.submit_write(pattern::bytes(0, 100_000)));
+        let submit = || (ours.submit_read(vec![0; 10]), ours.submit_write(test_data::bytes(0, 100_000)));
         scope.spawn(submit).join().unwrap()
     });
     thread::sleep(MOMENT);
@@ -257,7 +257,7 @@ pub(crate) fn outliving_the_thread_that_submitted(backend: Backend) {
     assert_eq!(read.wait().0.unwrap(), 5);
     let mut all = vec![0; 100_000];
     (&theirs).read_exact(&mut all).unwrap();
-    pattern::check(0, &all);
+    test_data::check(0, &all);
     assert_eq!(write.wait().0.unwrap(), 100_000);
 }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::Backend;
 use crate::harness::{MOMENT, patience, until_reads_in_flight, until_writes_in_flight};
-use crate::pattern;
-use crate::ways::{Way, is_cancelled, kind, transferred};
+use crate::test_data;
+use crate::transfer_ways::{Way, is_cancelled, kind, transferred};
 
 /// Longer than a moment, shorter than patience.
 fn short() -> Duration {
@@ -61,7 +61,7 @@ pub(crate) fn a_timeout_counts_while_others_are_before(backend: Backend) {
 pub(crate) fn a_write_that_timed_out_lets_the_next_go_on(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
     thread::scope(|scope| {
-        let write = scope.spawn(|| writer.write_timeout(&pattern::bytes(0, 50_000), short()));
+        let write = scope.spawn(|| writer.write_timeout(&test_data::bytes(0, 50_000), short()));
         until_writes_in_flight(&writer, 1);
         let op = writer.submit_write(vec![1; 50_000]);
         until_writes_in_flight(&writer, 2);
@@ -72,7 +72,7 @@ pub(crate) fn a_write_that_timed_out_lets_the_next_go_on(backend: Backend) {
         let mut all = vec![0; 100_000 + transferred(&error).unwrap_or(0)];
         (&reader).read_exact(&mut all).unwrap();
         let (beginning, rest) = all.split_at(all.len() - 100_000);
-        pattern::check(0, beginning);
+        test_data::check(0, beginning);
         assert!(rest[..50_000].iter().all(|byte| *byte == 1) && rest[50_000..].iter().all(|byte| *byte == 2));
         assert_eq!((op.wait().0.unwrap(), blocked.join().unwrap()), (50_000, 50_000));
     });
@@ -80,7 +80,7 @@ pub(crate) fn a_write_that_timed_out_lets_the_next_go_on(backend: Backend) {
 
 pub(crate) fn a_cancelled_write_lets_the_next_go_on(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
-    let first = writer.submit_write(pattern::bytes(0, 50_000));
+    let first = writer.submit_write(test_data::bytes(0, 50_000));
     let (second, third) = (writer.submit_write(vec![1; 50_000]), writer.submit_write(vec![2; 50_000]));
     first.cancel();
     second.cancel();
@@ -91,7 +91,7 @@ pub(crate) fn a_cancelled_write_lets_the_next_go_on(backend: Backend) {
     let mut all = vec![0; 50_000 + transferred(&error).unwrap_or(0)];
     (&reader).read_exact(&mut all).unwrap();
     let (beginning, rest) = all.split_at(all.len() - 50_000);
-    pattern::check(0, beginning);
+    test_data::check(0, beginning);
     assert!(rest.iter().all(|byte| *byte == 2));
     assert_eq!(third.wait().0.unwrap(), 50_000);
 }
@@ -100,13 +100,13 @@ pub(crate) fn the_two_directions_do_not_hold_each_other_up(backend: Backend) {
     let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
     thread::scope(|scope| {
         let read = scope.spawn(|| (&ours).read(&mut [0; 8]).unwrap());
-        let write = scope.spawn(|| (&ours).write(&pattern::bytes(0, 400_000)).unwrap());
+        let write = scope.spawn(|| (&ours).write(&test_data::bytes(0, 400_000)).unwrap());
         until_reads_in_flight(&ours, 1);
         until_writes_in_flight(&ours, 1);
         // With one thread blocked in each direction, the peer drains one of them to the end.
         let mut all = vec![0; 400_000];
         (&theirs).read_exact(&mut all).unwrap();
-        pattern::check(0, &all);
+        test_data::check(0, &all);
         assert_eq!(write.join().unwrap(), 400_000);
         assert!(!read.is_finished());
         (&theirs).write_all(b"at last").unwrap();

@@ -9,9 +9,9 @@ use anonpipe::{End, Overlapped, Writer};
 
 use crate::Backend;
 use crate::harness::{MOMENT, soon};
-use crate::pattern;
 use crate::system::{handles, threads};
-use crate::ways::{Way, kind};
+use crate::test_data;
+use crate::transfer_ways::{Way, kind};
 
 /// Makes whatever a first use makes for good (the driver, the event or bell of this thread), and counts the handles.
 pub(crate) fn warm_up(backend: Backend) -> usize {
@@ -84,7 +84,7 @@ pub(crate) fn sixty_four_pairs_from_eight_threads(backend: Backend) {
                 let pairs: Vec<_> = (0..8).map(|_| backend.small_pipe()).collect();
                 let reads: Vec<_> = pairs.iter().map(|(reader, _)| reader.submit_read(vec![0; 100])).collect();
                 let write = |(pair, (_, writer)): (usize, &(_, Writer<Overlapped>))| {
-                    writer.submit_write(pattern::bytes(thread * 1000 + pair, 20_000))
+                    writer.submit_write(test_data::bytes(thread * 1000 + pair, 20_000))
                 };
                 let writes: Vec<_> = pairs.iter().enumerate().map(write).collect();
                 for (pair, (read, write)) in reads.into_iter().zip(writes).enumerate() {
@@ -94,7 +94,7 @@ pub(crate) fn sixty_four_pairs_from_eight_threads(backend: Backend) {
                     while all.len() < 20_000 {
                         all.extend(Way::ALL[pair % 4].read(reader, 20_000).unwrap());
                     }
-                    pattern::check(thread * 1000 + pair, &all);
+                    test_data::check(thread * 1000 + pair, &all);
                     assert_eq!(write.wait().0.unwrap(), 20_000);
                 }
             });

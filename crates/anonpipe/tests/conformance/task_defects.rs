@@ -18,10 +18,10 @@ use crate::defects::check_abort;
 use crate::defects::{BEYOND, beyond_4_gib};
 use crate::executors::{AnyWrite, Executor, Family};
 use crate::harness::{MOMENT, patience};
-use crate::pattern::{self, Random};
-use crate::polls::{Bell, at_once};
+use crate::manual_polls::{Bell, at_once};
 use crate::system::Handle;
-use crate::ways::{Way, kind};
+use crate::test_data::{self, Random};
+use crate::transfer_ways::{Way, kind};
 
 /// The end that goes from hand to hand.
 type Ours = Duplex<Overlapped>;
@@ -366,7 +366,7 @@ pub(crate) fn an_end_that_is_handed_on_loses_no_bytes(backend: Backend) {
             let mut position = 0;
             while position < TOTAL {
                 let chunk = random.chunk().min(8000).min(TOTAL - position);
-                (&theirs).write_all(&pattern::bytes(position, chunk)).unwrap();
+                (&theirs).write_all(&test_data::bytes(position, chunk)).unwrap();
                 position += chunk;
                 if random.below(3) == 0 {
                     thread::sleep(Duration::from_micros(random.below(1000) as u64));
@@ -381,7 +381,7 @@ pub(crate) fn an_end_that_is_handed_on_loses_no_bytes(backend: Backend) {
             if read.is_empty() {
                 break;
             }
-            pattern::check(position, &read);
+            test_data::check(position, &read);
             position += read.len();
         }
         assert_eq!(position, TOTAL, "{family:?}: bytes were lost");
@@ -451,12 +451,12 @@ pub(crate) fn an_end_that_is_handed_on_loses_no_writes(backend: Backend) {
         let mut position = 0;
         while position < TOTAL {
             let chunk = random.chunk().min(8000).min(TOTAL - position);
-            ours = write_as_another(ours, family, &mut random, &elsewhere, pattern::bytes(position, chunk));
+            ours = write_as_another(ours, family, &mut random, &elsewhere, test_data::bytes(position, chunk));
             position += chunk;
         }
         drop(ours);
         let all = reader.join().unwrap();
-        pattern::check(0, &all);
+        test_data::check(0, &all);
         assert_eq!(all.len(), TOTAL, "{family:?}");
     }
 }

@@ -13,8 +13,8 @@ use anonpipe::{Overlapped, Reader};
 use crate::Backend;
 use crate::executors::{Executor, Family};
 use crate::harness::{MOMENT, patience, soon};
-use crate::pattern::{self, Random};
-use crate::ways::{is_cancelled, kind};
+use crate::test_data::{self, Random};
+use crate::transfer_ways::{is_cancelled, kind};
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -60,7 +60,7 @@ pub(crate) fn random_chunks_on_every_executor(backend: Backend) {
                 let mut random = Random::new(7);
                 let mut position = 0;
                 while position < TOTAL {
-                    let chunk = pattern::bytes(position, random.chunk().min(TOTAL - position));
+                    let chunk = test_data::bytes(position, random.chunk().min(TOTAL - position));
                     position += family.write(&mut writer, &chunk).await.unwrap();
                 }
                 family.flush(&mut writer).await.unwrap();
@@ -75,7 +75,7 @@ pub(crate) fn random_chunks_on_every_executor(backend: Backend) {
                     if count == 0 {
                         break;
                     }
-                    pattern::check(position, &buffer[..count]);
+                    test_data::check(position, &buffer[..count]);
                     position += count;
                 }
                 for _ in 0..3 {
@@ -199,10 +199,10 @@ pub(crate) fn what_was_submitted_before_goes_first(backend: Backend) {
 pub(crate) fn writes_wait_their_turn(backend: Backend) {
     for family in Family::BOTH {
         let (reader, mut writer) = backend.small_pipe();
-        let submitted = writer.submit_write(pattern::bytes(0, 200_000));
+        let submitted = writer.submit_write(test_data::bytes(0, 200_000));
         let sender = thread::spawn(move || {
             Executor::Futures.run(async {
-                family.write_all(&mut writer, &pattern::bytes(200_000, 100_000)).await.unwrap();
+                family.write_all(&mut writer, &test_data::bytes(200_000, 100_000)).await.unwrap();
                 family.flush(&mut writer).await.unwrap();
             });
             writer
@@ -213,7 +213,7 @@ pub(crate) fn writes_wait_their_turn(backend: Backend) {
             let count = (&reader).read(&mut buffer).unwrap();
             all.extend_from_slice(&buffer[..count]);
         }
-        pattern::check(0, &all);
+        test_data::check(0, &all);
         assert_eq!(submitted.wait().0.unwrap(), 200_000);
         drop(sender.join().unwrap());
         assert_eq!((&reader).read(&mut [0; 8]).unwrap(), 0);
@@ -244,14 +244,14 @@ pub(crate) fn several_tasks_read_clones(backend: Backend) {
             let mut random = Random::new(3);
             let mut position = 0;
             while position < TOTAL {
-                let bytes = pattern::bytes(position, (1 + random.below(20)).min(TOTAL - position));
+                let bytes = test_data::bytes(position, (1 + random.below(20)).min(TOTAL - position));
                 Family::Tokio.write_all(&mut writer, &bytes).await.unwrap();
                 position += bytes.len();
             }
             drop(writer);
             futures::future::join_all(tasks).await
         });
-        let expected: u64 = pattern::bytes(0, TOTAL).iter().map(|byte| u64::from(*byte)).sum();
+        let expected: u64 = test_data::bytes(0, TOTAL).iter().map(|byte| u64::from(*byte)).sum();
         assert_eq!(counts.iter().map(|(total, _)| total).sum::<usize>(), TOTAL, "{executor:?}");
         assert_eq!(counts.iter().map(|(_, sum)| sum).sum::<u64>(), expected, "{executor:?}");
     }
@@ -277,7 +277,7 @@ pub(crate) fn two_halves_flood_both_ways(backend: Backend) {
             let write = async {
                 let mut position = 0;
                 while position < TOTAL {
-                    let chunk = pattern::bytes(position, 50_000.min(TOTAL - position));
+                    let chunk = test_data::bytes(position, 50_000.min(TOTAL - position));
                     position += Family::Tokio.write(&mut writer, &chunk).await.unwrap();
                 }
                 Family::Tokio.flush(&mut writer).await.unwrap();
@@ -288,7 +288,7 @@ pub(crate) fn two_halves_flood_both_ways(backend: Backend) {
                 while position < TOTAL {
                     let count = Family::Futures.read(&mut reader, &mut buffer).await.unwrap();
                     assert_ne!(count, 0, "the end of file, with the peer alive");
-                    pattern::check(position, &buffer[..count]);
+                    test_data::check(position, &buffer[..count]);
                     position += count;
                 }
             };
@@ -496,7 +496,7 @@ pub(crate) fn reads_racing_with_data_and_clones_lose_nothing(backend: Backend) {
         let mut random = Random::new(11);
         let mut position = 0;
         while position < TOTAL {
-            let bytes = pattern::bytes(position, (1 + random.below(5)).min(TOTAL - position));
+            let bytes = test_data::bytes(position, (1 + random.below(5)).min(TOTAL - position));
             pollster::block_on(Family::Futures.write_all(&mut writer, &bytes)).unwrap();
             position += bytes.len();
         }
@@ -540,13 +540,13 @@ pub(crate) fn reads_racing_with_data_and_clones_lose_nothing(backend: Backend) {
     sender.join().unwrap();
     let (stolen, stolen_sum) = thief.join().unwrap();
     assert_eq!(total + stolen, TOTAL);
-    let expected: u64 = pattern::bytes(0, TOTAL).iter().map(|byte| u64::from(*byte)).sum();
+    let expected: u64 = test_data::bytes(0, TOTAL).iter().map(|byte| u64::from(*byte)).sum();
     assert_eq!(sum + stolen_sum, expected);
 }
 
 pub(crate) fn halves_keep_what_was_accepted(backend: Backend) {
     let (mut ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
-    let mut accepted = pollster::block_on(Family::Tokio.write(&mut ours, &pattern::bytes(0, 100_000))).unwrap();
+    let mut accepted = pollster::block_on(Family::Tokio.write(&mut ours, &test_data::bytes(0, 100_000))).unwrap();
     let (reader, mut writer) = ours.split();
     let drain = thread::spawn(move || {
         let mut all = Vec::new();
@@ -554,14 +554,14 @@ pub(crate) fn halves_keep_what_was_accepted(backend: Backend) {
         all
     });
     pollster::block_on(async {
-        accepted += Family::Futures.write(&mut writer, &pattern::bytes(accepted, 1000)).await.unwrap();
+        accepted += Family::Futures.write(&mut writer, &test_data::bytes(accepted, 1000)).await.unwrap();
         let mut ours = anonpipe::Duplex::unsplit(reader, writer).unwrap();
-        accepted += Family::Tokio.write(&mut ours, &pattern::bytes(accepted, 1000)).await.unwrap();
+        accepted += Family::Tokio.write(&mut ours, &test_data::bytes(accepted, 1000)).await.unwrap();
         Family::Tokio.flush(&mut ours).await.unwrap();
     });
     let all = drain.join().unwrap();
     assert_eq!(all.len(), accepted);
-    pattern::check(0, &all);
+    test_data::check(0, &all);
 }
 
 /// However early it comes: a read that was polled once waits, whatever it does between its polls.

@@ -5,8 +5,8 @@ use std::process::Command;
 use anonpipe::{End, Reader};
 
 use crate::Backend;
+use crate::child_programs::python;
 use crate::children::filter;
-use crate::programs::python;
 
 /// What a child says about the flags of its standard handles: whether they block, and what they are.
 const FLAGS: &str = "

@@ -14,7 +14,7 @@ use crate::harness::{MOMENT, until_writes_in_flight};
 use crate::system::{
     NoMoreDescriptors, default_sigpipe, exit, fork, handles, is_sigpipe_pending, raise_sigpipe_blocked,
 };
-use crate::ways::{LONG, Way, kind};
+use crate::transfer_ways::{LONG, Way, kind};
 
 /// As a C program has it: a signal that kills. It must neither come nor stay pending.
 pub(crate) fn writing_to_nobody_raises_no_signal(backend: Backend) {

@@ -8,7 +8,7 @@ use crate::Backend;
 use crate::executors::{Executor, Family, current_thread};
 use crate::harness::MOMENT;
 use crate::system::{exit, fork};
-use crate::ways::kind;
+use crate::transfer_ways::kind;
 
 /// The child has copies of ends for which the parent's runtime and the parent's own driver wait, and drops them.
 pub(crate) fn a_fork_leaves_the_parents_tasks_alone(backend: Backend) {

@@ -15,7 +15,7 @@ use anonpipe::{Duplex, Op, Overlapped, wait_any};
 use crate::Backend;
 use crate::harness::{MOMENT, patience, soon};
 use crate::system::Handle;
-use crate::ways::{LONG, is_cancelled};
+use crate::transfer_ways::{LONG, is_cancelled};
 
 #[derive(Default)]
 struct Count(AtomicUsize);

@@ -1,8 +1,8 @@
 //! Programs of Windows, and on its C runtime.
 
 use crate::Backend;
+use crate::child_programs::{cmd, tool};
 use crate::children::{filter, start};
-use crate::programs::{cmd, tool};
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap().replace("\r\n", "\n")

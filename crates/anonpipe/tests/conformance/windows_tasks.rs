@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use crate::Backend;
+use crate::empty_messages::message_pipe;
 use crate::executors::{Executor, Family};
-use crate::messages::message_pipe;
 
 /// Before what it reads, and while it waits.
 pub(crate) fn a_task_passes_over_empty_messages(backend: Backend) {

@@ -10,9 +10,9 @@ use anonpipe::{Duplex, Overlapped, wait_any};
 use crate::control::{Actor, Control, Phase};
 use crate::executors::Family;
 use crate::inflight::glance;
-use crate::pattern::Random;
 use crate::reading::Reading;
 use crate::steps::{BothStep, ReadStep};
+use crate::test_data::Random;
 use crate::writing::Writing;
 
 /// How many operations it has in flight each way, at most.

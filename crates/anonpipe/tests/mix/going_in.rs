@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::check::{Fate, Written};
-use crate::pattern;
 use crate::stream::Stream;
 use crate::tally::Tally;
+use crate::test_data;
 
 /// What goes in last where the reader cannot see an end of file, because writing goes on the other way.
 pub(crate) const TRAILER: [u8; 24] = *b"and that was the last.\r\n";
@@ -115,7 +115,7 @@ impl Stream {
     fn pattern(&self, start: usize, length: usize) -> Vec<u8> {
         let GoingIn { offset, limit, .. } = &self.going_in;
         let length = limit.map_or(length, |limit| length.min(limit.saturating_sub(start)));
-        pattern::bytes(offset + start, length)
+        test_data::bytes(offset + start, length)
     }
 
     /// A turn to write up to `length` of the bytes that go in next. `None`: that was all.

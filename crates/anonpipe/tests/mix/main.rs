@@ -20,9 +20,9 @@ mod backend;
 #[path = "../conformance/executors.rs"]
 #[allow(dead_code, reason = "the conformance tests use the rest")]
 mod executors;
-#[path = "../conformance/pattern.rs"]
+#[path = "../conformance/test_data.rs"]
 #[allow(dead_code, reason = "the conformance tests use the rest")]
-mod pattern;
+mod test_data;
 
 mod both;
 mod check;

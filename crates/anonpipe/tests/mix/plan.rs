@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(crate) use crate::pattern::Random;
+pub(crate) use crate::test_data::Random;
 
 /// Whether an end may leave with writes in flight that its peer does not read before it is told that its own are not read.
 ///

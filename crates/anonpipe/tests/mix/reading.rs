@@ -8,9 +8,9 @@ use anonpipe::Op;
 use crate::control::Control;
 use crate::going_in::May;
 use crate::inflight::{Done, InFlight};
-use crate::pattern::Random;
 use crate::steps::ReadStep;
 use crate::stream::Stream;
+use crate::test_data::Random;
 use crate::watch::Slot;
 
 /// See the module's documentation.

@@ -11,9 +11,9 @@ use crate::check::Fate;
 use crate::control::Control;
 use crate::going_in::{May, WriteTurn};
 use crate::inflight::{Done, InFlight};
-use crate::pattern::Random;
 use crate::stream::Stream;
 use crate::tally::Tally;
+use crate::test_data::Random;
 use crate::watch::Slot;
 
 /// Whether a task's write that was reported is with the system; else it is under way.

@@ -12,7 +12,7 @@ use anonpipe::windows::PipeOptionsExt;
 use crate::Backend;
 use crate::harness::MOMENT;
 use crate::system::{access_list, handles, is_wine, named_server};
-use crate::ways::kind;
+use crate::transfer_ways::kind;
 
 /// Whether the rule can be decided here; says so if not.
 fn decided_here(what: &str) -> bool {

@@ -12,7 +12,7 @@ use anonpipe::{Overlapped, Reader, Writer};
 use crate::Backend;
 use crate::executors::{Executor, Family, current_thread, multi_thread};
 use crate::harness::{MOMENT, patience};
-use crate::ways::is_cancelled;
+use crate::transfer_ways::is_cancelled;
 
 /// Polls a read in an executor until it waits for the system, and leaves it.
 fn begin_to_read(executor: Executor, family: Family, reader: &mut Reader<Overlapped>) {

@@ -10,7 +10,7 @@ use crate::Backend;
 use crate::executors::{Executor, Family};
 use crate::harness::{MOMENT, patience, soon, until_reads_in_flight};
 use crate::system::threads;
-use crate::ways::kind;
+use crate::transfer_ways::kind;
 
 /// Operations and tasks of ends that are attached need nobody but the thread that turns.
 pub(crate) fn no_thread_of_ours(backend: Backend) {

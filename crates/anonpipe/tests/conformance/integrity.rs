@@ -6,8 +6,8 @@ use std::thread;
 use anonpipe::{End, Overlapped, Reader, Writer};
 
 use crate::Backend;
-use crate::pattern::{self, Random};
-use crate::ways::Way;
+use crate::test_data::{self, Random};
+use crate::transfer_ways::Way;
 
 const MIB: usize = 1 << 20;
 
@@ -17,7 +17,7 @@ fn pour(mut write: impl FnMut(&[u8], &mut Random) -> usize, total: usize, seed: 
     let mut position = 0;
     while position < total {
         let chunk = random.chunk().min(total - position);
-        let written = write(&pattern::bytes(position, chunk), &mut random);
+        let written = write(&test_data::bytes(position, chunk), &mut random);
         assert_eq!(written, chunk, "a write is whole or fails");
         position += written;
     }
@@ -33,7 +33,7 @@ fn drain(mut read: impl FnMut(usize, &mut Random) -> Vec<u8>, seed: u64) -> usiz
         if found.is_empty() {
             return position;
         }
-        pattern::check(position, &found);
+        test_data::check(position, &found);
         position += found.len();
     }
 }
@@ -85,7 +85,7 @@ pub(crate) fn both_directions_at_once(backend: Backend) {
                     let limit = random.chunk().min(buffer.len());
                     let count = (&reader).read(&mut buffer[..limit]).unwrap();
                     assert_ne!(count, 0, "the end of file after {position} bytes");
-                    pattern::check(position, &buffer[..count]);
+                    test_data::check(position, &buffer[..count]);
                     position += count;
                 }
                 (reader, position)
@@ -128,7 +128,7 @@ pub(crate) fn a_capacity_of_one_byte_carries_everything(backend: Backend) {
     thread::scope(|scope| {
         scope.spawn(move || {
             for position in (0..total).step_by(500) {
-                (&writer).write_all(&pattern::bytes(position, 500)).unwrap();
+                (&writer).write_all(&test_data::bytes(position, 500)).unwrap();
             }
         });
         assert_eq!(drain(|limit, _| Way::Std.read(&reader, limit.min(700)).unwrap(), 51), total);

@@ -9,7 +9,7 @@ use anonpipe::{create_pipe_anonymous_pair, create_pipe_anonymous_pair7, create_p
 
 use crate::Backend;
 use crate::system::{Handle, HasHandle, bind_to_new_port, quotas, wait_for};
-use crate::ways::kind;
+use crate::transfer_ways::kind;
 
 fn pairs(backend: Backend) -> (Handle, Handle) {
     // One has no name whatever happens; the other has none here, where it can do without.

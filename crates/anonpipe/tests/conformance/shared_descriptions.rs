@@ -10,7 +10,7 @@ use anonpipe::{End, Overlapped, Reader, Writer};
 use crate::Backend;
 use crate::harness::{MOMENT, soon};
 use crate::system::{is_nonblocking, make_blocking, make_nonblocking};
-use crate::ways::{LONG, is_cancelled, kind};
+use crate::transfer_ways::{LONG, is_cancelled, kind};
 
 /// Reads and writes of a pair whose ends a sharer has made blocking, next to another pair: nothing blocks but who wants to.
 pub(crate) fn nothing_blocks(backend: Backend, reader: &Reader<Overlapped>, writer: &Writer<Overlapped>) {

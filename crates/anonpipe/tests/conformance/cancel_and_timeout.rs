@@ -8,8 +8,8 @@ use anonpipe::{Overlapped, Reader};
 
 use crate::Backend;
 use crate::harness::{MOMENT, soon, until_reads_in_flight, until_writes_in_flight};
-use crate::pattern::{self, Random};
-use crate::ways::{LONG, Way, is_cancelled, kind, transferred};
+use crate::test_data::{self, Random};
+use crate::transfer_ways::{LONG, Way, is_cancelled, kind, transferred};
 
 /// Everything up to the end of file.
 fn rest(mut reader: &Reader<Overlapped>) -> Vec<u8> {
@@ -93,7 +93,7 @@ pub(crate) fn a_read_timeout_takes_nothing(backend: Backend) {
 /// What the peer finds is a beginning of what was to be written, and as long as the error says, if it says.
 #[track_caller]
 fn check_remains(found: &[u8], error: &std::io::Error) {
-    pattern::check(0, found);
+    test_data::check(0, found);
     match transferred(error) {
         None => assert_eq!(std::env::consts::OS, "windows", "everybody else knows"),
         Some(count) => assert_eq!(found.len(), count, "the error miscounts"),
@@ -103,7 +103,7 @@ fn check_remains(found: &[u8], error: &std::io::Error) {
 pub(crate) fn a_write_timeout_says_what_went(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
     let start = Instant::now();
-    let error = writer.write_timeout(&pattern::bytes(0, 100_000), MOMENT).unwrap_err();
+    let error = writer.write_timeout(&test_data::bytes(0, 100_000), MOMENT).unwrap_err();
     assert!(start.elapsed() >= MOMENT);
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert_eq!(transferred(&error).is_some(), cfg!(unix), "{error:?}");
@@ -123,12 +123,12 @@ pub(crate) fn a_write_timeout_says_what_went(backend: Backend) {
 
 pub(crate) fn a_cancelled_write_says_what_went(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
-    let op = writer.submit_write(pattern::bytes(0, 100_000));
+    let op = writer.submit_write(test_data::bytes(0, 100_000));
     let mut some = vec![0; 20_000];
     (&reader).read_exact(&mut some).unwrap();
     op.cancel();
     let (result, buffer) = op.wait();
-    pattern::check(0, &buffer);
+    test_data::check(0, &buffer);
     assert!(is_cancelled(&result), "{result:?}");
     let error = result.unwrap_err();
     drop(writer);
@@ -169,7 +169,7 @@ fn race(backend: Backend, mut attempt: impl FnMut(&Reader<Overlapped>, &mut Rand
             let mut position = 0;
             while position < TOTAL {
                 let chunk = (1 + random.below(300)).min(TOTAL - position);
-                Way::ALL[random.below(4)].write(&writer, &pattern::bytes(position, chunk)).unwrap();
+                Way::ALL[random.below(4)].write(&writer, &test_data::bytes(position, chunk)).unwrap();
                 position += chunk;
                 if random.below(2) == 0 {
                     thread::sleep(Duration::from_micros(random.below(1500) as u64));
@@ -183,7 +183,7 @@ fn race(backend: Backend, mut attempt: impl FnMut(&Reader<Overlapped>, &mut Rand
                 None => failed += 1,
                 Some(bytes) if bytes.is_empty() => break,
                 Some(bytes) => {
-                    pattern::check(position, &bytes);
+                    test_data::check(position, &bytes);
                     position += bytes.len();
                     succeeded += 1;
                 }
@@ -246,7 +246,7 @@ pub(crate) fn cancel_all_wakes_a_thread_that_writes(backend: Backend) {
         let (reader, writer) = backend.small_pipe();
         let clone = writer.try_clone().unwrap();
         let error = thread::scope(|scope| {
-            let write = scope.spawn(|| way.write(&clone, &pattern::bytes(0, 100_000)));
+            let write = scope.spawn(|| way.write(&clone, &test_data::bytes(0, 100_000)));
             until_writes_in_flight(&writer, 1);
             assert!(!write.is_finished());
             writer.cancel_all();

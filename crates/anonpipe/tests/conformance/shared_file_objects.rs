@@ -11,11 +11,11 @@ use anonpipe::{Adopted, Driver, Duplex, Overlapped, Reader, Writer};
 use crate::Backend;
 use crate::backend::Adopt;
 use crate::harness::{MOMENT, soon};
-use crate::pattern;
 use crate::system::{
     Handle, HasHandle, bind_to_new_port, is_wine, notification_modes, read_on_the_file_object, write_on_the_file_object,
 };
-use crate::ways::{Way, is_cancelled, kind};
+use crate::test_data;
+use crate::transfer_ways::{Way, is_cancelled, kind};
 
 /// An operation that succeeds at once sends no packet; one cannot take that back.
 const SKIP_COMPLETION_PORT_ON_SUCCESS: u32 = 1;
@@ -136,7 +136,7 @@ pub(crate) fn operations_outlive_their_thread(backend: Backend) {
                 if attached {
                     ours.attach(&driver).unwrap();
                 }
-                let ops = (ours.submit_read(vec![0; 10]), ours.submit_write(pattern::bytes(0, 100_000)));
+                let ops = (ours.submit_read(vec![0; 10]), ours.submit_write(test_data::bytes(0, 100_000)));
                 // If this thread issues them, they are with the system before it ends.
                 driver.turn(Some(MOMENT)).unwrap();
                 ops
@@ -149,7 +149,7 @@ pub(crate) fn operations_outlive_their_thread(backend: Backend) {
         assert_eq!(read.wait().0.unwrap(), 5);
         let mut all = vec![0; 100_000];
         (&theirs).read_exact(&mut all).unwrap();
-        pattern::check(0, &all);
+        test_data::check(0, &all);
         assert_eq!(write.wait().0.unwrap(), 100_000);
     }
 }
@@ -178,13 +178,13 @@ pub(crate) fn detached_writes_outlive_everything(backend: Backend) {
         let writer = writer.adopted();
         let submitter = thread::spawn(move || {
             for chunk in 0..4 {
-                writer.submit_write(pattern::bytes(chunk * 20_000, 20_000)).detach();
+                writer.submit_write(test_data::bytes(chunk * 20_000, 20_000)).detach();
             }
         });
         let mut all = Vec::new();
         (&reader).read_to_end(&mut all).unwrap();
         assert_eq!(all.len(), 80_000, "round {round}");
-        pattern::check(0, &all);
+        test_data::check(0, &all);
         submitter.join().unwrap();
         soon("nothing in flight", || format!("{reader:?}").contains("reads_in_flight: 0"));
     }

@@ -15,11 +15,11 @@ use tokio::runtime::Runtime;
 use crate::Backend;
 use crate::executors::{Executor, Family, current_thread, multi_thread};
 use crate::harness::{MOMENT, patience, soon};
-use crate::pattern;
-use crate::polls::Bell;
+use crate::manual_polls::Bell;
 use crate::resources::{none_left, warm_up};
 use crate::system::threads;
-use crate::ways::{LONG, is_cancelled};
+use crate::test_data;
+use crate::transfer_ways::{LONG, is_cancelled};
 
 /// The ways to end a runtime. None has anything to wait for.
 const ENDINGS: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime| runtime.shutdown_timeout(LONG)];
@@ -130,7 +130,7 @@ pub(crate) fn an_end_outlives_its_runtimes(backend: Backend) {
                 // Waits behind the operation.
                 let waits = tokio::time::timeout(MOMENT / 8, family.read(&mut ours, &mut [0; 8])).await;
                 assert!(waits.is_err(), "there is nothing to read");
-                (op, family.write(&mut ours, &pattern::bytes(sent, 10_000)).await.unwrap())
+                (op, family.write(&mut ours, &test_data::bytes(sent, 10_000)).await.unwrap())
             });
             match end {
                 Some(end) => ends_at_once(end, runtime),
@@ -142,7 +142,7 @@ pub(crate) fn an_end_outlives_its_runtimes(backend: Backend) {
             sent += accepted;
             let mut found = vec![0; accepted];
             (&theirs).read_exact(&mut found).unwrap();
-            pattern::check(received, &found);
+            test_data::check(received, &found);
             received += accepted;
             for executor in Executor::ALL {
                 let mut buffer = [0; 9];

@@ -8,10 +8,10 @@ use anonpipe::End;
 
 use crate::Backend;
 use crate::child_defects::modes_while;
+use crate::child_programs::copier;
 use crate::executors::{Executor, Family, multi_thread};
 use crate::harness::MOMENT;
-use crate::polls::Bell;
-use crate::programs::copier;
+use crate::manual_polls::Bell;
 use crate::system::Handle;
 #[cfg(unix)]
 use crate::system::make_blocking;

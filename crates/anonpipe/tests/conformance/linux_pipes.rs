@@ -10,9 +10,9 @@ use anonpipe::{Adopted, Blocking, Overlapped, Reader, Writer};
 
 use crate::Backend;
 use crate::harness::MOMENT;
-use crate::sharers::nothing_blocks;
+use crate::shared_descriptions::nothing_blocks;
 use crate::system::{FifoFile, blocked_signals, make_blocking, make_nonblocking, packet_pipe};
-use crate::ways::{LONG, Way, kind};
+use crate::transfer_ways::{LONG, Way, kind};
 
 /// A read that has no room for a packet loses the rest of it. Only the writer's descriptor tells that it writes packets.
 pub(crate) fn a_writer_of_packets_is_refused(_: Backend) {

@@ -13,9 +13,9 @@ use anonpipe::{Adopted, Duplex, Overlapped};
 use crate::Backend;
 use crate::defects::check_abort;
 use crate::harness::{MOMENT, soon, until_reads_in_flight};
-use crate::pattern::Random;
 use crate::system::{Handle, named_server};
-use crate::ways::{Way, kind};
+use crate::test_data::Random;
+use crate::transfer_ways::{Way, kind};
 
 /// A pipe for messages: its server, and a handle to its client, which reads bytes unless it asks
 /// for messages.
