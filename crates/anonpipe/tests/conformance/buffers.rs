@@ -1,59 +1,141 @@
-//! The buffers of the feature `bytes`.
+//! Buffers: their kinds, their lengths, and what comes back with the result.
 
-use std::panic::resume_unwind;
+use std::io::{ErrorKind, Read, Write};
 
-use bytes::{Bytes, BytesMut};
+use anonpipe::Op;
 
 use crate::Backend;
-use crate::test_data;
-use crate::transfer_ways::LONG;
+#[cfg(target_pointer_width = "64")]
+use crate::harness::{MOMENT, patience};
+use crate::transfer_ways::is_cancelled;
+#[cfg(target_pointer_width = "64")]
+use crate::transfer_ways::{check_abort, kind};
 
-pub(crate) fn bytes_go_out_and_bytes_mut_come_in(backend: Backend) {
-    let (reader, writer) = backend.small_pipe();
-    let whole = Bytes::from(test_data::bytes(0, 50_000));
-    // Two halves of one allocation, neither of which is copied.
-    let (first, second) = (writer.submit_write(whole.slice(..30_000)), writer.submit_write(whole.slice(30_000..)));
-    let (mut position, mut buffer) = (0, BytesMut::zeroed(7000));
-    while position < 50_000 {
-        let (result, back) = reader.submit_read(buffer).wait();
-        let count = result.unwrap();
-        test_data::check(position, &back[..count]);
-        position += count;
-        buffer = back;
-        assert_eq!(buffer.len(), 7000);
+/// 4 GiB, and three bytes: what is left of it where the upper half is lost.
+#[cfg(target_pointer_width = "64")]
+pub(crate) const BEYOND: usize = (1 << 32) + 3;
+
+/// As many zeros; `None`, and a word about it, if there is no room for them.
+#[cfg(target_pointer_width = "64")]
+pub(crate) fn beyond_4_gib() -> Option<Vec<u8>> {
+    if Vec::<u8>::new().try_reserve_exact(BEYOND).is_err() {
+        let _ = writeln!(std::io::stderr(), "left out: no address space for 4 GiB");
+        return None;
     }
-    let (result, back) = first.wait();
-    assert_eq!((result.unwrap(), back.as_ptr()), (30_000, whole.as_ptr()));
-    assert_eq!(second.wait().0.unwrap(), 20_000);
-    let (result, empty) = reader.submit_read(BytesMut::with_capacity(100)).wait();
-    assert_eq!((result.unwrap(), empty.len()), (0, 0), "spare capacity is not filled");
+    Some(vec![0; BEYOND])
 }
 
-/// An owner of memory whose drop panics, past the hook, which would print.
-struct Bomb;
-
-impl AsRef<[u8]> for Bomb {
-    fn as_ref(&self) -> &[u8] {
-        &[0; 100_000]
-    }
-}
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        resume_unwind(Box::new("a buffer whose drop panics"));
-    }
-}
-
-/// The driver drops the buffer of a detached write. It has others to complete afterwards.
-pub(crate) fn a_buffer_whose_drop_panics_harms_nobody_else(backend: Backend) {
-    let (reader, writer) = backend.small_pipe();
-    writer.submit_write(Bytes::from_owner(Bomb)).detach();
-    let mut all = 0;
-    while all < 100_000 {
-        all += reader.submit_read(vec![0; 65536]).wait().0.unwrap();
-    }
+pub(crate) fn the_buffer_comes_back_as_it_was(backend: Backend) {
     let (reader, writer) = backend.pipe();
-    let mut read = reader.submit_read(vec![0; 4]);
-    writer.submit_write("fine").wait().0.unwrap();
-    assert_eq!(read.wait_timeout(LONG).expect("still driven").1, b"fine");
+    let mut buffer = Vec::with_capacity(100);
+    buffer.resize(10, 9);
+    let (address, capacity) = (buffer.as_ptr(), buffer.capacity());
+    writer.submit_write("abc").wait().0.unwrap();
+    let (result, buffer) = reader.submit_read(buffer).wait();
+    assert_eq!(result.unwrap(), 3);
+    assert_eq!((buffer.as_ptr(), buffer.capacity(), buffer.len()), (address, capacity, 10));
+    assert_eq!(&buffer, b"abc\x09\x09\x09\x09\x09\x09\x09", "a read writes what it read, and nothing else");
+
+    let (result, text) = writer.submit_write(String::from("text")).wait();
+    assert_eq!((result.unwrap(), text.as_str()), (4, "text"));
+    assert_eq!(writer.submit_write(b"bytes").wait().0.unwrap(), 5);
+    let slice: &'static [u8] = b"slice";
+    assert_eq!(writer.submit_write(slice).wait().1, b"slice");
+    let (result, boxed) = reader.submit_read(vec![0; 14].into_boxed_slice()).wait();
+    assert_eq!((result.unwrap(), &*boxed), (14, &b"textbytesslice"[..]));
+    drop(reader);
+    let (result, buffer) = writer.submit_write(vec![3; 5]).wait();
+    assert!(result.is_err());
+    assert_eq!(buffer, [3; 5], "also from a failure");
+}
+
+/// Memory of others is promised to one operation; what comes back with the result cannot be submitted again.
+pub(crate) fn a_foreign_buffer_serves_one_operation(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let refused = |spent: anonpipe::ForeignBuffer,
+                   submit: &dyn Fn(anonpipe::ForeignBuffer) -> Op<anonpipe::ForeignBuffer>| {
+        let (result, spent) = submit(spent).wait();
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("make another ForeignBuffer"), "{error}");
+        spent
+    };
+    let mut memory = Box::new(*b"once");
+    // SAFETY: the memory outlives both operations, which are waited for, and is looked at afterwards only.
+    let foreign = unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) };
+    let (written, spent) = writer.submit_write(foreign).wait();
+    assert_eq!(written.unwrap(), 4);
+    // SAFETY: as above.
+    let foreign = unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) };
+    let (read, also_spent) = reader.submit_read(foreign).wait();
+    assert_eq!(read.unwrap(), 4);
+    drop(memory);
+    let spent = refused(spent, &|spent| writer.submit_write(spent));
+    refused(spent, &|spent| reader.submit_read(spent));
+    refused(also_spent, &|spent| reader.submit_read(spent));
+    assert_eq!(reader.bytes_available().unwrap(), 0, "something was written");
+    // A cancelled one is spent as well.
+    let mut memory = Box::new([0; 4]);
+    // SAFETY: as above.
+    let op = reader.submit_read(unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) });
+    op.cancel();
+    let (result, spent) = op.wait();
+    assert!(is_cancelled(&result));
+    drop(memory);
+    refused(spent, &|spent| reader.submit_read(spent));
+}
+
+/// The systems' lengths have 32 bits in places; a longer one must not lose its upper half (rust-lang/rust#31825,
+/// boostorg/iostreams#76).
+///
+/// The memory is never touched: the system gives out zeros without using any, if it gives them out at all. On Windows it would look
+/// at every page of a buffer that it is to read into, so the calls that cut a length there are tested by themselves, in the library.
+#[cfg(target_pointer_width = "64")]
+pub(crate) fn a_length_beyond_4_gib_is_not_cut_short(backend: Backend) {
+    let Some(long) = beyond_4_gib() else { return };
+    let (reader, writer) = backend.pipe();
+    (&writer).write_all(b"0123456789").unwrap();
+    let (result, mut long) = reader.submit_read(long).wait();
+    if cfg!(windows) {
+        assert_eq!(kind(result), ErrorKind::InvalidInput, "more than one operation of this system can take");
+        assert_eq!(long.len(), BEYOND);
+        assert_eq!(reader.bytes_available().unwrap(), 10, "the refusal took bytes");
+        let (result, long) = writer.submit_write(long).wait();
+        assert_eq!((kind(result), long.len()), (ErrorKind::InvalidInput, BEYOND));
+        assert_eq!(reader.bytes_available().unwrap(), 10, "the refusal wrote bytes");
+        return;
+    }
+    assert_eq!(result.unwrap(), 10);
+    (&writer).write_all(b"0123456789").unwrap();
+    assert_eq!((&reader).read(&mut long).unwrap(), 10);
+    (&writer).write_all(b"0123456789").unwrap();
+    assert_eq!(reader.read_timeout(&mut long, patience()).unwrap(), 10);
+    // Longer than what anybody reads here: it must not end as if it were short.
+    let mut op = writer.submit_write(long);
+    assert!(op.wait_timeout(MOMENT).is_none(), "it said that it had written everything");
+    op.cancel();
+    let (result, long) = op.wait();
+    check_abort(result);
+    let full = reader.bytes_available().unwrap();
+    let error = writer.write_timeout(&long, MOMENT).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+    assert_eq!(anonpipe::Error::of(&error).unwrap().transferred(), Some(reader.bytes_available().unwrap() - full));
+}
+
+/// Not touched: the system gives out zeros without using memory for them, if it gives them out at all.
+#[cfg(target_pointer_width = "64")]
+#[cfg(windows)]
+pub(crate) fn a_buffer_beyond_4_gib_is_refused(backend: Backend) {
+    let length = u32::MAX as usize + 1;
+    let mut buffer = Vec::<u8>::new();
+    if buffer.try_reserve_exact(length).is_err() {
+        let _ = writeln!(std::io::stderr(), "left out: no address space for 4 GiB");
+        return;
+    }
+    drop(buffer);
+    let (reader, writer) = backend.pipe();
+    let (result, buffer) = reader.submit_read(vec![0; length]).wait();
+    assert_eq!(kind(result), ErrorKind::InvalidInput);
+    let (result, buffer) = writer.submit_write(buffer).wait();
+    assert_eq!((kind(result), buffer.len()), (ErrorKind::InvalidInput, length));
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use anonpipe::{Driver, wait_any};
 
 use crate::Backend;
-use crate::executors::{Executor, Family};
+use crate::executor_changes::begin_to_read;
+use crate::executors::{Executor, Family, current_thread};
 use crate::harness::{MOMENT, patience, soon, until_reads_in_flight};
 use crate::system::threads;
 use crate::transfer_ways::kind;
@@ -272,4 +273,54 @@ pub(crate) fn blocking_calls_need_no_driver(backend: Backend) {
         assert_eq!(read.join().unwrap()[500_000..], *b"last");
     });
     assert_eq!(first.wait().0.unwrap(), 500_000);
+}
+
+/// What is around a loop of ours does not turn meanwhile, so nothing waits in its reactor.
+pub(crate) fn a_loop_of_ours_inside_a_runtime(backend: Backend) {
+    let (mut reader, writer) = backend.pipe();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(MOMENT);
+            (&writer).write_all(b"inside").unwrap();
+        });
+        current_thread().block_on(async {
+            let driver = anonpipe::Driver::new().unwrap();
+            assert_eq!(driver.block_on(Family::Tokio.read(&mut reader, &mut [0; 8])).unwrap(), 6);
+        });
+    });
+}
+
+/// Nor does it live on the budget of a task around it, which gets no new one before the loop has ended.
+pub(crate) fn a_loop_of_ours_inside_a_task(backend: Backend) {
+    for attached in [true, false] {
+        current_thread().block_on(async move {
+            let task = tokio::spawn(async move {
+                let driver = anonpipe::Driver::new().unwrap();
+                let (mut reader, mut writer) = backend.pipe();
+                if attached {
+                    reader.attach(&driver).unwrap();
+                }
+                driver.block_on(async {
+                    for _ in 0..300 {
+                        Family::Tokio.write_all(&mut writer, b"x").await.unwrap();
+                        assert_eq!(Family::Futures.read(&mut reader, &mut [0]).await.unwrap(), 1);
+                        writer.submit_write("x").await.0.unwrap();
+                        assert_eq!(reader.submit_read(vec![0]).await.0.unwrap(), 1);
+                    }
+                });
+            });
+            task.await.unwrap();
+        });
+    }
+}
+
+/// A driver is for ends that nobody has waited for yet, whoever would have told them.
+pub(crate) fn an_end_that_waited_is_not_attached(backend: Backend) {
+    for executor in [Executor::TokioCurrentThread, Executor::Smol] {
+        let driver = anonpipe::Driver::new().unwrap();
+        let (mut reader, _writer) = backend.pipe();
+        begin_to_read(executor, Family::Tokio, &mut reader);
+        let refused = reader.attach(&driver).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::ResourceBusy, "{executor:?}");
+    }
 }

@@ -9,7 +9,7 @@ use anonpipe::{Overlapped, Reader};
 use crate::Backend;
 use crate::harness::{MOMENT, soon, until_reads_in_flight, until_writes_in_flight};
 use crate::test_data::{self, Random};
-use crate::transfer_ways::{LONG, Way, is_cancelled, kind, transferred};
+use crate::transfer_ways::{LONG, Way, check_abort, is_cancelled, kind, transferred};
 
 /// Everything up to the end of file.
 fn rest(mut reader: &Reader<Overlapped>) -> Vec<u8> {
@@ -283,4 +283,38 @@ pub(crate) fn cancel_all_of_a_half_spares_the_other(backend: Backend) {
     assert!(!read.is_complete(), "the reading half's");
     (&theirs).write_all(b"alive").unwrap();
     assert_eq!(read.wait().0.unwrap(), 5);
+}
+
+/// The system's code for an aborted operation is a timeout to std, so that whoever retries timeouts retries what was ended on
+/// purpose (rust-lang/rust#71756, gyldlab/keld#97).
+pub(crate) fn an_abort_is_no_timeout(backend: Backend) {
+    for way in Way::ALL {
+        let (reader, writer) = backend.small_pipe();
+        thread::scope(|scope| {
+            let read = scope.spawn(|| way.read(&reader, 10));
+            until_reads_in_flight(&reader, 1);
+            reader.cancel_all();
+            check_abort(read.join().unwrap());
+            let write = scope.spawn(|| way.write(&writer, &[0; 100_000]));
+            until_writes_in_flight(&writer, 1);
+            writer.cancel_all();
+            check_abort(write.join().unwrap());
+        });
+    }
+    let ((reader, _writer), (_reader, writer)) = (backend.pipe(), backend.small_pipe());
+    let (read, write) = (reader.submit_read(vec![0; 10]), writer.submit_write(vec![0; 100_000]));
+    read.cancel();
+    write.cancel();
+    check_abort(read.wait().0);
+    check_abort(write.wait().0);
+    let (reader, _writer) = backend.pipe();
+    let read = reader.submit_read(vec![0; 10]);
+    drop(reader);
+    check_abort(read.wait().0);
+
+    // And the other way round.
+    let (reader, _writer) = backend.pipe();
+    let result = reader.read_timeout(&mut [0; 10], MOMENT);
+    assert!(!is_cancelled(&result));
+    assert_eq!(kind(result), ErrorKind::TimedOut);
 }

@@ -1,14 +1,12 @@
-//! Defects that others had, kept from being had here: children, and tasks. Each rule has a process of its own.
-//!
-//! Each rule names the public reports that it goes back to, as `owner/repository#number`.
+//! Children, while tasks use our ends. Each rule has a process of its own.
 
 use std::io::{ErrorKind, Read, Write};
 
 use anonpipe::End;
 
 use crate::Backend;
-use crate::child_defects::modes_while;
 use crate::child_programs::copier;
+use crate::children::modes_while;
 use crate::executors::{Executor, Family, multi_thread};
 use crate::harness::MOMENT;
 use crate::manual_polls::Bell;
@@ -16,7 +14,7 @@ use crate::system::Handle;
 #[cfg(unix)]
 use crate::system::make_blocking;
 
-/// See [`a_childs_handles_wait_whatever_ours_do`](crate::child_defects::a_childs_handles_wait_whatever_ours_do): while tasks use
+/// See [`a_childs_handles_wait_whatever_ours_do`](crate::children::a_childs_handles_wait_whatever_ours_do): while tasks use
 /// ours, in tokio's reactor.
 pub(crate) fn a_childs_handles_wait_while_tasks_use_ours(backend: Backend) {
     let runtime = multi_thread();

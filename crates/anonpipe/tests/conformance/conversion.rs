@@ -7,8 +7,9 @@ use std::thread;
 use anonpipe::{Adopted, Blocking, ConversionError, Duplex, End, Overlapped, Reader, Writer};
 
 use crate::Backend;
-use crate::harness::MOMENT;
+use crate::harness::{MOMENT, at_once};
 use crate::system::{Handle, HasHandle, taken_out_raw};
+use crate::test_data;
 use crate::transfer_ways::{Way, is_cancelled};
 
 /// Checks that a conversion was refused, and gave back what it was given.
@@ -248,4 +249,48 @@ pub(crate) fn a_blocking_end_comes_out_raw(backend: Backend) {
     let (reader, _writer) = backend.options().server(End::blocking()).inbound().unwrap();
     let number = reader.number();
     Reader::<Blocking>::try_from(taken_out_raw(reader, number)).unwrap();
+}
+
+/// Checks that a conversion is refused at once because something is in flight; takes the end back.
+#[track_caller]
+pub(crate) fn refused_as_busy(reader: Reader<Overlapped>) -> Reader<Overlapped> {
+    let mut reader = Some(reader);
+    at_once(|| {
+        let failed = Handle::try_from(reader.take().expect("put back")).unwrap_err();
+        assert_eq!(failed.error().kind(), ErrorKind::ResourceBusy, "{failed}");
+        reader = Some(failed.into_inner());
+    });
+    reader.expect("put back")
+}
+
+/// Memory that was given back while the system still wrote to it (blackbeam/named_pipe#5, Berrysoft/tokio-iocp#2,
+/// swiftlang/swift-subprocess#336): a conversion is refused as long as there is an operation that uses a buffer.
+pub(crate) fn a_conversion_frees_nothing_that_the_system_uses(backend: Backend) {
+    let (reader, writer) = backend.small_pipe();
+    let read = reader.submit_read(vec![5; 60_000]);
+    let write = writer.submit_write(test_data::bytes(0, 100));
+    assert_eq!(read.wait().0.unwrap(), 100);
+    let reads: Vec<_> = (0..3).map(|_| reader.submit_read(vec![5; 50_000])).collect();
+    let reader = refused_as_busy(reader);
+    assert_eq!(write.wait().0.unwrap(), 100);
+    let mut position = 100;
+    for read in reads {
+        let write = writer.submit_write(test_data::bytes(position, 3000));
+        let (result, buffer) = read.wait();
+        let count = result.unwrap();
+        test_data::check(position, &buffer[..count]);
+        assert!(buffer[count..].iter().all(|byte| *byte == 5), "written where nothing was read");
+        position += count;
+        assert_eq!(write.wait().0.unwrap(), 3000);
+    }
+
+    let write = writer.submit_write(test_data::bytes(position, 200_000));
+    let failed = Handle::try_from(writer).unwrap_err();
+    assert_eq!(failed.error().kind(), ErrorKind::ResourceBusy, "{failed}");
+    let writer = failed.into_inner();
+    let mut all = vec![0; 200_000];
+    (&reader).read_exact(&mut all).unwrap();
+    test_data::check(position, &all);
+    assert_eq!(write.wait().0.unwrap(), 200_000);
+    drop(writer);
 }

@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::Backend;
 use crate::backend::Adopt;
-use crate::defects::check_abort;
 use crate::harness::{MOMENT, soon, until_reads_in_flight};
-use crate::transfer_ways::{Way, kind, transferred};
+use crate::transfer_ways::{Way, check_abort, kind, transferred};
 
 /// A waker that takes its time.
 struct Busy {

@@ -1,13 +1,16 @@
 //! Ends and operations that are dropped with something in flight.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use anonpipe::{ForeignBuffer, Overlapped, Reader};
 
 use crate::Backend;
-use crate::harness::{MOMENT, at_once, rounds, soon, until_reads_in_flight};
+use crate::harness::{MOMENT, at_once, patience, rounds, soon, until_reads_in_flight};
+use crate::system::Handle;
 use crate::test_data::{self, Random};
-use crate::transfer_ways::{Way, is_cancelled};
+use crate::transfer_ways::{Way, check_abort, is_cancelled};
 
 pub(crate) fn a_dropped_end_cancels_its_reads(backend: Backend) {
     let (reader, writer) = backend.pipe();
@@ -198,5 +201,89 @@ pub(crate) fn many_operations_are_dropped_in_no_time(backend: Backend) {
         drop(reads);
         let dropping = began.elapsed();
         assert!(dropping < submitting * 50, "backwards: {backwards}, {dropping:?} after {submitting:?}");
+    }
+}
+
+/// Whoever closes an end while it is read has not met the end of what the peer says, and a record that was cut off is not whole
+/// (python-trio/trio#341, python-trio/trio#661; microsoft/go-winio#95 asks for the opposite).
+///
+/// On Windows, closing the handle under a read completes it as the peer's close does.
+pub(crate) fn our_own_close_is_no_end_of_file(backend: Backend) {
+    let mut random = Random::new(81);
+    for round in 0..60 {
+        let (reader, _writer) = backend.pipe();
+        let op = reader.submit_read(vec![0; 10]);
+        let closer = thread::spawn({
+            let spins = random.below(3000);
+            move || {
+                (0..spins).for_each(|_| std::hint::spin_loop());
+                drop(reader);
+            }
+        });
+        let (result, _) = if round % 2 == 0 { op.wait() } else { pollster::block_on(op) };
+        check_abort(result);
+        closer.join().unwrap();
+    }
+    // All of it but the operations, at once.
+    let (ours, theirs) = backend.duplex();
+    let ops: Vec<_> = (0..5).map(|_| ours.submit_read(vec![0; 10])).collect();
+    let (reader, writer) = ours.split();
+    let clone = writer.try_clone().unwrap();
+    drop((writer, clone, reader));
+    for op in ops {
+        check_abort(op.wait().0);
+    }
+    drop(theirs);
+
+    // A read that goes on: another handle, or another direction, was closed.
+    let (ours, theirs) = backend.duplex();
+    let op = ours.submit_read(vec![0; 10]);
+    let (reader, writer) = ours.split();
+    let clone = reader.try_clone().unwrap();
+    thread::scope(|scope| {
+        let blocked = scope.spawn(|| Way::Std.read(&reader, 10));
+        until_reads_in_flight(&reader, 2);
+        drop((clone, writer));
+        thread::sleep(MOMENT);
+        assert!(!op.is_complete() && !blocked.is_finished(), "a handle that was not the last");
+        (&theirs).write_all(b"first").unwrap();
+        assert_eq!(op.wait().0.unwrap(), 5);
+        (&theirs).write_all(b"second").unwrap();
+        assert_eq!(blocked.join().unwrap().unwrap(), b"second");
+    });
+}
+
+/// A read that was dropped is over for its owner, not for the system: a conversion that comes right after it either is refused,
+/// or nothing writes to the memory any more (tokio-rs/mio#1967, tokio-rs/mio#2004).
+pub(crate) fn nothing_writes_to_a_dropped_reads_memory_after_a_conversion(backend: Backend) {
+    for round in 0..60 {
+        let (reader, writer) = backend.pipe();
+        // Ours all along, so that it can be looked at afterwards.
+        let memory = Box::into_raw(Box::new([5_u8; 4096]));
+        let end: Result<Handle, _> = {
+            #[allow(unsafe_code, reason = "only with memory of our own can be seen who writes to it")]
+            // SAFETY: initialised; nobody looks at it before the operation is over, and it is never freed.
+            let buffer = unsafe { ForeignBuffer::new(memory.cast(), 4096) };
+            drop(reader.submit_read(buffer));
+            reader.try_into()
+        };
+        let reader: Reader<Overlapped> = match end {
+            Ok(handle) => handle.try_into().unwrap(),
+            Err(failed) => {
+                let expected = [ErrorKind::ResourceBusy, ErrorKind::Unsupported];
+                assert!(expected.contains(&failed.error().kind()), "round {round}: {failed}");
+                let reader = failed.into_inner();
+                soon("the dropped read is over", || format!("{reader:?}").contains("reads_in_flight: 0"));
+                reader
+            }
+        };
+        (&writer).write_all(&[7; 100]).unwrap();
+        // Time for whoever else might want them.
+        thread::sleep(Duration::from_millis(1));
+        assert_eq!(reader.read_timeout(&mut [0; 4096], patience()).expect("bytes that went elsewhere"), 100);
+        #[allow(unsafe_code, reason = "see above")]
+        // SAFETY: allocated above, and not freed; the operation is over.
+        let memory = unsafe { &*memory };
+        assert!(memory.iter().all(|byte| *byte == 5), "round {round}: the system wrote to it after the conversion");
     }
 }

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use anonpipe::{Adopted, Duplex, Overlapped};
 
 use crate::Backend;
-use crate::defects::check_abort;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+use crate::executors::{Executor, Family};
 use crate::harness::{MOMENT, soon, until_reads_in_flight};
 use crate::system::{Handle, named_server};
 use crate::test_data::Random;
-use crate::transfer_ways::{Way, kind};
+use crate::transfer_ways::{Way, check_abort, kind};
 
 /// A pipe for messages: its server, and a handle to its client, which reads bytes unless it asks
 /// for messages.
@@ -146,5 +147,34 @@ pub(crate) fn no_dropped_end_is_missed_among_empty_messages(backend: Backend) {
         let (result, _) = op.wait_timeout(Duration::from_secs(20)).expect("the end was dropped");
         check_abort(result);
         flood.join().unwrap();
+    }
+}
+
+/// Before what it reads, and while it waits.
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+pub(crate) fn a_task_passes_over_empty_messages(backend: Backend) {
+    for family in Family::BOTH {
+        let (mut server, mut client) = message_pipe(backend, &format!("poll-{family:?}"));
+        for _ in 0..500 {
+            assert_eq!(server.write(b"").unwrap(), 0);
+        }
+        server.write_all(b"message").unwrap();
+        let mut buffer = [0; 8];
+        let count = pollster::block_on(family.read(&mut client, &mut buffer)).unwrap();
+        assert_eq!(&buffer[..count], b"message");
+        // One that comes while it waits.
+        for executor in Executor::ALL {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(crate::harness::MOMENT / 4);
+                    assert_eq!((&server).write(b"").unwrap(), 0);
+                    std::thread::sleep(crate::harness::MOMENT / 4);
+                    (&server).write_all(b"after").unwrap();
+                });
+                let mut buffer = [0; 8];
+                let read = executor.run(family.read(&mut client, &mut buffer));
+                assert_eq!((read.unwrap(), &buffer[..5]), (5, &b"after"[..]), "{executor:?}");
+            });
+        }
     }
 }

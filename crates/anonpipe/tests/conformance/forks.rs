@@ -1,4 +1,5 @@
-//! Processes that fork and do not exec. The child has copies of its parent's ends, operations and locks, but none of its threads.
+//! Processes that fork and do not execute a program. The child has copies of its parent's ends,
+//! operations and locks, but none of its threads.
 
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
@@ -232,4 +233,35 @@ pub(crate) fn a_future_that_forks_goes_on(backend: Backend) {
         }
     });
     assert!(succeeded, "the child's future hung");
+}
+
+/// The locks of the parent's threads are held for ever in the child.
+pub(crate) fn a_fork_amid_operations_can_close_its_ends(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let (reader, writer) = (Arc::new(reader), Arc::new(writer));
+    let done = Arc::new(AtomicBool::new(false));
+    let busy = thread::spawn({
+        let (reader, writer, done) = (Arc::clone(&reader), Arc::clone(&writer), Arc::clone(&done));
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                let read = reader.submit_read(vec![0; 1]);
+                (&*writer).write_all(b"x").unwrap();
+                read.wait().0.unwrap();
+            }
+        }
+    });
+    for _ in 0..40 {
+        let clones = (reader.try_clone().unwrap(), writer.try_clone().unwrap());
+        match fork() {
+            None => {
+                reader.cancel_all();
+                drop(clones);
+                exit(true);
+            }
+            Some(child) => assert!(child.succeeded(), "a child could not let go of its copies"),
+        }
+        drop(clones);
+    }
+    done.store(true, Ordering::Relaxed);
+    busy.join().unwrap();
 }

@@ -1,17 +1,19 @@
-//! What only Linux does, or only Linux lets one see.
+//! Pipes that only Linux has: FIFOs that are opened before their writer, packets, and pipes that are
+//! opened anew.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::thread;
 
 use anonpipe::{Adopted, Blocking, Overlapped, Reader, Writer};
 
 use crate::Backend;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+use crate::executors::{Executor, Family};
 use crate::harness::MOMENT;
-use crate::shared_descriptions::nothing_blocks;
-use crate::system::{FifoFile, blocked_signals, make_blocking, make_nonblocking, packet_pipe};
+use crate::system::{FifoFile, make_blocking, make_nonblocking, packet_pipe};
 use crate::transfer_ways::{LONG, Way, kind};
 
 /// A read that has no room for a packet loses the rest of it. Only the writer's descriptor tells that it writes packets.
@@ -92,46 +94,25 @@ pub(crate) fn a_pipe_that_is_opened_anew_has_its_end(backend: Backend) {
     assert_eq!(end.wait_timeout(LONG).unwrap().0.unwrap(), 0);
 }
 
-/// `splice` takes from a pipe for good what lets a call say that it must not wait (Linux).
-pub(crate) fn a_sharer_who_splices_as_well_blocks_nobody(backend: Backend) {
-    let (reader, writer) = backend.pipe();
-    let (elsewhere, into) = backend.pipe();
-    // Once in use, so that what was known of the pipe before has to be given up.
-    writer.submit_write("x").wait().0.unwrap();
-    let splice = |from: &Reader<Overlapped>, to: &Writer<Overlapped>| {
-        let none = std::ptr::null_mut();
-        // SAFETY: two open descriptors, and no offsets, as pipes want it.
-        unsafe { libc::splice(from.as_fd().as_raw_fd(), none, to.as_fd().as_raw_fd(), none, 1, 0) }
-    };
-    assert_eq!(splice(&reader, &into), 1);
-    assert_eq!(elsewhere.submit_read(vec![0; 8]).wait().0.unwrap(), 1);
-    nothing_blocks(backend, &reader, &writer);
-}
-
-/// A FIFO that was opened by its name does not know it either, and says nothing of what pipes made by the system's call know.
-pub(crate) fn an_adopted_fifo_changes_nothing_for_others(backend: Backend) {
-    let (fifo_reader, fifo_writer) = crate::system::fifo();
-    let fifo_reader = Reader::<Overlapped>::try_from(fifo_reader).unwrap();
-    let fifo_writer = Writer::<Overlapped>::try_from(fifo_writer).unwrap();
-    nothing_blocks(backend, &fifo_reader, &fifo_writer);
-    let (reader, writer) = backend.pipe();
-    nothing_blocks(backend, &reader, &writer);
-}
-
-/// A handler that the program has for a fault of its own instructions is called on the driver's thread, too, which runs the
-/// program's wakers and frees its buffers. All other signals are for the program's own threads.
-pub(crate) fn the_drivers_thread_blocks_no_faults(backend: Backend) {
-    let (reader, _writer) = backend.pipe();
-    let mut read = reader.submit_read(vec![0; 1]);
-    assert!(read.wait_timeout(MOMENT).is_none());
-    let blocked = blocked_signals("anonpipe-driver").expect("the driver's thread");
-    let is_blocked = |signal: i32| blocked & (1 << (signal - 1)) != 0;
-    for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS] {
-        assert!(!is_blocked(fault), "signal {fault}: {blocked:#x}");
+/// A task's read as well, whoever wakes it.
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+pub(crate) fn a_task_waits_for_the_first_writer(_: Backend) {
+    for executor in Executor::ALL {
+        for family in Family::BOTH {
+            let fifo = FifoFile::new();
+            let mut reader = Reader::<Overlapped>::try_from(open(&fifo, OpenOptions::new().read(true))).unwrap();
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    thread::sleep(MOMENT / 4);
+                    OpenOptions::new().write(true).open(fifo.path()).unwrap().write_all(b"late").unwrap();
+                });
+                let mut buffer = [0; 8];
+                let read = |reader: &mut Reader<Overlapped>, buffer: &mut [u8; 8]| {
+                    executor.run(family.read(reader, buffer)).unwrap()
+                };
+                assert_eq!(read(&mut reader, &mut buffer), 4, "{executor:?}, {family:?}");
+                assert_eq!(read(&mut reader, &mut buffer), 0, "{executor:?}, {family:?}");
+            });
+        }
     }
-    for others in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGALRM, libc::SIGCHLD, libc::SIGUSR1] {
-        assert!(is_blocked(others), "signal {others}: {blocked:#x}");
-    }
-    let own = std::fs::read_to_string("/proc/thread-self/status").unwrap();
-    assert!(own.lines().any(|line| line.strip_prefix("SigBlk:").is_some_and(|set| set.trim() == "0000000000000000")));
 }

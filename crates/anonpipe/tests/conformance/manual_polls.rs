@@ -1,9 +1,10 @@
 //! Tasks, poll by poll.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::executors::{AnyRead, AnyWrite, Family};
@@ -103,3 +104,50 @@ pub(crate) fn at_once<T>(poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> T {
         Poll::Pending => panic!("it waits, which it must not"),
     }
 }
+
+#[derive(Default)]
+pub(crate) struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Count {
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Polls until it waits for the system: a task may ask to be polled again at once a few times before.
+pub(crate) fn poll_until_pending<T>(mut future: Pin<&mut impl Future<Output = T>>, count: &Arc<Count>) -> Poll<T> {
+    let waker = Waker::from(Arc::clone(count));
+    for _ in 0..10 {
+        let before = count.get();
+        let poll = future.as_mut().poll(&mut Context::from_waker(&waker));
+        if poll.is_ready() || count.get() == before {
+            return poll;
+        }
+    }
+    panic!("it wakes itself for ever");
+}
+
+/// Polls if it was woken since the last time.
+pub(crate) fn poll_once_counted<T>(future: Pin<&mut impl Future<Output = T>>, count: &Arc<Count>) -> bool {
+    future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(count)))).is_ready()
+}
+
+/// Whether it was ready, and successful.
+pub(crate) fn at_once_or_pending(poll: impl FnOnce(&mut Context<'_>) -> Poll<std::io::Result<usize>>) -> bool {
+    match poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => {
+            result.unwrap();
+            true
+        }
+        Poll::Pending => false,
+    }
+}
+
+/// More than a small pipe holds.
+pub(crate) const MUCH: usize = 100_000;

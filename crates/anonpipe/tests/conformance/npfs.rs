@@ -1,5 +1,4 @@
-//! What the pipes of Windows have and others lack: a server that disconnects, ports, quotas,
-//! descriptors.
+//! What the pipes of Windows have and others lack: a server that disconnects, quotas, descriptors.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
@@ -11,14 +10,12 @@ use anonpipe::windows::{Creation, PipeOptionsExt};
 use anonpipe::{Duplex, End, Overlapped, PipeOptions};
 
 use crate::Backend;
-use crate::defects::check_abort;
-use crate::harness::{MOMENT, rounds, soon};
+use crate::harness::{MOMENT, rounds};
 use crate::system::{
-    ForeignRead, Handle, access_list, bind_to_new_port, cancel_blocked_call, disconnect, is_for_messages, is_wine,
-    named_server, open_unnamed_client,
+    access_list, cancel_blocked_call, disconnect, is_for_messages, is_wine, named_server, open_unnamed_client,
 };
 use crate::test_data::{self, Random};
-use crate::transfer_ways::{Way, is_cancelled, kind, transferred};
+use crate::transfer_ways::{Way, check_abort, kind, transferred};
 
 pub(crate) fn writes_after_a_disconnect_are_broken_pipes(backend: Backend) {
     for way in Way::ALL {
@@ -63,26 +60,6 @@ pub(crate) fn a_capacity_is_kept_to_the_byte(backend: Backend) {
         assert!(!beyond.is_complete(), "{capacity} bytes and one more");
         assert_eq!((&reader).read(&mut [0; 1]).unwrap(), 1);
         assert_eq!(beyond.wait().0.unwrap(), 1);
-    }
-}
-
-/// A packet on our port that belongs to no operation of ours: somebody else reads through the same handle.
-pub(crate) fn a_foreign_packet_is_ignored(backend: Backend) {
-    let (reader, writer) = backend.pipe();
-    let bound = reader.submit_read(vec![0; 8]);
-    (&writer).write_all(b"bind").unwrap();
-    assert_eq!(bound.wait().0.unwrap(), 4);
-    for _ in 0..20 {
-        let foreign = ForeignRead::start(&reader);
-        let ours = reader.submit_read(vec![0; 8]);
-        (&writer).write_all(b"theirs").unwrap();
-        soon("the foreign read", || foreign.finished().is_some());
-        assert_eq!(foreign.finished().unwrap(), b"theirs");
-        thread::sleep(Duration::from_millis(1));
-        assert!(!ours.is_complete());
-        (&writer).write_all(b"ours").unwrap();
-        let (result, buffer) = ours.wait();
-        assert_eq!(&buffer[..result.unwrap()], b"ours");
     }
 }
 
@@ -177,56 +154,6 @@ pub(crate) fn a_dropped_duplex_end_stays_open_for_its_writes(backend: Backend) {
     assert_eq!(write.wait().0.unwrap(), 100_000);
     assert_eq!(kind(waits.wait().0), ErrorKind::BrokenPipe);
     assert_eq!(kind((&theirs).write(b"x")), ErrorKind::BrokenPipe);
-}
-
-/// It works, through events, and nothing reaches the port of whoever had it before.
-pub(crate) fn a_handle_bound_to_another_port_works(backend: Backend) {
-    let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
-    let handle = Handle::try_from(ours).unwrap();
-    let port = bind_to_new_port(&handle).unwrap();
-    let ours = Duplex::<Overlapped>::try_from(handle).unwrap();
-    let reads: Vec<_> = (0..70).map(|_| ours.submit_read(vec![0; 4])).collect();
-    for number in 0_u32..70 {
-        (&theirs).write_all(&number.to_le_bytes()).unwrap();
-    }
-    for (number, op) in (0_u32..).zip(reads) {
-        let (result, buffer) = op.wait();
-        assert_eq!((result.unwrap(), buffer), (4, number.to_le_bytes().to_vec()));
-    }
-    let cancelled = ours.submit_read(vec![0; 4]);
-    cancelled.cancel();
-    assert!(is_cancelled(&cancelled.wait().0));
-    let write = ours.submit_write(test_data::bytes(0, 100_000));
-    let mut all = vec![0; 100_000];
-    (&theirs).read_exact(&mut all).unwrap();
-    test_data::check(0, &all);
-    assert_eq!(write.wait().0.unwrap(), 100_000);
-    assert_eq!(kind(ours.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
-    drop(ours.submit_read(vec![0; 4]));
-    ours.submit_read(vec![0; 4]).detach();
-    let (read, write) = (ours.submit_read(vec![0; 4]), ours.submit_write(vec![0; 100_000]));
-    drop(theirs);
-    assert_eq!(read.wait().0.unwrap(), 0);
-    assert_eq!(kind(write.wait().0), ErrorKind::BrokenPipe);
-    drop(ours);
-    assert!(!port.has_packet(), "a packet that its owner cannot know");
-}
-
-/// Not touched: the system gives out zeros without using memory for them, if it gives them out at all.
-#[cfg(target_pointer_width = "64")]
-pub(crate) fn a_buffer_beyond_4_gib_is_refused(backend: Backend) {
-    let length = u32::MAX as usize + 1;
-    let mut buffer = Vec::<u8>::new();
-    if buffer.try_reserve_exact(length).is_err() {
-        let _ = writeln!(std::io::stderr(), "left out: no address space for 4 GiB");
-        return;
-    }
-    drop(buffer);
-    let (reader, writer) = backend.pipe();
-    let (result, buffer) = reader.submit_read(vec![0; length]).wait();
-    assert_eq!(kind(result), ErrorKind::InvalidInput);
-    let (result, buffer) = writer.submit_write(buffer).wait();
-    assert_eq!((kind(result), buffer.len()), (ErrorKind::InvalidInput, length));
 }
 
 pub(crate) fn pipes_that_cannot_be_adopted(backend: Backend) {

@@ -1,4 +1,4 @@
-//! Operations: their order, and the ways to wait for them.
+//! Operations, and the ways to wait for them.
 
 use std::future::Future;
 use std::io::{Read, Write};
@@ -10,83 +10,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use anonpipe::{Op, wait_any};
+use anonpipe::wait_any;
 
-use crate::Backend;
-use crate::harness::{MOMENT, soon, until_reads_in_flight};
-use crate::test_data;
-use crate::transfer_ways::{LONG, Way, is_cancelled};
-
-/// Four bytes that say which read must get them.
-fn record(number: usize) -> [u8; 4] {
-    u32::try_from(number).unwrap().to_le_bytes()
-}
-
-#[track_caller]
-fn gets(op: Op<Vec<u8>>, number: usize) {
-    let (result, buffer) = op.wait();
-    assert_eq!(result.unwrap(), 4);
-    assert_eq!(buffer, record(number), "out of order");
-}
-
-pub(crate) fn a_hundred_reads_are_filled_in_order(backend: Backend) {
-    let (reader, writer) = backend.pipe();
-    let ops: Vec<_> = (0..100).map(|_| reader.submit_read(vec![0; 4])).collect();
-    thread::sleep(MOMENT);
-    assert!(ops.iter().all(|op| !op.is_complete()));
-    for number in 0..100 {
-        Way::ALL[number % 4].write(&writer, &record(number)).unwrap();
-    }
-    for (number, op) in ops.into_iter().enumerate() {
-        gets(op, number);
-    }
-}
-
-pub(crate) fn reads_of_all_kinds_share_one_queue(backend: Backend) {
-    let (reader, writer) = backend.pipe();
-    let clone = reader.try_clone().unwrap();
-    thread::scope(|scope| {
-        let before: Vec<_> = (0..50).map(|_| reader.submit_read(vec![0; 4])).collect();
-        let mut blocked = Vec::new();
-        for (place, way) in [Way::Std, Way::Timeout, Way::Await].into_iter().enumerate() {
-            let clone = &clone;
-            blocked.push(scope.spawn(move || way.read(clone, 4).unwrap()));
-            until_reads_in_flight(&reader, 51 + place);
-        }
-        let after: Vec<_> = (0..50).map(|_| clone.submit_read(vec![0; 4])).collect();
-        for number in 0..103 {
-            (&writer).write_all(&record(number)).unwrap();
-        }
-        for (number, op) in before.into_iter().enumerate() {
-            gets(op, number);
-        }
-        for (number, thread) in blocked.into_iter().enumerate() {
-            assert_eq!(thread.join().unwrap(), record(50 + number), "a blocking read overtook, or was overtaken");
-        }
-        for (number, op) in after.into_iter().enumerate() {
-            gets(op, 53 + number);
-        }
-    });
-}
-
-pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
-    let (reader, writer) = backend.small_pipe();
-    thread::scope(|scope| {
-        let ops: Vec<_> = (0..50).map(|chunk| writer.submit_write(test_data::bytes(chunk * 3000, 3000))).collect();
-        // It fits; the others wait, and nothing changes any more by itself.
-        soon("the first write", || ops[0].is_complete());
-        let clone = writer.try_clone().unwrap();
-        let before = format!("{writer:?}");
-        let blocked = scope.spawn(move || (&clone).write(&test_data::bytes(150_000, 3000)).unwrap());
-        soon("the blocked write's place in the queue", || format!("{writer:?}") != before);
-        let more: Vec<_> = (51..100).map(|chunk| writer.submit_write(test_data::bytes(chunk * 3000, 3000))).collect();
-        let mut all = vec![0; 300_000];
-        (&reader).read_exact(&mut all).unwrap();
-        test_data::check(0, &all);
-        assert_eq!(blocked.join().unwrap(), 3000);
-        assert!(ops.into_iter().chain(more).all(|op| op.wait().0.unwrap() == 3000));
-    });
-}
+use crate::harness::{MOMENT, soon};
+use crate::queue::record;
+use crate::transfer_ways::{LONG, Way};
+use crate::{Backend, test_data};
 
 pub(crate) fn under_way_without_a_poll(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
@@ -184,30 +113,6 @@ pub(crate) fn await_on_a_hand_written_executor(backend: Backend) {
     });
 }
 
-pub(crate) fn the_buffer_comes_back_as_it_was(backend: Backend) {
-    let (reader, writer) = backend.pipe();
-    let mut buffer = Vec::with_capacity(100);
-    buffer.resize(10, 9);
-    let (address, capacity) = (buffer.as_ptr(), buffer.capacity());
-    writer.submit_write("abc").wait().0.unwrap();
-    let (result, buffer) = reader.submit_read(buffer).wait();
-    assert_eq!(result.unwrap(), 3);
-    assert_eq!((buffer.as_ptr(), buffer.capacity(), buffer.len()), (address, capacity, 10));
-    assert_eq!(&buffer, b"abc\x09\x09\x09\x09\x09\x09\x09", "a read writes what it read, and nothing else");
-
-    let (result, text) = writer.submit_write(String::from("text")).wait();
-    assert_eq!((result.unwrap(), text.as_str()), (4, "text"));
-    assert_eq!(writer.submit_write(b"bytes").wait().0.unwrap(), 5);
-    let slice: &'static [u8] = b"slice";
-    assert_eq!(writer.submit_write(slice).wait().1, b"slice");
-    let (result, boxed) = reader.submit_read(vec![0; 14].into_boxed_slice()).wait();
-    assert_eq!((result.unwrap(), &*boxed), (14, &b"textbytesslice"[..]));
-    drop(reader);
-    let (result, buffer) = writer.submit_write(vec![3; 5]).wait();
-    assert!(result.is_err());
-    assert_eq!(buffer, [3; 5], "also from a failure");
-}
-
 pub(crate) fn an_outcome_is_taken_once(backend: Backend) {
     let (reader, writer) = backend.pipe();
     writer.submit_write("once").wait().0.unwrap();
@@ -259,40 +164,4 @@ pub(crate) fn outliving_the_thread_that_submitted(backend: Backend) {
     (&theirs).read_exact(&mut all).unwrap();
     test_data::check(0, &all);
     assert_eq!(write.wait().0.unwrap(), 100_000);
-}
-
-/// Memory of others is promised to one operation; what comes back with the result cannot be submitted again.
-pub(crate) fn a_foreign_buffer_serves_one_operation(backend: Backend) {
-    let (reader, writer) = backend.pipe();
-    let refused = |spent: anonpipe::ForeignBuffer,
-                   submit: &dyn Fn(anonpipe::ForeignBuffer) -> Op<anonpipe::ForeignBuffer>| {
-        let (result, spent) = submit(spent).wait();
-        let error = result.unwrap_err();
-        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
-        assert!(error.to_string().contains("make another ForeignBuffer"), "{error}");
-        spent
-    };
-    let mut memory = Box::new(*b"once");
-    // SAFETY: the memory outlives both operations, which are waited for, and is looked at afterwards only.
-    let foreign = unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) };
-    let (written, spent) = writer.submit_write(foreign).wait();
-    assert_eq!(written.unwrap(), 4);
-    // SAFETY: as above.
-    let foreign = unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) };
-    let (read, also_spent) = reader.submit_read(foreign).wait();
-    assert_eq!(read.unwrap(), 4);
-    drop(memory);
-    let spent = refused(spent, &|spent| writer.submit_write(spent));
-    refused(spent, &|spent| reader.submit_read(spent));
-    refused(also_spent, &|spent| reader.submit_read(spent));
-    assert_eq!(reader.bytes_available().unwrap(), 0, "something was written");
-    // A cancelled one is spent as well.
-    let mut memory = Box::new([0; 4]);
-    // SAFETY: as above.
-    let op = reader.submit_read(unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) });
-    op.cancel();
-    let (result, spent) = op.wait();
-    assert!(is_cancelled(&result));
-    drop(memory);
-    refused(spent, &|spent| reader.submit_read(spent));
 }

@@ -1,11 +1,13 @@
-//! One queue a direction: whoever leaves it lets the next one go on.
+//! One queue a direction: its order, and an operation that leaves it lets the next one go on.
 
 use std::io::{ErrorKind, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anonpipe::Op;
+
 use crate::Backend;
-use crate::harness::{MOMENT, patience, until_reads_in_flight, until_writes_in_flight};
+use crate::harness::{MOMENT, patience, soon, until_reads_in_flight, until_writes_in_flight};
 use crate::test_data;
 use crate::transfer_ways::{Way, is_cancelled, kind, transferred};
 
@@ -130,4 +132,98 @@ pub(crate) fn a_busy_pipe_does_not_starve_a_quiet_one(backend: Backend) {
         drop(busy_reader);
     });
     assert!(start.elapsed() < patience(), "{:?}", start.elapsed());
+}
+
+pub(crate) fn a_hundred_reads_are_filled_in_order(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let ops: Vec<_> = (0..100).map(|_| reader.submit_read(vec![0; 4])).collect();
+    thread::sleep(MOMENT);
+    assert!(ops.iter().all(|op| !op.is_complete()));
+    for number in 0..100 {
+        Way::ALL[number % 4].write(&writer, &record(number)).unwrap();
+    }
+    for (number, op) in ops.into_iter().enumerate() {
+        gets(op, number);
+    }
+}
+
+pub(crate) fn reads_of_all_kinds_share_one_queue(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let clone = reader.try_clone().unwrap();
+    thread::scope(|scope| {
+        let before: Vec<_> = (0..50).map(|_| reader.submit_read(vec![0; 4])).collect();
+        let mut blocked = Vec::new();
+        for (place, way) in [Way::Std, Way::Timeout, Way::Await].into_iter().enumerate() {
+            let clone = &clone;
+            blocked.push(scope.spawn(move || way.read(clone, 4).unwrap()));
+            until_reads_in_flight(&reader, 51 + place);
+        }
+        let after: Vec<_> = (0..50).map(|_| clone.submit_read(vec![0; 4])).collect();
+        for number in 0..103 {
+            (&writer).write_all(&record(number)).unwrap();
+        }
+        for (number, op) in before.into_iter().enumerate() {
+            gets(op, number);
+        }
+        for (number, thread) in blocked.into_iter().enumerate() {
+            assert_eq!(thread.join().unwrap(), record(50 + number), "a blocking read overtook, or was overtaken");
+        }
+        for (number, op) in after.into_iter().enumerate() {
+            gets(op, 53 + number);
+        }
+    });
+}
+
+pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
+    let (reader, writer) = backend.small_pipe();
+    thread::scope(|scope| {
+        let ops: Vec<_> = (0..50).map(|chunk| writer.submit_write(test_data::bytes(chunk * 3000, 3000))).collect();
+        // It fits; the others wait, and nothing changes any more by itself.
+        soon("the first write", || ops[0].is_complete());
+        let clone = writer.try_clone().unwrap();
+        let before = format!("{writer:?}");
+        let blocked = scope.spawn(move || (&clone).write(&test_data::bytes(150_000, 3000)).unwrap());
+        soon("the blocked write's place in the queue", || format!("{writer:?}") != before);
+        let more: Vec<_> = (51..100).map(|chunk| writer.submit_write(test_data::bytes(chunk * 3000, 3000))).collect();
+        let mut all = vec![0; 300_000];
+        (&reader).read_exact(&mut all).unwrap();
+        test_data::check(0, &all);
+        assert_eq!(blocked.join().unwrap(), 3000);
+        assert!(ops.into_iter().chain(more).all(|op| op.wait().0.unwrap() == 3000));
+    });
+}
+
+/// The peer's news must not wait for somebody else's reader: a thread of a pool a read, and the pool is empty as soon as enough
+/// pipes are quiet (tokio-rs/tokio#5777, tokio-rs/tokio#4824).
+pub(crate) fn a_pipe_that_nobody_reads_does_not_delay_the_end_of_another(backend: Backend) {
+    let quiet: Vec<_> = (0..100).map(|_| backend.small_pipe()).collect();
+    let reads: Vec<_> = quiet.iter().map(|(reader, _)| reader.submit_read(vec![0; 10])).collect();
+    let unread: Vec<_> = (0..100).map(|_| backend.small_pipe()).collect();
+    let writes: Vec<_> = unread.iter().map(|(_, writer)| writer.submit_write(vec![0; 100_000])).collect();
+    for round in 0..10 {
+        let (reader, writer) = backend.pipe();
+        let mut op = reader.submit_read(vec![0; 10]);
+        let closer = thread::spawn(move || {
+            (&writer).write_all(b"last").unwrap();
+            thread::sleep(MOMENT / 8);
+        });
+        let (result, _) = op.wait_timeout(patience()).expect("the last words");
+        assert_eq!(result.unwrap(), 4, "round {round}");
+        let mut op = reader.submit_read(vec![0; 10]);
+        assert_eq!(op.wait_timeout(patience()).expect("the end of file").0.unwrap(), 0, "round {round}");
+        closer.join().unwrap();
+    }
+    assert!(reads.iter().chain(&writes).all(|op| !op.is_complete()), "they must be pending for this to mean something");
+}
+
+#[track_caller]
+fn gets(op: Op<Vec<u8>>, number: usize) {
+    let (result, buffer) = op.wait();
+    assert_eq!(result.unwrap(), 4);
+    assert_eq!(buffer, record(number), "out of order");
+}
+
+/// Four bytes that say which read must get them.
+pub(crate) fn record(number: usize) -> [u8; 4] {
+    u32::try_from(number).unwrap().to_le_bytes()
 }

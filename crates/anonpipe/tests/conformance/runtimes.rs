@@ -1,6 +1,5 @@
-//! Defects that others had, kept from being had here: runtimes that shut down. Each rule has a process of its own.
-//!
-//! Each rule names the public reports that it goes back to, as `owner/repository#number`.
+//! Runtimes that shut down, have no reactor, or are left by an end. Each rule has a process of its
+//! own.
 
 use std::io::{Read, Write};
 use std::pin::pin;
@@ -9,17 +8,17 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anonpipe::{Duplex, Overlapped};
+use anonpipe::{Duplex, Overlapped, Reader};
 use tokio::runtime::Runtime;
 
-use crate::Backend;
+use crate::executor_changes::read_after_a_moment;
 use crate::executors::{Executor, Family, current_thread, multi_thread};
 use crate::harness::{MOMENT, patience, soon};
 use crate::manual_polls::Bell;
 use crate::resources::{none_left, warm_up};
 use crate::system::threads;
-use crate::test_data;
 use crate::transfer_ways::{LONG, is_cancelled};
+use crate::{Backend, test_data};
 
 /// The ways to end a runtime. None has anything to wait for.
 const ENDINGS: [fn(Runtime); 3] = [drop, Runtime::shutdown_background, |runtime| runtime.shutdown_timeout(LONG)];
@@ -203,5 +202,111 @@ pub(crate) fn a_task_outlives_the_runtime_whose_reactor_it_waits_in(backend: Bac
                 matches!(polled, Poll::Ready(Ok(4)))
             });
         }
+    }
+}
+
+/// Sends an end away when it is dropped: a task that is shut down gives its end back.
+struct GiveBack(Option<Reader<Overlapped>>, std::sync::mpsc::Sender<Reader<Overlapped>>);
+
+impl Drop for GiveBack {
+    fn drop(&mut self) {
+        if let Some(reader) = self.0.take() {
+            let _ = self.1.send(reader);
+        }
+    }
+}
+
+async fn tokio_read_once(reader: &mut Reader<Overlapped>) -> std::io::Result<usize> {
+    Family::Tokio.read(reader, &mut [0; 6]).await
+}
+
+pub(crate) fn a_runtime_shuts_down_with_a_read_waiting(backend: Backend) {
+    for new in [current_thread, multi_thread] {
+        let (mut reader, writer) = backend.pipe();
+        let (ended, task) = std::sync::mpsc::channel();
+        let (waits, waiting) = tokio::sync::oneshot::channel();
+        let runtime = new();
+        runtime.block_on(async {
+            tokio::spawn(async move {
+                let mut end = GiveBack(Some(reader), ended);
+                let mut buffer = [0; 8];
+                let mut read = pin!(Family::Tokio.read(end.0.as_mut().expect("the end"), &mut buffer));
+                assert!(futures::poll!(&mut read).is_pending(), "there is nothing to read");
+                waits.send(()).unwrap();
+                let _ = read.await;
+            });
+            waiting.await.unwrap();
+        });
+        let start = Instant::now();
+        drop(runtime);
+        assert!(start.elapsed() < patience(), "the shutdown waits for the peer");
+        reader = task.recv().expect("the end, when the task was dropped");
+        // It works on in the next runtime, and on no runtime.
+        for executor in Executor::ALL {
+            read_after_a_moment(executor, Family::Tokio, &mut reader, &writer);
+        }
+        drop((reader, writer));
+    }
+}
+
+pub(crate) fn operations_outlive_a_runtime(backend: Backend) {
+    for new in [current_thread, multi_thread] {
+        let (reader, writer) = backend.pipe();
+        let runtime = new();
+        let mut read = reader.submit_read(vec![0; 8]);
+        runtime.block_on(async {
+            let _ = tokio::time::timeout(MOMENT / 4, &mut read).await.unwrap_err();
+        });
+        runtime.shutdown_background();
+        writer.submit_write("after").wait().0.unwrap();
+        let (count, buffer) = pollster::block_on(&mut read);
+        assert_eq!(&buffer[..count.unwrap()], b"after");
+    }
+}
+
+pub(crate) fn ends_are_dropped_outside_their_runtime(backend: Backend) {
+    for new in [current_thread, multi_thread] {
+        let (mut reader, mut writer) = backend.small_pipe();
+        let runtime = new();
+        runtime.block_on(async {
+            let _ = tokio::time::timeout(MOMENT / 4, Family::Tokio.read(&mut reader, &mut [0; 8])).await.unwrap_err();
+            let all = Family::Tokio.write_all(&mut writer, &[7; 5_000_000]);
+            let _ = tokio::time::timeout(MOMENT / 4, all).await.unwrap_err();
+        });
+        drop(writer);
+        drop(runtime);
+        drop(reader);
+    }
+}
+
+/// A runtime without a reactor: tokio's trait panics there as tokio's own types do, where it would wait in the reactor. All else
+/// works as it does without the feature `tokio`.
+pub(crate) fn a_runtime_without_its_reactor(backend: Backend) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (mut reader, writer) = backend.pipe();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..4 {
+                thread::sleep(MOMENT / 4);
+                (&writer).write_all(b"driven").unwrap();
+            }
+        });
+        runtime.block_on(async {
+            for _ in 0..2 {
+                assert_eq!(Family::Futures.read(&mut reader, &mut [0; 6]).await.unwrap(), 6);
+                assert_eq!(reader.submit_read(vec![0; 6]).await.1, b"driven");
+            }
+        });
+    });
+    if cfg!(unix) {
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            // Past the hook, which would print.
+            let hook = std::panic::take_hook();
+            std::panic::set_hook(Box::new(|_| ()));
+            let read = runtime.block_on(async { tokio_read_once(&mut reader).await });
+            std::panic::set_hook(hook);
+            read
+        }));
+        assert!(panicked.is_err(), "tokio's own types panic here");
     }
 }

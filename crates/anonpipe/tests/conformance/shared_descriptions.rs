@@ -1,7 +1,10 @@
-//! Others who have the same open file description, and with it its `O_NONBLOCK`: a child that inherited the end, say.
+//! Others who have the same open file description, and with it its `O_NONBLOCK`: a child that
+//! inherited the end, for example.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -131,4 +134,32 @@ pub(crate) fn a_blocking_end_whose_flag_comes_and_goes_waits(backend: Backend) {
         copy(Box::new(ours), Box::new(theirs));
         done.store(true, Ordering::Relaxed);
     });
+}
+
+/// `splice` takes from a pipe for good what lets a call say that it must not wait (Linux).
+#[cfg(target_os = "linux")]
+pub(crate) fn a_sharer_who_splices_as_well_blocks_nobody(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let (elsewhere, into) = backend.pipe();
+    // Once in use, so that what was known of the pipe before has to be given up.
+    writer.submit_write("x").wait().0.unwrap();
+    let splice = |from: &Reader<Overlapped>, to: &Writer<Overlapped>| {
+        let none = std::ptr::null_mut();
+        // SAFETY: two open descriptors, and no offsets, as pipes want it.
+        unsafe { libc::splice(from.as_fd().as_raw_fd(), none, to.as_fd().as_raw_fd(), none, 1, 0) }
+    };
+    assert_eq!(splice(&reader, &into), 1);
+    assert_eq!(elsewhere.submit_read(vec![0; 8]).wait().0.unwrap(), 1);
+    nothing_blocks(backend, &reader, &writer);
+}
+
+/// A FIFO that was opened by its name does not know it either, and says nothing of what pipes made by the system's call know.
+#[cfg(target_os = "linux")]
+pub(crate) fn an_adopted_fifo_changes_nothing_for_others(backend: Backend) {
+    let (fifo_reader, fifo_writer) = crate::system::fifo();
+    let fifo_reader = Reader::<Overlapped>::try_from(fifo_reader).unwrap();
+    let fifo_writer = Writer::<Overlapped>::try_from(fifo_writer).unwrap();
+    nothing_blocks(backend, &fifo_reader, &fifo_writer);
+    let (reader, writer) = backend.pipe();
+    nothing_blocks(backend, &reader, &writer);
 }

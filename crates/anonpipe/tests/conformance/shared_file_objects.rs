@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::windows::io::AsHandle;
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 use anonpipe::{Adopted, Driver, Duplex, Overlapped, Reader, Writer};
 
@@ -12,9 +13,10 @@ use crate::Backend;
 use crate::backend::Adopt;
 use crate::harness::{MOMENT, soon};
 use crate::system::{
-    Handle, HasHandle, bind_to_new_port, is_wine, notification_modes, read_on_the_file_object, write_on_the_file_object,
+    ForeignRead, Handle, HasHandle, bind_to_new_port, is_wine, notification_modes, read_on_the_file_object,
+    write_on_the_file_object,
 };
-use crate::test_data;
+use crate::test_data::{self};
 use crate::transfer_ways::{Way, is_cancelled, kind};
 
 /// An operation that succeeds at once sends no packet; one cannot take that back.
@@ -188,4 +190,57 @@ pub(crate) fn detached_writes_outlive_everything(backend: Backend) {
         submitter.join().unwrap();
         soon("nothing in flight", || format!("{reader:?}").contains("reads_in_flight: 0"));
     }
+}
+
+/// A packet on our port that belongs to no operation of ours: somebody else reads through the same handle.
+pub(crate) fn a_foreign_packet_is_ignored(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let bound = reader.submit_read(vec![0; 8]);
+    (&writer).write_all(b"bind").unwrap();
+    assert_eq!(bound.wait().0.unwrap(), 4);
+    for _ in 0..20 {
+        let foreign = ForeignRead::start(&reader);
+        let ours = reader.submit_read(vec![0; 8]);
+        (&writer).write_all(b"theirs").unwrap();
+        soon("the foreign read", || foreign.finished().is_some());
+        assert_eq!(foreign.finished().unwrap(), b"theirs");
+        thread::sleep(Duration::from_millis(1));
+        assert!(!ours.is_complete());
+        (&writer).write_all(b"ours").unwrap();
+        let (result, buffer) = ours.wait();
+        assert_eq!(&buffer[..result.unwrap()], b"ours");
+    }
+}
+
+/// It works, through events, and nothing reaches the port of whoever had it before.
+pub(crate) fn a_handle_bound_to_another_port_works(backend: Backend) {
+    let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
+    let handle = Handle::try_from(ours).unwrap();
+    let port = bind_to_new_port(&handle).unwrap();
+    let ours = Duplex::<Overlapped>::try_from(handle).unwrap();
+    let reads: Vec<_> = (0..70).map(|_| ours.submit_read(vec![0; 4])).collect();
+    for number in 0_u32..70 {
+        (&theirs).write_all(&number.to_le_bytes()).unwrap();
+    }
+    for (number, op) in (0_u32..).zip(reads) {
+        let (result, buffer) = op.wait();
+        assert_eq!((result.unwrap(), buffer), (4, number.to_le_bytes().to_vec()));
+    }
+    let cancelled = ours.submit_read(vec![0; 4]);
+    cancelled.cancel();
+    assert!(is_cancelled(&cancelled.wait().0));
+    let write = ours.submit_write(test_data::bytes(0, 100_000));
+    let mut all = vec![0; 100_000];
+    (&theirs).read_exact(&mut all).unwrap();
+    test_data::check(0, &all);
+    assert_eq!(write.wait().0.unwrap(), 100_000);
+    assert_eq!(kind(ours.read_timeout(&mut [0; 4], MOMENT)), ErrorKind::TimedOut);
+    drop(ours.submit_read(vec![0; 4]));
+    ours.submit_read(vec![0; 4]).detach();
+    let (read, write) = (ours.submit_read(vec![0; 4]), ours.submit_write(vec![0; 100_000]));
+    drop(theirs);
+    assert_eq!(read.wait().0.unwrap(), 0);
+    assert_eq!(kind(write.wait().0), ErrorKind::BrokenPipe);
+    drop(ours);
+    assert!(!port.has_packet(), "a packet that its owner cannot know");
 }

@@ -1,16 +1,18 @@
-//! What the wakers of tasks may do that wait by the async traits.
+//! What the wakers of tasks may do.
 
 use std::io::{Read, Write};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use anonpipe::Overlapped;
+use anonpipe::{Overlapped, Reader, Writer};
 use futures::io::{AsyncRead, AsyncWrite};
 
 use crate::Backend;
+use crate::executors::Family;
 use crate::harness::soon;
+use crate::manual_polls::{MUCH, at_once_or_pending};
 use crate::system::Handle;
 use crate::wakers::{Call, nosy_waker, uses};
 
@@ -87,4 +89,47 @@ pub(crate) fn a_tasks_waker_may_convert_the_end(backend: Backend) {
             assert_eq!(std::env::consts::OS, "windows", "{error}");
         }
     }
+}
+
+/// Keeps something alive as long as itself, as the waker of a task of a hand-written executor does.
+struct Holds<T>(#[allow(dead_code, reason = "held, never looked at")] Mutex<T>);
+
+impl<T: Send> Wake for Holds<T> {
+    fn wake(self: Arc<Self>) {}
+}
+
+fn waker_that_holds<T: Send + 'static>(thing: T) -> Waker {
+    Waker::from(Arc::new(Holds(Mutex::new(thing))))
+}
+
+/// The end goes from one task to another, whose first poll lets go of the first task's waker, and that of the task and all it
+/// owned: another handle to the same end, perhaps. Under a lock that its drop takes as well, that would be the end of it
+/// (tokio-rs/tokio#5429).
+pub(crate) fn the_waker_of_whoever_had_it_before_may_own_a_handle(backend: Backend) {
+    for family in Family::BOTH {
+        let ((mut reader, _writer), (_reader, mut writer)) = (backend.pipe(), backend.small_pipe());
+        let (mut others, mut buffer) = ((reader.try_clone().unwrap(), writer.try_clone().unwrap()), [0; 4]);
+        while at_once_or_pending(|context| family.poll_write(&mut others.1, context, &[7; MUCH])) {}
+        while at_once_or_pending(|context| family.poll_write(&mut writer, context, &[7; MUCH])) {}
+        let mut wait = |ends: (&mut Reader<Overlapped>, &mut Writer<Overlapped>), wakers: [&Waker; 2]| {
+            // The first polls may ask to be repeated at once, and wait for nobody.
+            for _ in 0..4 {
+                let read = family.poll_read(ends.0, &mut Context::from_waker(wakers[0]), &mut buffer);
+                let write = family.poll_write(ends.1, &mut Context::from_waker(wakers[1]), &[7; MUCH]);
+                assert!(read.is_pending() && write.is_pending());
+            }
+        };
+        wait((&mut others.0, &mut others.1), [Waker::noop(); 2]);
+        let first = (waker_that_holds(others.0), waker_that_holds(others.1));
+        wait((&mut reader, &mut writer), [&first.0, &first.1]);
+        drop(first);
+        wait((&mut reader, &mut writer), [Waker::noop(); 2]);
+    }
+    // An operation's.
+    let (reader, _writer) = backend.pipe();
+    let mut op = reader.submit_read(vec![0; 4]);
+    let first = waker_that_holds(reader);
+    assert!(Pin::new(&mut op).poll(&mut Context::from_waker(&first)).is_pending());
+    drop(first);
+    let _ = Pin::new(&mut op).poll(&mut Context::from_waker(Waker::noop()));
 }

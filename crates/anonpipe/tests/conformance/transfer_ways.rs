@@ -1,6 +1,6 @@
 //! The ways to read and to write an overlapped end, all of which must keep the same rules.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
 use anonpipe::{Overlapped, Reader, Writer};
@@ -69,4 +69,16 @@ pub(crate) fn is_cancelled(result: &io::Result<usize>) -> bool {
 #[track_caller]
 pub(crate) fn transferred(error: &io::Error) -> Option<usize> {
     anonpipe::Error::of(error).expect("an error of this crate").transferred()
+}
+
+/// Checks that an operation that somebody ended says this, and nothing else.
+#[track_caller]
+pub(crate) fn check_abort<T>(result: std::io::Result<T>) {
+    let Err(error) = result else { panic!("it succeeded, although it was ended") };
+    let ours = anonpipe::Error::of(&error).expect("an error of this crate");
+    assert!(ours.is_cancelled(), "{error}");
+    // No kind that makes callers try again or give the peer up, and no code that means one of these elsewhere.
+    assert_eq!(error.kind(), ErrorKind::Other, "{error}");
+    assert_eq!((error.raw_os_error(), ours.raw_os_error()), (None, None), "{error}");
+    assert!(error.to_string().contains("cancelled"), "{error}");
 }

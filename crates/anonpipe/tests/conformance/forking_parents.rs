@@ -1,16 +1,69 @@
-//! Tasks in a process that forks, and at a half-close.
+//! A process that forks goes on as before, whatever its child does with its copies.
 
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
 use std::io::ErrorKind;
+use std::io::{Read, Write};
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
 use std::task::Poll;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
 use std::thread;
 
 use crate::Backend;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
 use crate::executors::{Executor, Family, current_thread};
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
 use crate::harness::MOMENT;
 use crate::system::{exit, fork};
-use crate::transfer_ways::kind;
+use crate::transfer_ways::LONG;
+
+/// The child has copies of the parent's ends and operations, and of the driver's poller, but not of its thread.
+pub(crate) fn a_fork_leaves_the_parents_operations_alone(backend: Backend) {
+    let (reader, writer) = backend.pipe();
+    let read = reader.submit_read(vec![0; 6]);
+    let (mut read, reader) = match fork() {
+        None => {
+            drop((read, reader));
+            // Pairs that are made here work.
+            let (reader, writer) = backend.pipe();
+            let read = reader.submit_read(vec![0; 5]);
+            let written = writer.submit_write("child").wait().0;
+            exit(written.is_ok() && read.wait().1 == b"child");
+        }
+        Some(child) => {
+            assert!(child.succeeded(), "the child's own pair does not work");
+            (read, reader)
+        }
+    };
+    writer.submit_write("parent").wait().0.unwrap();
+    let (count, buffer) = read.wait_timeout(LONG).expect("the child took the parent's notifications");
+    assert_eq!((count.unwrap(), &buffer[..]), (6, &b"parent"[..]));
+    drop(reader);
+}
+
+/// A forked child that drops its copy of such an end leaves the parent's reading as it was.
+pub(crate) fn a_forked_copy_dropped_in_mid_write_leaves_the_parent_reading(backend: Backend) {
+    let (ours, theirs) = backend.duplex();
+    let write = ours.submit_write(vec![7; 3_000_000]);
+    let (ours, write) = match fork() {
+        None => {
+            drop(ours);
+            drop(write);
+            exit(true);
+        }
+        Some(child) => {
+            assert!(child.succeeded());
+            (ours, write)
+        }
+    };
+    (&theirs).write_all(b"still heard").unwrap();
+    assert_eq!((&ours).read(&mut [0; 20]).unwrap(), 11);
+    let mut rest = vec![0; 3_000_000];
+    (&theirs).read_exact(&mut rest).unwrap();
+    assert_eq!(write.wait().0.unwrap(), 3_000_000);
+}
 
 /// The child has copies of ends for which the parent's runtime and the parent's own driver wait, and drops them.
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
 pub(crate) fn a_fork_leaves_the_parents_tasks_alone(backend: Backend) {
     let runtime = current_thread();
     let driver = anonpipe::Driver::new().unwrap();
@@ -58,46 +111,5 @@ pub(crate) fn a_fork_leaves_the_parents_tasks_alone(backend: Backend) {
         assert_eq!(driver.block_on(Family::Futures.read(&mut attached, &mut [0; 8])).unwrap(), 6);
         // Nothing but `notify` ends this one.
         driver.turn(None).unwrap();
-    });
-}
-
-/// A half-close ends the writes that wait, too, whoever waits for them.
-pub(crate) fn an_own_shutdown_ends_a_tasks_write(backend: Backend) {
-    for executor in Executor::ALL {
-        let (ours, theirs) = backend.duplex();
-        let mut clone = ours.try_clone().unwrap();
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                thread::sleep(MOMENT / 2);
-                ours.shutdown_write().unwrap();
-            });
-            let result = executor.run(Family::Futures.write_all(&mut clone, &[7; 5_000_000]));
-            assert_eq!(kind(result), ErrorKind::BrokenPipe, "{executor:?}");
-        });
-        drop(theirs);
-    }
-}
-
-/// One task's registration goes while another's of the same descriptor comes: it is heard all the same. (On a kqueue, which knows
-/// descriptors and not who registered them, the one that goes would take the other with it.)
-pub(crate) fn registrations_that_come_and_go_are_heard(backend: Backend) {
-    let runtime = crate::executors::multi_thread();
-    let (reader, writer) = backend.pipe();
-    let rounds = 300;
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                for _ in 0..rounds {
-                    let mut clone = reader.try_clone().unwrap();
-                    let read = async { Family::Tokio.read(&mut clone, &mut [0; 1]).await };
-                    // Long enough to hang the rule if nothing is heard, and no limit otherwise.
-                    assert_eq!(runtime.block_on(read).unwrap(), 1);
-                }
-            });
-        }
-        for _ in 0..2 * rounds {
-            thread::sleep(std::time::Duration::from_micros(100));
-            writer.submit_write("x").wait().0.unwrap();
-        }
     });
 }
