@@ -141,7 +141,7 @@ strip_static() {
     *) gnu=${triple/-unknown/} gnu=${gnu/-pc/} ;;
   esac
   for tool in "${STRIP:-}" "${gnu:+$gnu-strip}" llvm-strip strip; do
-    [ -n "$tool" ] && command -v "$tool" >/dev/null || continue
+    if [ -z "$tool" ] || ! command -v "$tool" >/dev/null; then continue; fi
     "$tool" "${flags[@]}" "$1" 2>"$scratch/log" && return
   done
   say "no strip for $triple (set STRIP): the static library keeps its debug information"
@@ -182,12 +182,14 @@ up=''
 case "$libdir" in
   /* | [A-Za-z]:*) cmake_prefix=$(for_cmake "$prefix") pkg_libdir=$(for_pkg_config "$libdir") ;;
   *)
+    # shellcheck disable=SC2016 # CMake expands it, and pkg-config
     cmake_prefix='${CMAKE_CURRENT_LIST_DIR}/../..' pkg_libdir='${prefix}/'$(for_pkg_config "$libdir")
     IFS=/ read -ra parts <<<"$libdir"
     for part in "${parts[@]}"; do [ -z "$part" ] || up=$up/..; done
     cmake_prefix=$cmake_prefix$up
     ;;
 esac
+# shellcheck disable=SC2016 # CMake expands it
 case "$shared" in
   *.dll) location='${_anonpipe_prefix}/bin/anonpipe.dll' ;;
   *) location='${_anonpipe_libdir}/'libanonpipe.${shared##*.} ;;
