@@ -1,8 +1,9 @@
-# Counts the requests in the log of a Wine server between the marks of bench-requests: for each pair of marks a line with its
-# name, the requests for one unit, and which they are.
+# Counts the requests in the log of a Wine server between the marks of bench-requests: for each pair
+# of marks a line with its name, the requests for one unit, and which they are.
 #
-# A request has two lines, `TTTT: name( … )` and `TTTT: name() = …`, where TTTT is the thread. Requests of other threads do not
-# count: those that do are the one that made the mark and those that it, or they, made, the threads of child processes included.
+# A request has two lines, `TTTT: name( … )` and `TTTT: name() = …`, where TTTT is the thread.
+# Requests of other threads do not count: those that do are the one that made the mark and those
+# that it, or they, made, the threads of child processes included.
 
 function is_request() {
     return $2 ~ /^[a-z_]+\($/ || ($2 ~ /^[a-z_]+\(\)$/ && $3 != "=")

@@ -1,5 +1,5 @@
-//! What the programs of this package have in common: pipes to talk over, two sides that talk, and rounds that compare two
-//! libraries.
+//! What the programs of this package have in common: pipes to talk over, two sides that talk, and
+//! rounds that compare two libraries.
 
 pub mod pairs;
 pub mod rounds;

@@ -1,4 +1,5 @@
-//! The two sides of a conversation, each with something to read from and something to write to: ours, and the peers'.
+//! The two sides of a conversation, each with something to read from and something to write to:
+//! ours, and the peers'.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,7 +15,8 @@ pub type Side<R, W> = (R, W);
 /// Our ends.
 pub type Ours = Side<Reader<Overlapped>, Writer<Overlapped>>;
 
-/// Both sides on our ends: one duplex pipe on Windows, two one-way pipes elsewhere, as the peers have it there.
+/// Both sides on our ends: one duplex pipe on Windows, two one-way pipes elsewhere, as the peers
+/// have it there.
 ///
 /// # Errors
 ///
@@ -83,7 +85,8 @@ pub fn echo() -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name(name))
 }
 
-/// A child that sends everything back, and our ends to talk to it: a pipe for its input and one for its output.
+/// A child that sends everything back, and our ends to talk to it: a pipe for its input and one for
+/// its output.
 ///
 /// # Errors
 ///

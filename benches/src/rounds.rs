@@ -70,13 +70,15 @@ impl Rounds {
         label.contains(&self.only)
     }
 
-    /// Compares times: `ours` and `peer` make as many round trips as they are told, and say how long it took.
+    /// Compares times: `ours` and `peer` make as many round trips as they are told, and say how
+    /// long it took.
     pub fn times(&self, label: &str, goal: Goal, ours: impl FnMut(u32) -> Duration, peer: impl FnMut(u32) -> Duration) {
         let figure = |seconds: f64| format!("{:.2} us", seconds * 1e6);
         report(label, goal, &self.measure(ours, peer), figure, |ours, peer| ours / peer);
     }
 
-    /// Compares throughput: `ours` and `peer` move as many blocks of `bytes` as they are told, and say how long it took.
+    /// Compares throughput: `ours` and `peer` move as many blocks of `bytes` as they are told, and
+    /// say how long it took.
     pub fn throughput(
         &self,
         label: &str,
@@ -137,7 +139,8 @@ fn usage() -> ! {
     std::process::exit(2);
 }
 
-/// Prints a row of the table: label, ours, the peer's, the ratio with its quartiles, the goal, whether it is reached.
+/// Prints a row of the table: label, ours, the peer's, the ratio with its quartiles, the goal,
+/// whether it is reached.
 fn report(
     label: &str,
     goal: Goal,
@@ -180,10 +183,11 @@ pub fn time(f: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-/// The other side, in another thread each time: where a system puts a thread decides how long it takes to wake it, and stays so.
+/// The other side, in another thread each time: where a system puts a thread decides how long it
+/// takes to wake it, and stays so.
 ///
-/// The threads end when this is dropped. What a thread has in flight when it ends may be lost (observed under Wine 8, with
-/// tokio's named pipe).
+/// The threads end when this is dropped. What a thread has in flight when it ends may be lost
+/// (observed under Wine 8, with tokio's named pipe).
 #[derive(Debug)]
 pub struct Far<'scope, 'env, F> {
     scope: &'scope Scope<'scope, 'env>,

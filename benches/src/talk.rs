@@ -1,5 +1,5 @@
-//! Two sides of a conversation: one sends and checks what comes back, the other sends it back. For threads that block, for
-//! operations, and with the same body for each family of async traits.
+//! Two sides of a conversation: one sends and checks what comes back, the other sends it back. For
+//! threads that block, for operations, and with the same body for each family of async traits.
 
 /// The byte of a round trip: another one each time, so that a stale answer is seen.
 fn byte_of(trip: u32) -> [u8; 1] {
@@ -12,7 +12,8 @@ pub fn pattern(length: usize) -> Vec<u8> {
     (0_u32..).map(|place| place.wrapping_mul(2_654_435_761).to_be_bytes()[0]).take(length).collect()
 }
 
-/// Compares a block that arrived: all of the first one, and the ends of the others, which costs nothing.
+/// Compares a block that arrived: all of the first one, and the ends of the others, which costs
+/// nothing.
 fn check(block: &[u8], expected: &[u8], time: u32) {
     if time == 0 {
         assert!(block == expected, "other bytes came back");

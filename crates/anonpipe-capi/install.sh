@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Builds the C library and installs it; install.sh --help says how.
+# Builds the C library and installs it.
+#
+# Usage: see install.sh --help
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -69,17 +71,20 @@ mkdir -p "$build"
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-# Without debug information, and with the name under which programs ask for the library at run time; see build.rs.
+# Without debug information, and with the name under which programs ask for the library at run time;
+# see build.rs.
 compile() {
   (cd "$top" && ANONPIPE_SONAME=yes cargo rustc --quiet --locked --release -p anonpipe-capi --lib --target-dir "$build" \
     --config 'profile.release.debug=false' --config 'profile.release.strip="symbols"' \
     ${target:+--target "$target"} "$@" -- --print native-static-libs)
 }
 compile >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; die "the build failed"; }
-# Once more, which builds nothing: where cargo has put what, and what the static library needs, is said by cargo alone.
+# Once more, which builds nothing: where cargo has put what, and what the static library needs, is
+# said by cargo alone.
 compile --message-format=json >"$scratch/messages" 2>"$scratch/log" || { cat "$scratch/log" >&2; die "the build failed"; }
 
-# The names in the message about this library, one a line. In JSON a quotation mark inside a name has a backslash before it.
+# The names in the message about this library, one a line. In JSON a quotation mark inside a name
+# has a backslash before it.
 sed -n '/"reason":"compiler-artifact"/s/.*"kind":\["cdylib","staticlib"\].*"filenames":\["\(.*\)"\],"executable":.*/\1/p' \
   "$scratch/messages" >"$scratch/artifacts"
 case $(grep -c . "$scratch/artifacts" || true) in
@@ -100,8 +105,8 @@ done < <(awk '{ gsub(/","/, "\n"); print }' "$scratch/artifacts" | sed 's/\\\(["
 [ -n "$static" ] || die "cargo has made no static library"
 [ -n "$shared" ] || die "this target has no shared libraries (for musl, RUSTFLAGS=-Ctarget-feature=-crt-static helps)"
 
-# libgcc_s is left to the C compiler, which adds it, or with -static what stands in for it: of libgcc_s there is no static
-# form.
+# libgcc_s is left to the C compiler, which adds it, or with -static what stands in for it: of
+# libgcc_s there is no static form.
 private=$(sed -n 's/.*"message":"native-static-libs: \([^"]*\)".*/\1/p' "$scratch/messages" | tail -n 1)
 [ -n "$private" ] || die "rustc does not say what the static library needs"
 private=$(printf ' %s ' "$private" | sed 's/ -lgcc_s / /g; s/^ *//; s/ *$//')
@@ -131,8 +136,8 @@ case "$shared" in
     ;;
 esac
 
-# Takes the debug information out of the static library, which has the standard library's, and the bitcode, which no linker
-# of C programs can use. The linker has done so for the shared one.
+# Takes the debug information out of the static library, which has the standard library's, and the
+# bitcode, which no linker of C programs can use. The linker has done so for the shared one.
 strip_static() {
   local gnu tool flags=(-S -R .llvmbc -R .llvmcmd)
   case "$triple" in
@@ -148,8 +153,8 @@ strip_static() {
 }
 strip_static "$root$libraries/libanonpipe.a"
 
-# fill TEMPLATE NAME VALUE...: prints it with each @NAME@ replaced. The values come by the environment, where no character
-# means anything.
+# fill TEMPLATE NAME VALUE...: prints it with each @NAME@ replaced. The values come by the
+# environment, where no character means anything.
 fill() {
   local template=$1
   shift
@@ -173,7 +178,8 @@ fill() {
       print
     }' "$here/dist/$template"
 }
-# In pkg-config files a backslash keeps the next character from meaning something, and in CMake strings.
+# In pkg-config files a backslash keeps the next character from meaning something, and in CMake
+# strings.
 for_pkg_config() { printf '%s' "$1" | sed 's/[\\ "'\''#]/\\&/g'; }
 for_cmake() { printf '%s' "$1" | sed 's/[\\"$;]/\\&/g'; }
 

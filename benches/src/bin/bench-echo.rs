@@ -1,5 +1,5 @@
-//! Sends its standard input back on its standard output, with the plainest blocking calls there are: the child of every
-//! measurement that has one.
+//! Sends its standard input back on its standard output, with the plainest blocking calls there
+//! are: the child of every measurement that has one.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

@@ -1,5 +1,6 @@
-//! Makes each way of talking go through a known number of round trips, between two marks, so that the requests to Wine's
-//! server can be counted in the server's own log. `benches/figures` does the counting.
+//! Makes each way of talking go through a known number of round trips, between two marks, so that
+//! the requests to Wine's server can be counted in the server's own log. `benches/figures` does the
+//! counting.
 //!
 //! A mark is the attempt to open a pipe that does not exist: the server logs its name.
 
@@ -26,8 +27,8 @@ mod windows {
     use futures::executor::block_on;
     use tokio::runtime::{Builder, Runtime};
 
-    /// Round trips before counting starts, by when every thread has its event and every end its binding; and after it ended, so
-    /// that no thread's end is counted.
+    /// Round trips before counting starts, by when every thread has its event and every end its
+    /// binding; and after it ended, so that no thread's end is counted.
     const AROUND: u32 = 50;
     const PAIRS: usize = 50;
 
@@ -118,7 +119,8 @@ mod windows {
         Ok(())
     }
 
-    /// Each side in a thread of its own, so that a task does not find what the other one in its thread has just written.
+    /// Each side in a thread of its own, so that a task does not find what the other one in its
+    /// thread has just written.
     fn in_two_threads(trips: &Trips) -> io::Result<()> {
         let (mut near, mut far) = pairs::ours()?;
         let ping = |trips| block_on(with_futures::ping(&mut near, trips));

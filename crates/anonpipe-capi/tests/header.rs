@@ -1,5 +1,5 @@
-//! The header that is checked in is what cbindgen makes of the sources, in the version that Cargo.toml has, and says what
-//! every caller needs to know.
+//! The header that is checked in is what cbindgen makes of the sources, in the version that
+//! Cargo.toml has, and says what every caller needs to know.
 //!
 //! `ANONPIPE_WRITE_HEADER=1 cargo test -p anonpipe-capi --test header` writes it anew.
 
@@ -87,7 +87,8 @@ fn the_header_is_written_for_c() {
     }
 }
 
-/// C++ programs compile with warnings that C does not have: tests/c/header.cpp has each macro expanded under them.
+/// C++ programs compile with warnings that C does not have: tests/c/header.cpp has each macro
+/// expanded under them.
 #[test]
 fn every_macro_is_tried_in_cpp() {
     let program = text("tests/c/header.cpp");

@@ -1,4 +1,5 @@
-//! What the tests run where no program of the system's behaves the same everywhere: `child ACTION [ARGUMENT]`.
+//! What the tests run where no program of the system's behaves the same everywhere: `child ACTION
+//! [ARGUMENT]`.
 
 use std::env;
 use std::fs;

@@ -48,7 +48,8 @@ fn messages_do_not_delay_the_timeout() {
     assert_ends(child, 124);
 }
 
-/// A reader who takes a little now and then does not keep us: with him, what is on its way takes a quarter of a minute.
+/// A reader who takes a little now and then does not keep us: with him, what is on its way takes a
+/// quarter of a minute.
 #[test]
 fn a_trickling_reader_does_not_delay_the_timeout() {
     let mut command = anonpipe();

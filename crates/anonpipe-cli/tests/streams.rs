@@ -179,7 +179,8 @@ mod linux {
         names
     }
 
-    /// With all three streams in use: the main thread, the library's driver, and a helper for our own input and output.
+    /// With all three streams in use: the main thread, the library's driver, and a helper for our
+    /// own input and output.
     #[test]
     fn the_commands_pipes_cost_no_threads() {
         let mut running = Running::start(run_sh(&[], "echo out; echo err >&2; read line; echo $line"));
@@ -193,7 +194,8 @@ mod linux {
         assert_eq!(running.finish().text(), "go on\n");
     }
 
-    /// One helper writes both, and yet a standard output that nobody reads does not hold up standard error.
+    /// One helper writes both, and yet a standard output that nobody reads does not hold up
+    /// standard error.
     #[test]
     fn a_blocked_output_does_not_hold_up_standard_error() {
         let mut running = Running::start(run_sh(&[], "yes & sleep 0.5; echo here >&2; kill $!; wait"));

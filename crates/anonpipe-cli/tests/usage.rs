@@ -1,4 +1,5 @@
-//! The command line, the exit statuses of commands that cannot be started, and the lines of `--json`.
+//! The command line, the exit statuses of commands that cannot be started, and the lines of
+//! `--json`.
 mod common;
 
 use base64::Engine;

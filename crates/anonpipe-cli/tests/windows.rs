@@ -37,8 +37,8 @@ fn a_shell_does_as_it_does_without_us() {
     );
 }
 
-/// Ours has no console, so one that the command opened would come with a window. (Without a display, as on a CI machine that
-/// runs Wine, nothing has a window.)
+/// Ours has no console, so one that the command opened would come with a window. (Without a
+/// display, as on a CI machine that runs Wine, nothing has a window.)
 #[test]
 fn no_console_window_appears() {
     for flags in [DETACHED_PROCESS, CREATE_NO_WINDOW] {

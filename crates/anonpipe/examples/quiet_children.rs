@@ -1,15 +1,18 @@
-//! What children cost that are running and say nothing: threads, memory, and whether the program can still do anything else.
+//! What children cost that are running and say nothing: threads, memory, and whether the program
+//! can still do anything else.
 //!
-//! `quiet_children [--json] [HOW_MANY] [LIBRARY]` starts as many children as asked for, with their standard output and
-//! standard error on pipes that tasks of a tokio runtime read all the time: once over anonpipe's overlapped ends, once
-//! over `tokio::process`. While the children are quiet it counts the threads of this process and its resident memory, and
-//! asks `spawn_blocking` for an answer. Then one child is told to end, and later all of them, and it counts whose last
-//! words arrived.
+//! `quiet_children [--json] [HOW_MANY] [LIBRARY]` starts as many children as asked for, with their
+//! standard output and standard error on pipes that tasks of a tokio runtime read all the time:
+//! once over anonpipe's overlapped ends, once over `tokio::process`. While the children are quiet
+//! it counts the threads of this process and its resident memory, and asks `spawn_blocking` for an
+//! answer. Then one child is told to end, and later all of them, and it counts whose last words
+//! arrived.
 //!
 //! Each row is measured in a process of its own, and everything has a time limit.
 //!
-//! The children of anonpipe's rows are started and waited for by `std::process`. Its `wait` blocks, so a program that does as
-//! this one reads both streams to their ends first, and asks for the status when the child is as good as gone.
+//! The children of anonpipe's rows are started and waited for by `std::process`. Its `wait` blocks,
+//! so a program that does as this one reads both streams to their ends first, and asks for the
+//! status when the child is as good as gone.
 
 #![allow(missing_docs, reason = "a program, not a library")]
 
@@ -33,7 +36,8 @@ use child::Library;
 /// The argument that makes this program a child; its number comes after it.
 const CHILD: &str = "--quiet-child";
 
-/// The argument that makes this program measure one row and print it; library, number and form come after it.
+/// The argument that makes this program measure one row and print it; library, number and form come
+/// after it.
 const MEASURE: &str = "--measure";
 
 const USAGE: &str = "\
@@ -144,7 +148,8 @@ fn fail(library: Library, count: u32, json: bool, reason: &str) {
     println!("{}", print(library, count, reason));
 }
 
-/// Whether the row came out well; none if it took longer than `limit`, and then its process is ended.
+/// Whether the row came out well; none if it took longer than `limit`, and then its process is
+/// ended.
 fn measure_elsewhere(library: Library, count: u32, json: bool, limit: Duration) -> io::Result<Option<bool>> {
     let mut command = Command::new(env::current_exe()?);
     let form = if json { "json" } else { "table" };

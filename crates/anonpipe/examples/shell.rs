@@ -1,7 +1,8 @@
-//! Drives the system's shell over one duplex pipe: ours overlapped, the child's blocking; both private.
+//! Drives the system's shell over one duplex pipe: ours overlapped, the child's blocking; both
+//! private.
 //!
-//! A read is in flight all the time, while commands are written to the same pipe; no thread waits for either. On Windows
-//! the shell is cmd.exe, elsewhere sh.
+//! A read is in flight all the time, while commands are written to the same pipe; no thread waits
+//! for either. On Windows the shell is cmd.exe, elsewhere sh.
 
 use std::io;
 use std::process::{Command, Stdio};

@@ -1,7 +1,8 @@
-//! A child that runs and says nothing costs no thread and next to no memory, and what it says at its end arrives.
+//! A child that runs and says nothing costs no thread and next to no memory, and what it says at
+//! its end arrives.
 //!
-//! The library is `tokio` if the variable `ANONPIPE_QUIET_LIBRARY` says so; on Windows, and under Wine, this fails then.
-//! `examples/quiet_children.rs` prints the numbers for more children.
+//! The library is `tokio` if the variable `ANONPIPE_QUIET_LIBRARY` says so; on Windows, and under
+//! Wine, this fails then. `examples/quiet_children.rs` prints the numbers for more children.
 
 #![allow(missing_docs, reason = "a test's name says what it is about")]
 
@@ -43,8 +44,8 @@ fn patience() -> Duration {
     deadline() / 6
 }
 
-/// How much more memory 24 children more may take: their tasks and buffers, and pages that were not touched before. Over
-/// `tokio::process` it is 48 MB under Wine.
+/// How much more memory 24 children more may take: their tasks and buffers, and pages that were not
+/// touched before. Over `tokio::process` it is 48 MB under Wine.
 const SLACK: u64 = 4_000_000;
 
 type Start = fn(Command) -> io::Result<Started>;
@@ -113,7 +114,8 @@ async fn check(way: &str, start: Start) {
     }
 }
 
-/// Starts `count` children more, which are this test in processes of their own, and returns when all are being read.
+/// Starts `count` children more, which are this test in processes of their own, and returns when
+/// all are being read.
 async fn add(all: &mut Vec<Listened>, count: u32, start: Start) {
     let reads = Arc::new(AtomicU32::new(0));
     for _ in 0..count {

@@ -1,4 +1,5 @@
-//! Compares times and throughput with the peers', and prints a row for each comparison. `benches/README.md` says what they are.
+//! Compares times and throughput with the peers', and prints a row for each comparison.
+//! `benches/README.md` says what they are.
 
 use std::io;
 

@@ -10,14 +10,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// What takes longer hangs. A machine that is much slower than usual says so in the variable, and the other limits follow.
+/// What takes longer hangs. A machine that is much slower than usual says so in the variable, and
+/// the other limits follow.
 pub(crate) fn deadline() -> Duration {
     let seconds = std::env::var("ANONPIPE_TEST_DEADLINE").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(60))
 }
 
-/// How long something may take that has nothing more to wait for. It takes a tenth of that at most, so a machine may be slow and
-/// busy; what is wrong waits for an hour or, if something of it outlives the test, for [`deadline`].
+/// How long something may take that has nothing more to wait for. It takes a tenth of that at most,
+/// so a machine may be slow and busy; what is wrong waits for an hour or, if something of it
+/// outlives the test, for [`deadline`].
 pub(crate) fn patience() -> Duration {
     deadline() / 3
 }
@@ -27,8 +29,9 @@ pub(crate) const HOUR: &str = "3600";
 /// The same in milliseconds.
 pub(crate) const HOUR_MS: &str = "3600000";
 
-/// A time within which a command has to get something done, such as a `--timeout`: as long as this is enough on a usual machine,
-/// and longer on a slow one. In seconds, as the command line takes it, and `sleep`.
+/// A time within which a command has to get something done, such as a `--timeout`: as long as this
+/// is enough on a usual machine, and longer on a slow one. In seconds, as the command line takes
+/// it, and `sleep`.
 pub(crate) fn time(milliseconds: u64) -> String {
     let milliseconds = slowly(milliseconds);
     format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
@@ -37,7 +40,8 @@ pub(crate) fn time(milliseconds: u64) -> String {
 /// See [`time`].
 pub(crate) fn slowly(milliseconds: u64) -> u64 {
     static SLOWNESS: OnceLock<u64> = OnceLock::new();
-    // How long it takes to start and to end the two programs, at most, where the tests' times were chosen.
+    // How long it takes to start and to end the two programs, at most, where the tests' times were
+    // chosen.
     const USUAL: Duration = Duration::from_millis(if cfg!(windows) { 250 } else { 50 });
     let slowness = *SLOWNESS.get_or_init(|| {
         let started = Instant::now();

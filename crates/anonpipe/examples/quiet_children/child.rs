@@ -9,7 +9,8 @@ use tokio::io::AsyncRead;
 /// Who makes the pipes, and reads them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Library {
-    /// Blocking ends for the child, which `std::process::Command` starts; overlapped ends for us, read as tokio's `AsyncRead`.
+    /// Blocking ends for the child, which `std::process::Command` starts; overlapped ends for us,
+    /// read as tokio's `AsyncRead`.
     Anonpipe,
     /// `tokio::process`, and its ends.
     Tokio,
@@ -51,8 +52,8 @@ impl Library {
     }
 }
 
-/// Starts a child, again if Wine lost it before its program ran: observed with Wine 8.0 under load, `ERROR_INTERNAL_ERROR` in five
-/// of 11,700 starts by `std::process` and its own pipes.
+/// Starts a child, again if Wine lost it before its program ran: observed with Wine 8.0 under load,
+/// `ERROR_INTERNAL_ERROR` in five of 11,700 starts by `std::process` and its own pipes.
 pub(crate) fn persistently(start: impl Fn() -> io::Result<Started>) -> io::Result<Started> {
     const ERROR_INTERNAL_ERROR: i32 = 1359;
     for _ in 0..2 {
@@ -64,7 +65,8 @@ pub(crate) fn persistently(start: impl Fn() -> io::Result<Started>) -> io::Resul
     start()
 }
 
-/// Starts a child over anonpipe's ends, of which those that read become what `stream` makes of them.
+/// Starts a child over anonpipe's ends, of which those that read become what `stream` makes of
+/// them.
 pub(crate) fn over_anonpipe(mut command: Command, stream: fn(Reader<Overlapped>) -> Stream) -> io::Result<Started> {
     let (stdin, childs_stdin) = PipeOptions::new().client(End::blocking()).outbound()?;
     let (stdout, childs_stdout) = PipeOptions::new().client(End::blocking()).inbound()?;
@@ -114,7 +116,8 @@ pub(crate) fn last_words(number: u32) -> [String; 2] {
     [format!("the last words of child {number}\n"), format!("and what child {number} had to complain about\n")]
 }
 
-/// Is a child: quiet until its standard input ends, which it does at the latest when the parent's process is gone.
+/// Is a child: quiet until its standard input ends, which it does at the latest when the parent's
+/// process is gone.
 pub(crate) fn be(number: u32) -> io::Result<()> {
     let mut buffer = [0; 16];
     while io::stdin().read(&mut buffer)? != 0 {}

@@ -49,7 +49,8 @@ pub(crate) struct Measured {
     pub(crate) quiet: Usage,
     /// How long `spawn_blocking` took while the children were quiet, if it answered.
     pub(crate) answer: Option<Duration>,
-    /// How long the last words took of one child that ended while the others stayed quiet, if they arrived by then.
+    /// How long the last words took of one child that ended while the others stayed quiet, if they
+    /// arrived by then.
     pub(crate) one: Option<Duration>,
     /// How many children's last words had arrived on both streams when all had ended.
     pub(crate) heard: u32,
@@ -66,7 +67,8 @@ impl Measured {
 
 /// Measures in this process, whose runtime must be a new one.
 pub(crate) async fn measure(library: Library, children: u32) -> io::Result<Measured> {
-    // Three streams each and what tokio has to learn of a child's end, and something for the runtime.
+    // Three streams each and what tokio has to learn of a child's end, and something for the
+    // runtime.
     resources::allow_files(children * 4 + 100)?;
     sleep(QUIET).await;
     let before = Usage::now()?;
@@ -109,7 +111,8 @@ async fn heard(listened: &mut Listened) -> io::Result<bool> {
     Ok(*listened.hear().await? == words)
 }
 
-/// Has all children end, and returns how many were heard and how long it took until all were heard and gone.
+/// Has all children end, and returns how many were heard and how long it took until all were heard
+/// and gone.
 async fn end(mut all: Vec<Listened>) -> io::Result<(u32, Option<Duration>)> {
     let start = Instant::now();
     all.iter_mut().for_each(Listened::tell);

@@ -25,7 +25,8 @@ mod system {
         number.ok_or_else(|| io::Error::other(format!("/proc/self/status has no number for {name}")))
     }
 
-    /// Other systems have no portable way to tell: the number of lines that ps prints for this process, less its heading.
+    /// Other systems have no portable way to tell: the number of lines that ps prints for this
+    /// process, less its heading.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn threads() -> io::Result<u64> {
         let every_thread = if cfg!(target_vendor = "apple") { "-M" } else { "-H" };
@@ -98,7 +99,8 @@ mod system {
         Ok(count)
     }
 
-    /// How many bytes of memory this process has resident: its working set, which Wine takes from Linux (VmRSS).
+    /// How many bytes of memory this process has resident: its working set, which Wine takes from
+    /// Linux (VmRSS).
     pub(crate) fn memory() -> io::Result<u64> {
         let mut counters = PROCESS_MEMORY_COUNTERS::default();
         let size = size_of_u32::<PROCESS_MEMORY_COUNTERS>()?;

@@ -49,7 +49,8 @@ pub(crate) fn the_buffer_comes_back_as_it_was(backend: Backend) {
     assert_eq!(buffer, [3; 5], "also from a failure");
 }
 
-/// Memory of others is promised to one operation; what comes back with the result cannot be submitted again.
+/// Memory of others is promised to one operation; what comes back with the result cannot be
+/// submitted again.
 pub(crate) fn a_foreign_buffer_serves_one_operation(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let refused = |spent: anonpipe::ForeignBuffer,
@@ -61,7 +62,8 @@ pub(crate) fn a_foreign_buffer_serves_one_operation(backend: Backend) {
         spent
     };
     let mut memory = Box::new(*b"once");
-    // SAFETY: the memory outlives both operations, which are waited for, and is looked at afterwards only.
+    // SAFETY: the memory outlives both operations, which are waited for, and is looked at
+    // afterwards only.
     let foreign = unsafe { anonpipe::ForeignBuffer::new(memory.as_mut_ptr(), 4) };
     let (written, spent) = writer.submit_write(foreign).wait();
     assert_eq!(written.unwrap(), 4);
@@ -85,11 +87,12 @@ pub(crate) fn a_foreign_buffer_serves_one_operation(backend: Backend) {
     refused(spent, &|spent| reader.submit_read(spent));
 }
 
-/// The systems' lengths have 32 bits in places; a longer one must not lose its upper half (rust-lang/rust#31825,
-/// boostorg/iostreams#76).
+/// The systems' lengths have 32 bits in places; a longer one must not lose its upper half
+/// (rust-lang/rust#31825, boostorg/iostreams#76).
 ///
-/// The memory is never touched: the system gives out zeros without using any, if it gives them out at all. On Windows it would look
-/// at every page of a buffer that it is to read into, so the calls that cut a length there are tested by themselves, in the library.
+/// The memory is never touched: the system gives out zeros without using any, if it gives them out
+/// at all. On Windows it would look at every page of a buffer that it is to read into, so the calls
+/// that cut a length there are tested by themselves, in the library.
 #[cfg(target_pointer_width = "64")]
 pub(crate) fn a_length_beyond_4_gib_is_not_cut_short(backend: Backend) {
     let Some(long) = beyond_4_gib() else { return };
@@ -122,7 +125,8 @@ pub(crate) fn a_length_beyond_4_gib_is_not_cut_short(backend: Backend) {
     assert_eq!(anonpipe::Error::of(&error).unwrap().transferred(), Some(reader.bytes_available().unwrap() - full));
 }
 
-/// Not touched: the system gives out zeros without using memory for them, if it gives them out at all.
+/// Not touched: the system gives out zeros without using memory for them, if it gives them out at
+/// all.
 #[cfg(target_pointer_width = "64")]
 #[cfg(windows)]
 pub(crate) fn a_buffer_beyond_4_gib_is_refused(backend: Backend) {

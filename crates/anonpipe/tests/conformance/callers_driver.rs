@@ -78,7 +78,8 @@ pub(crate) fn a_turn_ends_when_its_time_is_up_or_somebody_says_so(_: Backend) {
     assert!(start.elapsed() < patience());
     driver.turn(Some(MOMENT)).unwrap();
     assert!(start.elapsed() >= MOMENT);
-    // Before the turn, and during it. A month is beyond 2^31 milliseconds, which some systems refuse.
+    // Before the turn, and during it. A month is beyond 2^31 milliseconds, which some systems
+    // refuse.
     driver.notify();
     driver.turn(None).unwrap();
     driver.notify();
@@ -193,7 +194,8 @@ pub(crate) fn two_threads_turn_one_driver(backend: Backend) {
     });
 }
 
-/// A blocked peer on a thread of its own, and a future that always wakes itself: the driver gets its turns.
+/// A blocked peer on a thread of its own, and a future that always wakes itself: the driver gets
+/// its turns.
 pub(crate) fn a_busy_future_starves_nobody(backend: Backend) {
     let driver = Driver::new().unwrap();
     let (reader, writer) = backend.pipe();
@@ -290,7 +292,8 @@ pub(crate) fn a_loop_of_ours_inside_a_runtime(backend: Backend) {
     });
 }
 
-/// Nor does it live on the budget of a task around it, which gets no new one before the loop has ended.
+/// Nor does it live on the budget of a task around it, which gets no new one before the loop has
+/// ended.
 pub(crate) fn a_loop_of_ours_inside_a_task(backend: Backend) {
     for attached in [true, false] {
         current_thread().block_on(async move {

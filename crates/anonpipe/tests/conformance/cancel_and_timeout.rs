@@ -90,7 +90,8 @@ pub(crate) fn a_read_timeout_takes_nothing(backend: Backend) {
     assert_eq!(reader.read_timeout(&mut buffer, LONG).unwrap(), 0);
 }
 
-/// What the peer finds is a beginning of what was to be written, and as long as the error says, if it says.
+/// What the peer finds is a beginning of what was to be written, and as long as the error says, if
+/// it says.
 #[track_caller]
 fn check_remains(found: &[u8], error: &std::io::Error) {
     test_data::check(0, found);
@@ -159,7 +160,8 @@ pub(crate) fn extreme_timeouts(backend: Backend) {
     });
 }
 
-/// Reads a stream that comes in bits and pieces, through `attempt`, which often fails without having taken anything.
+/// Reads a stream that comes in bits and pieces, through `attempt`, which often fails without
+/// having taken anything.
 fn race(backend: Backend, mut attempt: impl FnMut(&Reader<Overlapped>, &mut Random) -> Option<Vec<u8>>) {
     const TOTAL: usize = 200_000;
     let (reader, writer) = backend.small_pipe();
@@ -285,8 +287,8 @@ pub(crate) fn cancel_all_of_a_half_spares_the_other(backend: Backend) {
     assert_eq!(read.wait().0.unwrap(), 5);
 }
 
-/// The system's code for an aborted operation is a timeout to std, so that whoever retries timeouts retries what was ended on
-/// purpose (rust-lang/rust#71756, gyldlab/keld#97).
+/// The system's code for an aborted operation is a timeout to std, so that whoever retries timeouts
+/// retries what was ended on purpose (rust-lang/rust#71756, gyldlab/keld#97).
 pub(crate) fn an_abort_is_no_timeout(backend: Backend) {
     for way in Way::ALL {
         let (reader, writer) = backend.small_pipe();

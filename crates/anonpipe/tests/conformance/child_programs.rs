@@ -96,8 +96,8 @@ pub(crate) fn cmd(line: &str) -> Command {
     command
 }
 
-/// A program that `scripts/fetch-windows-tools` provides. Without it a test fails under Wine; on Windows, where that script
-/// needs programs that not everybody has, it says that it was left out.
+/// A program that `scripts/fetch-windows-tools` provides. Without it a test fails under Wine; on
+/// Windows, where that script needs programs that not everybody has, it says that it was left out.
 #[cfg(windows)]
 pub(crate) fn tool(name: &str, arguments: &[&str]) -> Option<Command> {
     use std::io::Write;

@@ -32,7 +32,8 @@ pub(crate) fn start(backend: Backend, mut command: Command) -> Conversation {
     Conversation { child: child.expect("the child"), stdin, stdout }
 }
 
-/// Feeds `input` to a child while it reads what comes; returns all of that when the child has ended.
+/// Feeds `input` to a child while it reads what comes; returns all of that when the child has
+/// ended.
 pub(crate) fn filter(backend: Backend, command: Command, input: &[u8]) -> Vec<u8> {
     let Conversation { mut child, stdin, stdout } = start(backend, command);
     let mut output = Vec::new();
@@ -170,7 +171,8 @@ pub(crate) fn an_end_in_use_by_a_child_ends_with_it(backend: Backend) {
 /// What a child says of its standard input and output: see [`mode_reporter`].
 const AS_A_CHILD_WANTS_THEM: &str = "stdin waits\nstdout waits\n";
 
-/// Starts a child that waits for a line and then says whether its handles wait; `use_ours` is called while it is there.
+/// Starts a child that waits for a line and then says whether its handles wait; `use_ours` is
+/// called while it is there.
 pub(crate) fn modes_while(
     childs: (Reader<Blocking>, Writer<Blocking>),
     ours: (impl Write, impl Read),
@@ -200,8 +202,9 @@ fn blocking_writer(handle: Handle) -> Writer<Blocking> {
     writer
 }
 
-/// What another child has inherited by accident keeps a pipe open that has nothing to do with it, until that child ends
-/// (swiftlang/swift-tools-support-core#560, boostorg/process#282, brettwooldridge/NuProcess#162, joyent/libuv#343).
+/// What another child has inherited by accident keeps a pipe open that has nothing to do with it,
+/// until that child ends (swiftlang/swift-tools-support-core#560, boostorg/process#282,
+/// brettwooldridge/NuProcess#162, joyent/libuv#343).
 pub(crate) fn an_unrelated_spawn_does_not_delay_the_end(backend: Backend) {
     const SPAWNS: usize = 12;
     // They live until we let go of their standard input.
@@ -244,8 +247,9 @@ pub(crate) fn an_unrelated_spawn_does_not_delay_the_end(backend: Backend) {
     }
 }
 
-/// `O_NONBLOCK` belongs to whoever shares the description, and most programs take its answers for errors
-/// (python-trio/trio#1707, ponylang/ponyc#1003, moonbitlang/async#553); an overlapped handle has the same effect on Windows.
+/// `O_NONBLOCK` belongs to whoever shares the description, and most programs take its answers for
+/// errors (python-trio/trio#1707, ponylang/ponyc#1003, moonbitlang/async#553); an overlapped handle
+/// has the same effect on Windows.
 pub(crate) fn a_childs_handles_wait_whatever_ours_do(backend: Backend) {
     let pairs = || {
         let (stdin, childs_stdin) = backend.options().client(End::blocking()).outbound().unwrap();

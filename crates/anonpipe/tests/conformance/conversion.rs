@@ -263,8 +263,9 @@ pub(crate) fn refused_as_busy(reader: Reader<Overlapped>) -> Reader<Overlapped> 
     reader.expect("put back")
 }
 
-/// Memory that was given back while the system still wrote to it (blackbeam/named_pipe#5, Berrysoft/tokio-iocp#2,
-/// swiftlang/swift-subprocess#336): a conversion is refused as long as there is an operation that uses a buffer.
+/// Memory that was given back while the system still wrote to it (blackbeam/named_pipe#5,
+/// Berrysoft/tokio-iocp#2, swiftlang/swift-subprocess#336): a conversion is refused as long as
+/// there is an operation that uses a buffer.
 pub(crate) fn a_conversion_frees_nothing_that_the_system_uses(backend: Backend) {
     let (reader, writer) = backend.small_pipe();
     let read = reader.submit_read(vec![5; 60_000]);

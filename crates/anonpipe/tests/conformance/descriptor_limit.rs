@@ -31,7 +31,8 @@ pub(crate) fn failing_half_way_leaks_nothing(backend: Backend) {
     }
 }
 
-/// Without descriptors for the driver or for waiting, operations fail with their buffers; later they work.
+/// Without descriptors for the driver or for waiting, operations fail with their buffers; later
+/// they work.
 pub(crate) fn operations_without_descriptors_fail_and_recover(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let limit = NoMoreDescriptors::but(0);

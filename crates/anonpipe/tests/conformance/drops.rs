@@ -117,7 +117,8 @@ pub(crate) fn the_last_reading_half_cancels(backend: Backend) {
     assert_eq!((&theirs).read(&mut [0; 10]).unwrap(), 0);
 }
 
-/// Nothing to see but that it ends, without a crash or a hang, and with no bytes where they do not belong.
+/// Nothing to see but that it ends, without a crash or a hang, and with no bytes where they do not
+/// belong.
 pub(crate) fn dropping_in_flight_in_every_order(backend: Backend) {
     for round in 0..60 {
         let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
@@ -138,7 +139,8 @@ pub(crate) fn dropping_in_flight_in_every_order(backend: Backend) {
         }));
         things.push(Box::new(move || drop(partial)));
         let mut random = Random::new(round);
-        // The peer's reads end when they are filled or when either end goes, so that one comes last.
+        // The peer's reads end when they are filled or when either end goes, so that one comes
+        // last.
         let waiting = things.remove(4);
         while !things.is_empty() {
             things.swap_remove(random.below(things.len()))();
@@ -147,7 +149,8 @@ pub(crate) fn dropping_in_flight_in_every_order(backend: Backend) {
     }
 }
 
-/// An operation that is dropped may have taken its bytes; what the others get is still in order, and whole.
+/// An operation that is dropped may have taken its bytes; what the others get is still in order,
+/// and whole.
 pub(crate) fn dropped_operations_racing_with_data_keep_the_order(backend: Backend) {
     const RECORDS: u32 = 20_000;
     let (reader, writer) = backend.small_pipe();
@@ -181,8 +184,8 @@ pub(crate) fn dropped_operations_racing_with_data_keep_the_order(backend: Backen
     });
 }
 
-/// A queue that was searched from its front alone would take quadratic time for one of the orders: a thousand times what it takes
-/// to submit them. It is three times that.
+/// A queue that was searched from its front alone would take quadratic time for one of the orders:
+/// a thousand times what it takes to submit them. It is three times that.
 pub(crate) fn many_operations_are_dropped_in_no_time(backend: Backend) {
     let (reader, _writer) = backend.pipe();
     let many = if cfg!(windows) { 2_000 } else { 30_000 };
@@ -204,8 +207,9 @@ pub(crate) fn many_operations_are_dropped_in_no_time(backend: Backend) {
     }
 }
 
-/// Whoever closes an end while it is read has not met the end of what the peer says, and a record that was cut off is not whole
-/// (python-trio/trio#341, python-trio/trio#661; microsoft/go-winio#95 asks for the opposite).
+/// Whoever closes an end while it is read has not met the end of what the peer says, and a record
+/// that was cut off is not whole (python-trio/trio#341, python-trio/trio#661; microsoft/go-winio#95
+/// asks for the opposite).
 ///
 /// On Windows, closing the handle under a read completes it as the peer's close does.
 pub(crate) fn our_own_close_is_no_end_of_file(backend: Backend) {
@@ -253,8 +257,9 @@ pub(crate) fn our_own_close_is_no_end_of_file(backend: Backend) {
     });
 }
 
-/// A read that was dropped is over for its owner, not for the system: a conversion that comes right after it either is refused,
-/// or nothing writes to the memory any more (tokio-rs/mio#1967, tokio-rs/mio#2004).
+/// A read that was dropped is over for its owner, not for the system: a conversion that comes right
+/// after it either is refused, or nothing writes to the memory any more (tokio-rs/mio#1967,
+/// tokio-rs/mio#2004).
 pub(crate) fn nothing_writes_to_a_dropped_reads_memory_after_a_conversion(backend: Backend) {
     for round in 0..60 {
         let (reader, writer) = backend.pipe();
@@ -262,7 +267,8 @@ pub(crate) fn nothing_writes_to_a_dropped_reads_memory_after_a_conversion(backen
         let memory = Box::into_raw(Box::new([5_u8; 4096]));
         let end: Result<Handle, _> = {
             #[allow(unsafe_code, reason = "only with memory of our own can be seen who writes to it")]
-            // SAFETY: initialised; nobody looks at it before the operation is over, and it is never freed.
+            // SAFETY: initialised; nobody looks at it before the operation is over, and it is never
+            // freed.
             let buffer = unsafe { ForeignBuffer::new(memory.cast(), 4096) };
             drop(reader.submit_read(buffer));
             reader.try_into()

@@ -82,7 +82,8 @@ fn all_say_why(all: Vec<(String, io::Result<usize>)>, why: &str) {
     }
 }
 
-/// One answer for all ways of writing nothing: it does nothing, and fails only where writing was ended here.
+/// One answer for all ways of writing nothing: it does nothing, and fails only where writing was
+/// ended here.
 pub(crate) fn a_write_of_nothing_fails_where_writing_was_ended_here(backend: Backend) {
     let (reader, mut writer) = backend.pipe();
     all_do_nothing(writes_of_nothing(&mut writer));
@@ -146,7 +147,8 @@ fn closed_here(backend: Backend) {
     }
 }
 
-/// The code that an `io::Error` with a text has no room for, by both ways to it; and none where the system said nothing.
+/// The code that an `io::Error` with a text has no room for, by both ways to it; and none where the
+/// system said nothing.
 pub(crate) fn the_systems_error_is_the_source(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let quiet = reader.read_timeout(&mut [0; 4], Duration::ZERO).unwrap_err();

@@ -80,8 +80,8 @@ pub(crate) fn a_read_moves_between_executors(backend: Backend) {
     }
 }
 
-/// In the middle of a tokio task, whose budget and reactor do not go on meanwhile: what does not come by tokio's trait needs
-/// neither.
+/// In the middle of a tokio task, whose budget and reactor do not go on meanwhile: what does not
+/// come by tokio's trait needs neither.
 pub(crate) fn another_executor_inside_a_tokio_task(backend: Backend) {
     crate::executors::current_thread().block_on(async {
         let task = tokio::spawn(async move {

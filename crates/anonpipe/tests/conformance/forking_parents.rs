@@ -16,7 +16,8 @@ use crate::harness::MOMENT;
 use crate::system::{exit, fork};
 use crate::transfer_ways::LONG;
 
-/// The child has copies of the parent's ends and operations, and of the driver's poller, but not of its thread.
+/// The child has copies of the parent's ends and operations, and of the driver's poller, but not of
+/// its thread.
 pub(crate) fn a_fork_leaves_the_parents_operations_alone(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let read = reader.submit_read(vec![0; 6]);
@@ -62,7 +63,8 @@ pub(crate) fn a_forked_copy_dropped_in_mid_write_leaves_the_parent_reading(backe
     assert_eq!(write.wait().0.unwrap(), 3_000_000);
 }
 
-/// The child has copies of ends for which the parent's runtime and the parent's own driver wait, and drops them.
+/// The child has copies of ends for which the parent's runtime and the parent's own driver wait,
+/// and drops them.
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 pub(crate) fn a_fork_leaves_the_parents_tasks_alone(backend: Backend) {
     let runtime = current_thread();

@@ -17,7 +17,8 @@ use crate::Backend;
 use crate::system::{Handle, exit, fork};
 use crate::transfer_ways::{LONG, kind};
 
-/// Forks, and has the child call `check`: it must be done, without a panic, before the alarm ends it.
+/// Forks, and has the child call `check`: it must be done, without a panic, before the alarm ends
+/// it.
 fn in_a_child(what: &str, check: impl FnOnce()) {
     match fork() {
         None => exit(catch_unwind(AssertUnwindSafe(check)).is_ok()),
@@ -136,7 +137,8 @@ pub(crate) fn an_end_that_came_along_is_refused_or_converted(backend: Backend) {
     assert_eq!(pending.wait().1, b"go");
 }
 
-/// Its source is the parent's; a future that needs none is run to its end, and `notify` does nothing.
+/// Its source is the parent's; a future that needs none is run to its end, and `notify` does
+/// nothing.
 pub(crate) fn a_driver_that_came_along_hangs_nowhere(backend: Backend) {
     let driver = anonpipe::Driver::new().unwrap();
     let (reader, _writer) = backend.pipe();
@@ -161,8 +163,9 @@ pub(crate) fn a_driver_that_came_along_hangs_nowhere(backend: Backend) {
     });
 }
 
-/// A child that drops its copy of an end lets go of the descriptor, whatever the parent has in flight there and whatever became of
-/// the operations: else the peer would not see the end of file before the child ends.
+/// A child that drops its copy of an end lets go of the descriptor, whatever the parent has in
+/// flight there and whatever became of the operations: else the peer would not see the end of file
+/// before the child ends.
 pub(crate) fn an_end_dropped_in_a_child_is_closed_there(backend: Backend) {
     type Op = anonpipe::Op<Vec<u8>>;
     let let_go: [fn(Op, Writer<anonpipe::Overlapped>); 5] = [

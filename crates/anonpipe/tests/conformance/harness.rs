@@ -8,8 +8,9 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use std::{env, io, process, thread};
 
-/// How long a thread is given to get into a blocking call, and how long nothing must happen for "nothing happens". On a slow
-/// machine it may be too short for a rule to see a fault, and never so short that there seems to be one.
+/// How long a thread is given to get into a blocking call, and how long nothing must happen for
+/// "nothing happens". On a slow machine it may be too short for a rule to see a fault, and never so
+/// short that there seems to be one.
 pub(crate) const MOMENT: Duration = Duration::from_millis(40);
 
 /// Names the one test that this process was started for.
@@ -18,8 +19,8 @@ const ALONE: &str = "ANONPIPE_CONFORMANCE_ALONE";
 /// What a hanging test ends the process with.
 const HUNG: i32 = 86;
 
-/// A child has all descriptors of its parent, until it executes its program; meanwhile nothing that others close is closed.
-/// So no child is started while a rule runs that might notice.
+/// A child has all descriptors of its parent, until it executes its program; meanwhile nothing that
+/// others close is closed. So no child is started while a rule runs that might notice.
 static QUIET: RwLock<()> = RwLock::new(());
 
 /// Runs a rule that shares the process with others, and starts no children.
@@ -52,19 +53,21 @@ pub(crate) fn alone(name: &'static str, rule: impl FnOnce()) {
     });
 }
 
-/// How long a rule may take. A machine that is much slower than usual says so in the variable, and the other limits follow.
+/// How long a rule may take. A machine that is much slower than usual says so in the variable, and
+/// the other limits follow.
 fn deadline() -> Duration {
     let seconds = env::var("ANONPIPE_TEST_DEADLINE").ok().and_then(|seconds| seconds.parse().ok());
     Duration::from_secs(seconds.unwrap_or(60))
 }
 
-/// How long something may take that has nothing to wait for. It takes a thousandth of that, so a machine may be slow and busy;
-/// what is wrong waits for a peer that does nothing.
+/// How long something may take that has nothing to wait for. It takes a thousandth of that, so a
+/// machine may be slow and busy; what is wrong waits for a peer that does nothing.
 pub(crate) fn patience() -> Duration {
     deadline() / 3
 }
 
-/// How often a rule tries what goes wrong rarely, if at all; `ANONPIPE_TEST_ROUNDS` has it try longer.
+/// How often a rule tries what goes wrong rarely, if at all; `ANONPIPE_TEST_ROUNDS` has it try
+/// longer.
 pub(crate) fn rounds(usually: usize) -> usize {
     env::var("ANONPIPE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usually)
 }
@@ -93,7 +96,8 @@ pub(crate) fn soon(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Calls what waits for nothing, not even for a short time. On a busy machine it may take its time, but not each time.
+/// Calls what waits for nothing, not even for a short time. On a busy machine it may take its time,
+/// but not each time.
 #[track_caller]
 pub(crate) fn at_once(mut call: impl FnMut()) {
     soon("an answer without a wait", || {

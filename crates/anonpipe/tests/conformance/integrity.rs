@@ -23,7 +23,8 @@ fn pour(mut write: impl FnMut(&[u8], &mut Random) -> usize, total: usize, seed: 
     }
 }
 
-/// Reads and checks the stream in chunks of random sizes until the end of file; returns how long it was.
+/// Reads and checks the stream in chunks of random sizes until the end of file; returns how long it
+/// was.
 fn drain(mut read: impl FnMut(usize, &mut Random) -> Vec<u8>, seed: u64) -> usize {
     let mut random = Random::new(seed);
     let mut position = 0;

@@ -1,5 +1,5 @@
-//! Pipes that only Linux has: FIFOs that are opened before their writer, packets, and pipes that are
-//! opened anew.
+//! Pipes that only Linux has: FIFOs that are opened before their writer, packets, and pipes that
+//! are opened anew.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
@@ -16,7 +16,8 @@ use crate::harness::MOMENT;
 use crate::system::{FifoFile, make_blocking, make_nonblocking, packet_pipe};
 use crate::transfer_ways::{LONG, Way, kind};
 
-/// A read that has no room for a packet loses the rest of it. Only the writer's descriptor tells that it writes packets.
+/// A read that has no room for a packet loses the rest of it. Only the writer's descriptor tells
+/// that it writes packets.
 pub(crate) fn a_writer_of_packets_is_refused(_: Backend) {
     let (_reader, writer) = packet_pipe();
     let refused = Writer::adopt(writer).unwrap_err();
@@ -50,7 +51,8 @@ pub(crate) fn a_fifo_before_its_first_writer_is_not_at_its_end(_: Backend) {
     }
 }
 
-/// A first writer that comes, writes and goes between a read of nothing and the question what that means.
+/// A first writer that comes, writes and goes between a read of nothing and the question what that
+/// means.
 pub(crate) fn a_fifo_whose_first_writer_is_gone_at_once_loses_nothing(_: Backend) {
     for round in 0..3000 {
         let fifo = FifoFile::new();
@@ -81,7 +83,8 @@ pub(crate) fn a_blocking_end_waits_for_the_first_writer(_: Backend) {
     });
 }
 
-/// A pipe without a name that is opened anew after its writers have gone looks like a FIFO before its first writer.
+/// A pipe without a name that is opened anew after its writers have gone looks like a FIFO before
+/// its first writer.
 pub(crate) fn a_pipe_that_is_opened_anew_has_its_end(backend: Backend) {
     let (reader, writer) = backend.pipe();
     writer.submit_write("left").wait().0.unwrap();

@@ -4,7 +4,8 @@
 //! comment that says why it must hold. Then add its name to that topic in the table below; the
 //! compiler reports a rule that the table lacks as unused.
 //!
-//! `owner/repository#number` in a comment is a public report of a defect that the rule prevents here.
+//! `owner/repository#number` in a comment is a public report of a defect that the rule prevents
+//! here.
 //!
 //! A test is called `BACKEND::TOPIC::RULE`, and the backends are these:
 //!

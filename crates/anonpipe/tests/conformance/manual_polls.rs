@@ -120,7 +120,8 @@ impl Count {
     }
 }
 
-/// Polls until it waits for the system: a task may ask to be polled again at once a few times before.
+/// Polls until it waits for the system: a task may ask to be polled again at once a few times
+/// before.
 pub(crate) fn poll_until_pending<T>(mut future: Pin<&mut impl Future<Output = T>>, count: &Arc<Count>) -> Poll<T> {
     let waker = Waker::from(Arc::clone(count));
     for _ in 0..10 {

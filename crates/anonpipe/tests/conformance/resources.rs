@@ -13,7 +13,8 @@ use crate::system::{handles, threads};
 use crate::test_data;
 use crate::transfer_ways::{Way, kind};
 
-/// Makes whatever a first use makes for good (the driver, the event or bell of this thread), and counts the handles.
+/// Makes whatever a first use makes for good (the driver, the event or bell of this thread), and
+/// counts the handles.
 pub(crate) fn warm_up(backend: Backend) -> usize {
     let (reader, writer) = backend.pipe();
     let op = reader.submit_read(vec![0; 4]);

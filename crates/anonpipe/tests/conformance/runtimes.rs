@@ -30,7 +30,8 @@ fn ends_at_once(end: fn(Runtime), runtime: Runtime) {
     assert!(start.elapsed() < patience(), "it waited for the peer: {:?}", start.elapsed());
 }
 
-/// Has tasks wait for a peer that says and reads nothing, in every way; returns the peer's ends. `token` is held by each task.
+/// Has tasks wait for a peer that says and reads nothing, in every way; returns the peer's ends.
+/// `token` is held by each task.
 fn wait_for_a_silent_peer(runtime: &Runtime, backend: Backend, token: &Arc<()>) -> Vec<Duplex<Overlapped>> {
     let mut peers = Vec::new();
     let mut pair = || {
@@ -80,8 +81,9 @@ fn wait_for_a_silent_peer(runtime: &Runtime, backend: Backend, token: &Arc<()>) 
     peers
 }
 
-/// A program must come to its end although a pipe is quiet (tokio-rs/tokio#589, tokio-rs/tokio#2318), and a runtime that ends
-/// amid operations leaves no handle behind (tokio-rs/mio#1944).
+/// A program must come to its end although a pipe is quiet (tokio-rs/tokio#589,
+/// tokio-rs/tokio#2318), and a runtime that ends amid operations leaves no handle behind
+/// (tokio-rs/mio#1944).
 pub(crate) fn a_runtime_ends_though_its_pipes_are_quiet(backend: Backend) {
     // Makes what a first runtime makes for good.
     let token = Arc::new(());
@@ -102,7 +104,8 @@ pub(crate) fn a_runtime_ends_though_its_pipes_are_quiet(backend: Backend) {
             ends_at_once(end, runtime);
             soon("the tasks are gone", || Arc::strong_count(&token) == 1);
             soon("their threads are gone", || threads() <= threads_before);
-            // What was accepted keeps its end open as long as the peer might read it. No other end is.
+            // What was accepted keeps its end open as long as the peer might read it. No other end
+            // is.
             none_left(before + peers.len() + if cfg!(windows) { 7 } else { 1 });
             // What was accepted is the peer's to read; with the peer goes the rest.
             drop(peers);
@@ -111,9 +114,9 @@ pub(crate) fn a_runtime_ends_though_its_pipes_are_quiet(backend: Backend) {
     }
 }
 
-/// The end of one runtime is not the end of the pipe: what was accepted goes out, what comes meanwhile is kept, and whoever has the
-/// end then goes on, whether the runtime has ended or only stands still (tokio-rs/tokio#7056 is about what else there can be to
-/// see).
+/// The end of one runtime is not the end of the pipe: what was accepted goes out, what comes
+/// meanwhile is kept, and whoever has the end then goes on, whether the runtime has ended or only
+/// stands still (tokio-rs/tokio#7056 is about what else there can be to see).
 pub(crate) fn an_end_outlives_its_runtimes(backend: Backend) {
     let (mut ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
     let (mut sent, mut received) = (0, 0);
@@ -162,7 +165,8 @@ pub(crate) fn an_end_outlives_its_runtimes(backend: Backend) {
     assert_eq!((&theirs).read(&mut [0; 8]).unwrap(), 0);
 }
 
-/// A thread waits with the runtime's reactor, and the runtime goes: it is to wait on with something else.
+/// A thread waits with the runtime's reactor, and the runtime goes: it is to wait on with something
+/// else.
 pub(crate) fn a_task_outlives_the_runtime_whose_reactor_it_waits_in(backend: Backend) {
     for family in Family::BOTH {
         for end in ENDINGS {
@@ -279,8 +283,8 @@ pub(crate) fn ends_are_dropped_outside_their_runtime(backend: Backend) {
     }
 }
 
-/// A runtime without a reactor: tokio's trait panics there as tokio's own types do, where it would wait in the reactor. All else
-/// works as it does without the feature `tokio`.
+/// A runtime without a reactor: tokio's trait panics there as tokio's own types do, where it would
+/// wait in the reactor. All else works as it does without the feature `tokio`.
 pub(crate) fn a_runtime_without_its_reactor(backend: Backend) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let (mut reader, writer) = backend.pipe();

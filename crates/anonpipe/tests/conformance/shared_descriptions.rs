@@ -15,7 +15,8 @@ use crate::harness::{MOMENT, soon};
 use crate::system::{is_nonblocking, make_blocking, make_nonblocking};
 use crate::transfer_ways::{LONG, is_cancelled, kind};
 
-/// Reads and writes of a pair whose ends a sharer has made blocking, next to another pair: nothing blocks but who wants to.
+/// Reads and writes of a pair whose ends a sharer has made blocking, next to another pair: nothing
+/// blocks but who wants to.
 pub(crate) fn nothing_blocks(backend: Backend, reader: &Reader<Overlapped>, writer: &Writer<Overlapped>) {
     make_blocking(reader);
     make_blocking(writer);
@@ -153,7 +154,8 @@ pub(crate) fn a_sharer_who_splices_as_well_blocks_nobody(backend: Backend) {
     nothing_blocks(backend, &reader, &writer);
 }
 
-/// A FIFO that was opened by its name does not know it either, and says nothing of what pipes made by the system's call know.
+/// A FIFO that was opened by its name does not know it either, and says nothing of what pipes made
+/// by the system's call know.
 #[cfg(target_os = "linux")]
 pub(crate) fn an_adopted_fifo_changes_nothing_for_others(backend: Backend) {
     let (fifo_reader, fifo_writer) = crate::system::fifo();

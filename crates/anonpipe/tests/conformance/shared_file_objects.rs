@@ -192,7 +192,8 @@ pub(crate) fn detached_writes_outlive_everything(backend: Backend) {
     }
 }
 
-/// A packet on our port that belongs to no operation of ours: somebody else reads through the same handle.
+/// A packet on our port that belongs to no operation of ours: somebody else reads through the same
+/// handle.
 pub(crate) fn a_foreign_packet_is_ignored(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let bound = reader.submit_read(vec![0; 8]);

@@ -57,7 +57,8 @@ pub(crate) fn a_pending_signal_stays_pending(backend: Backend) {
     assert!(is_sigpipe_pending(), "it was not ours to take");
 }
 
-/// What keeps the signal from us is not set on what a child gets: `yes` is to die of it, as it does on any socket.
+/// What keeps the signal from us is not set on what a child gets: `yes` is to die of it, as it does
+/// on any socket.
 pub(crate) fn a_childs_duplex_end_raises_the_signal(backend: Backend) {
     use std::os::unix::process::ExitStatusExt;
 
@@ -70,8 +71,9 @@ pub(crate) fn a_childs_duplex_end_raises_the_signal(backend: Backend) {
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGPIPE));
 }
 
-/// A handler that the program has for a fault of its own instructions is called on the driver's thread, too, which runs the
-/// program's wakers and frees its buffers. All other signals are for the program's own threads.
+/// A handler that the program has for a fault of its own instructions is called on the driver's
+/// thread, too, which runs the program's wakers and frees its buffers. All other signals are for
+/// the program's own threads.
 #[cfg(target_os = "linux")]
 pub(crate) fn the_drivers_thread_blocks_no_faults(backend: Backend) {
     let (reader, _writer) = backend.pipe();

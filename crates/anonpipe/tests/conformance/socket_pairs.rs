@@ -12,7 +12,8 @@ use crate::harness::MOMENT;
 use crate::harness::until_writes_in_flight;
 use crate::transfer_ways::kind;
 
-/// Its write is still in flight, and nobody will read any more: the peer's writes must not wait for that.
+/// Its write is still in flight, and nobody will read any more: the peer's writes must not wait for
+/// that.
 pub(crate) fn a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes(backend: Backend) {
     for halves in [false, true] {
         let (ours, theirs) = backend.duplex();

@@ -111,7 +111,8 @@ pub(crate) fn a_busy_half_does_not_wake_the_other(backend: Backend) {
     sink.join().unwrap();
 }
 
-/// Reads that begin, are dropped, or lose against a clone while data comes: every byte arrives once, in order for each.
+/// Reads that begin, are dropped, or lose against a clone while data comes: every byte arrives
+/// once, in order for each.
 pub(crate) fn reads_racing_with_data_and_clones_lose_nothing(backend: Backend) {
     const TOTAL: usize = 20_000;
     let (mut reader, mut writer) = backend.pipe();

@@ -14,7 +14,8 @@ use crate::executors::{Executor, Family};
 use crate::harness::{MOMENT, patience};
 use crate::manual_polls::MUCH;
 
-/// See [`a_pipe_that_nobody_reads_does_not_delay_the_end_of_another`][1]: tasks, on a runtime with one thread to spare.
+/// See [`a_pipe_that_nobody_reads_does_not_delay_the_end_of_another`][1]: tasks, on a runtime with
+/// one thread to spare.
 ///
 /// [1]: crate::queue::a_pipe_that_nobody_reads_does_not_delay_the_end_of_another
 pub(crate) fn quiet_pipes_do_not_delay_the_end_of_another(backend: Backend) {

@@ -11,8 +11,8 @@ use crate::manual_polls::{MUCH, at_once};
 use crate::system::Handle;
 use crate::transfer_ways::kind;
 
-/// Has a task write more than fits; returns how many bytes were accepted. On Windows that is all of them, in flight; elsewhere
-/// what the system has taken.
+/// Has a task write more than fits; returns how many bytes were accepted. On Windows that is all of
+/// them, in flight; elsewhere what the system has taken.
 #[track_caller]
 fn accept(writer: &mut impl AnyWrite, family: Family) -> usize {
     let count = at_once(|context| family.poll_write(writer, context, &[7; MUCH])).unwrap();
@@ -20,8 +20,8 @@ fn accept(writer: &mut impl AnyWrite, family: Family) -> usize {
     count
 }
 
-/// What the next call says of a write that was accepted, and failed when the peer went. Where writes are with the system when
-/// they are accepted, only another write has something to say.
+/// What the next call says of a write that was accepted, and failed when the peer went. Where
+/// writes are with the system when they are accepted, only another write has something to say.
 #[track_caller]
 fn check_failure(what: &str, result: std::io::Result<()>) {
     if cfg!(windows) || what == "write" {
@@ -31,8 +31,8 @@ fn check_failure(what: &str, result: std::io::Result<()>) {
     }
 }
 
-/// A write that was accepted fails when nobody is there to be told; it must be told by the next call (tokio-rs/mio#1461,
-/// oven-sh/bun#41568, tokio-rs/tokio#6325).
+/// A write that was accepted fails when nobody is there to be told; it must be told by the next
+/// call (tokio-rs/mio#1461, oven-sh/bun#41568, tokio-rs/tokio#6325).
 pub(crate) fn an_accepted_writes_failure_is_reported(backend: Backend) {
     for family in Family::BOTH {
         for what in ["write", "flush", "close", "std's flush"] {
@@ -102,8 +102,9 @@ pub(crate) fn an_accepted_writes_failure_follows_the_end(backend: Backend) {
     }
 }
 
-/// Flushing means that what was accepted is with the system. It does not mean that the peer has read it, which it may never do,
-/// and it is no question whether the peer is still there (kotauskas/interprocess#58, blackbeam/named_pipe#11).
+/// Flushing means that what was accepted is with the system. It does not mean that the peer has
+/// read it, which it may never do, and it is no question whether the peer is still there
+/// (kotauskas/interprocess#58, blackbeam/named_pipe#11).
 pub(crate) fn a_flush_neither_waits_for_the_peer_nor_fails_without_it(backend: Backend) {
     for family in Family::BOTH {
         for read_before in [0, 3, 8] {

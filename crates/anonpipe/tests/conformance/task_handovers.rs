@@ -18,8 +18,8 @@ use crate::transfer_ways::Way;
 /// The end that goes from hand to hand.
 type Ours = Duplex<Overlapped>;
 
-/// Another thread, which lives on: under Wine 8 the completion of what a thread has submitted is lost if the thread ends in that
-/// very moment.
+/// Another thread, which lives on: under Wine 8 the completion of what a thread has submitted is
+/// lost if the thread ends in that very moment.
 struct Elsewhere(Sender<Box<dyn FnOnce() + Send>>);
 
 impl Elsewhere {
@@ -37,7 +37,8 @@ impl Elsewhere {
     }
 }
 
-/// Reads a little, each time as somebody else; returns the end, and what was read (nothing: the end of file).
+/// Reads a little, each time as somebody else; returns the end, and what was read (nothing: the end
+/// of file).
 fn read_as_another(mut ours: Ours, family: Family, random: &mut Random, elsewhere: &Elsewhere) -> (Ours, Vec<u8>) {
     let mut buffer = vec![0; 1 + random.below(5000)];
     // Somebody begins to read, and loses interest.
@@ -150,8 +151,9 @@ fn write_as_another(
     ours
 }
 
-/// What was read ahead is lost with whoever read it (nodejs/node#9413, nodejs/node#36251), and so is what a read took that was
-/// given up in the same moment (swiftlang/swift-subprocess#325, tokio-rs/mio#1983).
+/// What was read ahead is lost with whoever read it (nodejs/node#9413, nodejs/node#36251), and so
+/// is what a read took that was given up in the same moment (swiftlang/swift-subprocess#325,
+/// tokio-rs/mio#1983).
 pub(crate) fn an_end_that_is_handed_on_loses_no_bytes(backend: Backend) {
     const TOTAL: usize = 400_000;
     for family in Family::BOTH {
@@ -215,8 +217,8 @@ pub(crate) fn an_end_that_is_handed_on_loses_no_writes(backend: Backend) {
     }
 }
 
-/// Of several who wait for the same bytes, one gets them: what the others had begun is taken back, and loses nothing
-/// (libuv/libuv#5037, libuv/libuv#5115).
+/// Of several who wait for the same bytes, one gets them: what the others had begun is taken back,
+/// and loses nothing (libuv/libuv#5037, libuv/libuv#5115).
 pub(crate) fn tasks_that_share_an_end_lose_no_bytes(backend: Backend) {
     const RECORDS: u32 = 20_000;
     for family in Family::BOTH {
@@ -268,8 +270,9 @@ pub(crate) fn tasks_that_share_an_end_lose_no_bytes(backend: Backend) {
     }
 }
 
-/// A task that waits to read uses no memory that anybody could free, so it keeps nobody from taking the handle; and it has taken
-/// nothing with it. See [`a_conversion_frees_nothing_that_the_system_uses`][1].
+/// A task that waits to read uses no memory that anybody could free, so it keeps nobody from taking
+/// the handle; and it has taken nothing with it. See
+/// [`a_conversion_frees_nothing_that_the_system_uses`][1].
 ///
 /// [1]: crate::conversion::a_conversion_frees_nothing_that_the_system_uses
 pub(crate) fn a_task_that_waits_to_read_keeps_no_end_from_being_converted(backend: Backend) {

@@ -48,7 +48,8 @@ pub(crate) fn a_tasks_waker_may_use_its_end_wherever_it_is_called(backend: Backe
     }
 }
 
-/// A task's waker, too, on the thread that calls it: a conversion waits for nobody who merely looks at the end.
+/// A task's waker, too, on the thread that calls it: a conversion waits for nobody who merely looks
+/// at the end.
 pub(crate) fn a_tasks_waker_may_convert_the_end(backend: Backend) {
     let runtime = crate::executors::multi_thread();
     for in_runtime in [false, true] {
@@ -102,9 +103,9 @@ fn waker_that_holds<T: Send + 'static>(thing: T) -> Waker {
     Waker::from(Arc::new(Holds(Mutex::new(thing))))
 }
 
-/// The end goes from one task to another, whose first poll lets go of the first task's waker, and that of the task and all it
-/// owned: another handle to the same end, perhaps. Under a lock that its drop takes as well, that would be the end of it
-/// (tokio-rs/tokio#5429).
+/// The end goes from one task to another, whose first poll lets go of the first task's waker, and
+/// that of the task and all it owned: another handle to the same end, perhaps. Under a lock that
+/// its drop takes as well, that would be the end of it (tokio-rs/tokio#5429).
 pub(crate) fn the_waker_of_whoever_had_it_before_may_own_a_handle(backend: Backend) {
     for family in Family::BOTH {
         let ((mut reader, _writer), (_reader, mut writer)) = (backend.pipe(), backend.small_pipe());

@@ -322,7 +322,8 @@ pub(crate) fn a_tasks_abort_is_no_timeout(backend: Backend) {
     }
 }
 
-/// See [`our_own_close_is_no_end_of_file`](crate::drops::our_own_close_is_no_end_of_file): a task's.
+/// See [`our_own_close_is_no_end_of_file`](crate::drops::our_own_close_is_no_end_of_file): a
+/// task's.
 pub(crate) fn our_own_close_does_not_end_a_tasks_read(backend: Backend) {
     for family in Family::BOTH {
         let (mut ours, mut theirs) = backend.duplex();
@@ -352,7 +353,9 @@ pub(crate) fn our_own_close_does_not_end_a_tasks_read(backend: Backend) {
     }
 }
 
-/// See [`a_length_beyond_4_gib_is_not_cut_short`](crate::buffers::a_length_beyond_4_gib_is_not_cut_short): a task's.
+/// See
+/// [`a_length_beyond_4_gib_is_not_cut_short`](crate::buffers::a_length_beyond_4_gib_is_not_cut_short):
+/// a task's.
 #[cfg(target_pointer_width = "64")]
 pub(crate) fn a_tasks_length_beyond_4_gib_is_not_cut_short(backend: Backend) {
     let Some(mut long) = beyond_4_gib() else { return };

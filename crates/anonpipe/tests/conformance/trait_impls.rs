@@ -41,7 +41,8 @@ use std::os::windows::io::IntoRawHandle as IntoRaw;
 must_implement!(Reader<Blocking>: IntoRaw, Writer<Blocking>: IntoRaw, Duplex<Blocking>: IntoRaw);
 must_not_implement!(Reader<Overlapped>: IntoRaw, Writer<Overlapped>: IntoRaw, Duplex<Overlapped>: IntoRaw);
 
-// A synchronous duplex handle does one thing at a time, so reading and writing it at once is not to be had.
+// A synchronous duplex handle does one thing at a time, so reading and writing it at once is not to
+// be had.
 must_not_implement!(&'static Duplex<Blocking>: Read, &'static Duplex<Blocking>: Write);
 must_implement!(&'static Duplex<Overlapped>: Read, &'static Duplex<Overlapped>: Write);
 must_implement!(Duplex<Blocking>: Read, Duplex<Blocking>: Write);

@@ -8,7 +8,8 @@ use crate::Backend;
 use crate::child_programs::python;
 use crate::children::filter;
 
-/// What a child says about the flags of its standard handles: whether they block, and what they are.
+/// What a child says about the flags of its standard handles: whether they block, and what they
+/// are.
 const FLAGS: &str = "
 import fcntl, os, stat
 for fd in (0, 1):

@@ -1,4 +1,5 @@
-//! What wakers may do, and who is woken. They are strangers' code, called wherever an operation completes.
+//! What wakers may do, and who is woken. They are strangers' code, called wherever an operation
+//! completes.
 
 use std::future::Future;
 use std::io::Write;
@@ -182,7 +183,8 @@ pub(crate) fn two_threads_wait_for_the_same_operation(backend: Backend) {
     assert_eq!(op.wait().0.unwrap(), 4);
 }
 
-/// A waker whose clones, wakes and drops call a closure, as an executor's may do anything that safe code can do.
+/// A waker whose clones, wakes and drops call a closure, as an executor's may do anything that safe
+/// code can do.
 pub(crate) fn nosy_waker(call: Box<dyn Fn() + Send + Sync>) -> Waker {
     type Nosy = Box<dyn Fn() + Send + Sync>;
 
@@ -206,8 +208,8 @@ pub(crate) fn nosy_waker(call: Box<dyn Fn() + Send + Sync>) -> Waker {
     unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
 }
 
-/// What a waker does with the end that its task waits for, wherever it is called: under no lock of ours, or it would wait for
-/// itself.
+/// What a waker does with the end that its task waits for, wherever it is called: under no lock of
+/// ours, or it would wait for itself.
 pub(crate) fn uses(end: &Arc<Duplex<Overlapped>>) -> Box<dyn Fn() + Send + Sync> {
     let (end, inside) = (Arc::clone(end), AtomicUsize::new(0));
     Box::new(move || {
@@ -244,7 +246,8 @@ pub(crate) fn a_waker_may_use_its_end_wherever_it_is_called(backend: Backend) {
     assert!(is_cancelled(&result));
 }
 
-/// Whoever drops an operation is not told that it was cancelled: a task that drops the loser of a race would be polled in vain.
+/// Whoever drops an operation is not told that it was cancelled: a task that drops the loser of a
+/// race would be polled in vain.
 pub(crate) fn a_dropped_operation_wakes_nobody(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let count = Arc::new(Count::default());

@@ -1,5 +1,5 @@
-//! Rules whose outcome only Windows itself can show. Wine answers otherwise; there, what can be seen is checked, and the rest is
-//! said to be left to Windows.
+//! Rules whose outcome only Windows itself can show. Wine answers otherwise; there, what can be
+//! seen is checked, and the rest is said to be left to Windows.
 
 use std::io::{ErrorKind, Write};
 use std::sync::mpsc::channel;

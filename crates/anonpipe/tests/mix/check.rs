@@ -34,7 +34,8 @@ impl Written {
     }
 }
 
-/// Whether `found` can be what came of `written`; if not `whole`, a beginning of it. Says how far it could be.
+/// Whether `found` can be what came of `written`; if not `whole`, a beginning of it. Says how far
+/// it could be.
 pub(crate) fn fits(found: &[u8], written: &[Written], whole: bool, furthest: &mut usize) -> bool {
     fits_from(0, found, written, whole, furthest)
 }
@@ -52,7 +53,8 @@ fn fits_from(mut at: usize, found: &[u8], mut written: &[Written], whole: bool, 
             return false;
         }
         if least < most {
-            // Which bytes come next tells how many there were of these: a wrong number is seen within a few bytes.
+            // Which bytes come next tells how many there were of these: a wrong number is seen
+            // within a few bytes.
             return (least..=common).rev().any(|count| fits_from(at + count, found, rest, whole, furthest));
         }
         at += most;

@@ -1,4 +1,5 @@
-//! What comes out of a stream, read by read, in the order in which they had their places in the queue.
+//! What comes out of a stream, read by read, in the order in which they had their places in the
+//! queue.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,7 +85,8 @@ impl ComingOut {
     }
 }
 
-/// A read that is about to be made: what comes after it waits until it has its place in the queue. Dropped, it took nothing.
+/// A read that is about to be made: what comes after it waits until it has its place in the queue.
+/// Dropped, it took nothing.
 #[derive(Debug)]
 pub(crate) struct ReadTurn {
     stream: Arc<Stream>,

@@ -49,7 +49,8 @@ pub(crate) struct Phase {
     sender: Sender<Home>,
     homes: Receiver<Home>,
     random: Random,
-    /// How often everything is still to be cancelled behind the actors' backs, and how often guests act.
+    /// How often everything is still to be cancelled behind the actors' backs, and how often guests
+    /// act.
     cancels: usize,
     acts: usize,
     pause: Duration,

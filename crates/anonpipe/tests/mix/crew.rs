@@ -6,8 +6,9 @@ use std::thread;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Whether a thread that has done its job waits for the next. Under Wine a read whose thread ends while it completes can lose its
-/// bytes (*observed*, Wine 8), so there every thread outlives what it submits.
+/// Whether a thread that has done its job waits for the next. Under Wine a read whose thread ends
+/// while it completes can lose its bytes (*observed*, Wine 8), so there every thread outlives what
+/// it submits.
 const THREADS_STAY: bool = cfg!(windows);
 
 /// Those that have nothing to do.

@@ -10,7 +10,8 @@ use crate::stream::Stream;
 use crate::tally::Tally;
 use crate::test_data;
 
-/// What goes in last where the reader cannot see an end of file, because writing goes on the other way.
+/// What goes in last where the reader cannot see an end of file, because writing goes on the other
+/// way.
 pub(crate) const TRAILER: [u8; 24] = *b"and that was the last.\r\n";
 
 /// The writes of a stream, in order.
@@ -74,7 +75,8 @@ impl GoingIn {
     }
 }
 
-/// A write that is about to be made: what comes after it waits until it has its place in the queue. Dropped, it wrote nothing.
+/// A write that is about to be made: what comes after it waits until it has its place in the queue.
+/// Dropped, it wrote nothing.
 #[derive(Debug)]
 pub(crate) struct WriteTurn {
     stream: Arc<Stream>,

@@ -1,5 +1,5 @@
-//! Others who use an end while it is with its actors, through clones: they submit, cancel what they submitted, and cancel
-//! everything.
+//! Others who use an end while it is with its actors, through clones: they submit, cancel what they
+//! submitted, and cancel everything.
 
 use std::sync::Arc;
 

@@ -1,15 +1,17 @@
-//! A random mix of everything, over many pairs and threads at once: reads and writes of every kind, cancels, timeouts, conversions,
-//! halves, clones, executors, runtimes that shut down, drops. What is checked: the bytes that come out are those that went in, in
-//! their order; ends of file and broken pipes come where they must, and nowhere else; nothing hangs.
+//! A random mix of everything, over many pairs and threads at once: reads and writes of every kind,
+//! cancels, timeouts, conversions, halves, clones, executors, runtimes that shut down, drops. What
+//! is checked: the bytes that come out are those that went in, in their order; ends of file and
+//! broken pipes come where they must, and nowhere else; nothing hangs.
 //!
-//! A run is a series of rounds, each with a seed of its own: the first with the run's, the next with that plus one, and so on. From
-//! a round's seed follow all its decisions ([`plan`], [`steps`]), though not what the system's scheduler makes of them. What goes wrong is
-//! reported with the round's seed, which `ANONPIPE_MIX_SEED` takes again; `ANONPIPE_MIX_SECONDS` makes a run longer than a few
-//! seconds.
+//! A run is a series of rounds, each with a seed of its own: the first with the run's, the next
+//! with that plus one, and so on. From a round's seed follow all its decisions ([`plan`],
+//! [`steps`]), though not what the system's scheduler makes of them. What goes wrong is reported
+//! with the round's seed, which `ANONPIPE_MIX_SEED` takes again; `ANONPIPE_MIX_SECONDS` makes a run
+//! longer than a few seconds.
 //!
-//! Each end has a thread that decides what becomes of it ([`overlapped`], [`plain`]), and sends actors ([`read`], [`write`],
-//! [`both`]) to threads and executors ([`venues`]) with it. What goes into a direction, and what comes out, is noted in its
-//! [`stream`], and compared in [`check`].
+//! Each end has a thread that decides what becomes of it ([`overlapped`], [`plain`]), and sends
+//! actors ([`read`], [`write`], [`both`]) to threads and executors ([`venues`]) with it. What goes
+//! into a direction, and what comes out, is noted in its [`stream`], and compared in [`check`].
 
 #![allow(missing_docs, reason = "a module's documentation says what it is about")]
 #![allow(clippy::cast_possible_truncation, reason = "the numbers are the tests' own, and small")]
@@ -80,8 +82,8 @@ fn mix(name: &'static str, backend: Backend) {
     nothing_is_left();
 }
 
-/// A pipe that nobody closes is seen in the end: there are more of them the longer it took. What executors and drivers keep for good
-/// is less than this.
+/// A pipe that nobody closes is seen in the end: there are more of them the longer it took. What
+/// executors and drivers keep for good is less than this.
 #[cfg(target_os = "linux")]
 fn nothing_is_left() {
     const KEPT: usize = 60;

@@ -1,4 +1,5 @@
-//! The thread of an overlapped end: sends it out with actors, does this and that with it in between, and closes it.
+//! The thread of an overlapped end: sends it out with actors, does this and that with it in
+//! between, and closes it.
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Weak};
@@ -78,7 +79,8 @@ impl Holder {
             let failed = match end.into_handle() {
                 Ok(handle) => {
                     Tally::Converted.one();
-                    // Nothing was in flight, though who completed the last of them may not have said so yet.
+                    // Nothing was in flight, though who completed the last of them may not have
+                    // said so yet.
                     self.slot.doing("waits for completions after a conversion");
                     while !is_idle() {
                         thread::yield_now();
@@ -93,7 +95,8 @@ impl Holder {
             (error, end) = failed.into_parts();
             match error.kind() {
                 ErrorKind::ResourceBusy if may_be_busy => {}
-                // A clone was dropped while a task waited to read it: what was in flight for that is being cancelled.
+                // A clone was dropped while a task waited to read it: what was in flight for that
+                // is being cancelled.
                 ErrorKind::ResourceBusy if cfg!(windows) && start.elapsed() < SOON => {
                     thread::sleep(Duration::from_millis(1));
                     continue;
@@ -205,7 +208,8 @@ impl Holder {
         home.both().unpack(phase)
     }
 
-    /// One that writes for a while, and one that reads as long as that does: the peer may do the same.
+    /// One that writes for a while, and one that reads as long as that does: the peer may do the
+    /// same.
     fn by_two_actors(
         &mut self,
         phase: &mut Phase,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 pub(crate) use crate::test_data::Random;
 
-/// Whether an end may leave with writes in flight that its peer does not read before it is told that its own are not read.
+/// Whether an end may leave with writes in flight that its peer does not read before it is told
+/// that its own are not read.
 ///
 /// Not on Windows: what is in flight keeps the handle there, and with it the peer's writes.
 pub(crate) const LEAVES_WITH_WRITES_IN_FLIGHT: bool = cfg!(unix);

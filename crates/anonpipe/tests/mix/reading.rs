@@ -20,7 +20,8 @@ pub(crate) struct Reading {
     pub(crate) slot: Arc<Slot>,
     pub(crate) random: Random,
     pub(crate) in_flight: InFlight,
-    /// Everything was cancelled, which a task is told by its next read if it did not wait for one then.
+    /// Everything was cancelled, which a task is told by its next read if it did not wait for one
+    /// then.
     told_late: bool,
 }
 

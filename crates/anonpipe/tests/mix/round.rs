@@ -57,8 +57,8 @@ fn is_over(done: &std::sync::mpsc::Receiver<()>, microseconds: usize) -> bool {
     done.recv_timeout(Duration::from_micros(microseconds as u64)) == Err(RecvTimeoutError::Disconnected)
 }
 
-/// Has a thread turn the round's driver, until the round is over or perhaps shorter: then the driver is dropped, and its ends
-/// are in other hands.
+/// Has a thread turn the round's driver, until the round is over or perhaps shorter: then the
+/// driver is dropped, and its ends are in other hands.
 fn turn(driver: Arc<Driver>, over: &Arc<AtomicBool>, milliseconds: usize) {
     let over = Arc::clone(over);
     let deadline = (milliseconds < 100).then(|| Instant::now() + Duration::from_millis(milliseconds as u64));

@@ -1,8 +1,8 @@
 //! One direction of a pair: what went in, what came out, and whether the one fits the other.
 //!
-//! Byte N of what goes in is a function of the stream and N, so that bytes which are lost, doubled or out of order are seen. What
-//! has its place in the queue of an end takes a number here in the same order, as a *turn*: see [`WriteTurn`](crate::going_in) and
-//! [`ReadTurn`](crate::coming_out).
+//! Byte N of what goes in is a function of the stream and N, so that bytes which are lost, doubled
+//! or out of order are seen. What has its place in the queue of an end takes a number here in the
+//! same order, as a *turn*: see [`WriteTurn`](crate::going_in) and [`ReadTurn`](crate::coming_out).
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

@@ -129,7 +129,8 @@ fn run<A: Actor + Into<Home>>(errand: Errand, traveller: Traveller<A>) {
                     None => task.await,
                     Some(time) => {
                         Timer::after(time).await;
-                        // An executor that is dropped keeps a task that is being woken at that moment, for ever.
+                        // An executor that is dropped keeps a task that is being woken at that
+                        // moment, for ever.
                         task.cancel().await;
                     }
                 }

@@ -80,7 +80,8 @@ fn report() -> String {
     rounds.iter().filter_map(Weak::upgrade).map(|watch| watch.report()).collect()
 }
 
-/// Has every panic end the process, with what all were doing: the others may wait for the one that panics.
+/// Has every panic end the process, with what all were doing: the others may wait for the one that
+/// panics.
 fn report_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

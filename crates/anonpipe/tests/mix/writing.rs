@@ -110,7 +110,8 @@ impl Writing {
                 self.loose = true;
                 self.stream.accept_write(turn.over(), count);
             }
-            // It is about what was accepted before; this one was not begun, and is given up with its turn.
+            // It is about what was accepted before; this one was not begun, and is given up with
+            // its turn.
             Err(error) => {
                 let transferred = self.stream.told(&error, may);
                 let began = transferred.is_some_and(|count| count > 0) && !self.stream.is_broken();

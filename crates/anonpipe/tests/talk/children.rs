@@ -1,5 +1,5 @@
-//! Frames between parent and child, over a duplex pair both of whose ends are overlapped. The child is this program again, with
-//! the same test, which finds that it is the child.
+//! Frames between parent and child, over a duplex pair both of whose ends are overlapped. The child
+//! is this program again, with the same test, which finds that it is the child.
 
 use std::env;
 use std::process::{self, Child, Command, Stdio};
@@ -46,7 +46,8 @@ pub(crate) fn frames_over_an_inherited_handle(limit: &Limit, backend: Backend) {
     exchange_as_parent(limit, ours, child);
 }
 
-/// A flush is there for this: what it waited for is not lost when the process ends right after it. The parent reads late.
+/// A flush is there for this: what it waited for is not lost when the process ends right after it.
+/// The parent reads late.
 pub(crate) fn what_a_child_flushed_survives_it(limit: &Limit, backend: Backend) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -141,7 +142,8 @@ mod system {
 
     pub(super) fn inherited(number: usize) -> Duplex<Overlapped> {
         let number = i32::try_from(number).expect("a descriptor");
-        // SAFETY: the parent made it for this process alone, and said so; nothing else here knows of it.
+        // SAFETY: the parent made it for this process alone, and said so; nothing else here knows
+        // of it.
         let fd = unsafe { OwnedFd::from_raw_fd(number) };
         fd.try_into().expect("an overlapped end")
     }
@@ -165,7 +167,8 @@ mod system {
 
     pub(super) fn inherited(number: usize) -> Duplex<Overlapped> {
         let handle = std::ptr::with_exposed_provenance_mut(number);
-        // SAFETY: the parent made it for this process alone, and said so; nothing else here knows of it.
+        // SAFETY: the parent made it for this process alone, and said so; nothing else here knows
+        // of it.
         let handle = unsafe { OwnedHandle::from_raw_handle(handle) };
         handle.try_into().expect("an overlapped end")
     }

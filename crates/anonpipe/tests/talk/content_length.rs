@@ -1,5 +1,5 @@
-//! Messages of JSON behind a header with their length, as language servers speak: once as a codec of tokio-util's, once by hand
-//! over what futures makes of a reader.
+//! Messages of JSON behind a header with their length, as language servers speak: once as a codec
+//! of tokio-util's, once by hand over what futures makes of a reader.
 
 use std::future::Future;
 use std::io::{self, ErrorKind};

@@ -42,8 +42,8 @@ pub(crate) fn framed_by_compat(
     Framed::new(tokio_util::compat::FuturesAsyncReadCompatExt::compat(end), LengthDelimitedCodec::new())
 }
 
-/// Sends and receives at the same time, each in a task of its own, until both are through and the direction is closed, where
-/// there is such a thing; the end itself comes back open.
+/// Sends and receives at the same time, each in a task of its own, until both are through and the
+/// direction is closed, where there is such a thing; the end itself comes back open.
 pub(crate) async fn exchange<F>(side: Side, framed: F) -> (F, Exchanged)
 where
     F: Stream<Item = io::Result<BytesMut>> + Sink<Bytes, Error = io::Error> + Unpin + Send + 'static,

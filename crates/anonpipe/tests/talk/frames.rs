@@ -1,7 +1,7 @@
 //! Frames that two sides send each other, each knowing what must come.
 //!
-//! The seed tells how long the n-th frame is and what is in it, so the receiver notices what is lost, doubled, cut or out of
-//! order. How many there are, the last frame tells, with a checksum.
+//! The seed tells how long the n-th frame is and what is in it, so the receiver notices what is
+//! lost, doubled, cut or out of order. How many there are, the last frame tells, with a checksum.
 
 use std::fmt::Debug;
 use std::io;
@@ -47,7 +47,8 @@ impl Total {
         frame.freeze()
     }
 
-    /// How many bytes that is with a length of four bytes before every frame, the last one included.
+    /// How many bytes that is with a length of four bytes before every frame, the last one
+    /// included.
     pub(crate) fn bytes_with_lengths(self) -> u64 {
         self.bytes + 4 * self.frames + 4 + self.last_frame().len() as u64
     }

@@ -29,7 +29,8 @@ pub(crate) struct Language {
     pub(crate) straight: fn(usize) -> String,
 }
 
-/// An editor that talks to a server. Messages go out through a channel, since both sides may be busy sending at once.
+/// An editor that talks to a server. Messages go out through a channel, since both sides may be
+/// busy sending at once.
 pub(crate) struct Editor<R> {
     incoming: R,
     outgoing: UnboundedSender<Value>,
@@ -42,7 +43,8 @@ pub(crate) struct Editor<R> {
 /// Why a conversation did not go as it must.
 pub(crate) type Failure = String;
 
-/// Sends what comes through the channel until that is closed, then lets the server read the end of file.
+/// Sends what comes through the channel until that is closed, then lets the server read the end of
+/// file.
 pub(crate) async fn send_all(mut wire: impl Transmit, mut messages: UnboundedReceiver<Value>) -> io::Result<()> {
     while let Some(message) = messages.next().await {
         wire.transmit(message).await?;
@@ -83,7 +85,8 @@ impl<R: Receive> Editor<R> {
         expect(named, || format!("the flaw is not named: {found:?}"))
     }
 
-    /// The documents and what the server says of them are longer than a pipe holds, and it says it while they still come.
+    /// The documents and what the server says of them are longer than a pipe holds, and it says it
+    /// while they still come.
     async fn many_flaws_in_many_documents_are_named(&mut self, language: &Language) -> Result<(), Failure> {
         const LINES: usize = 4000;
         let text: String = (0..LINES).map(language.flawed).collect();

@@ -84,7 +84,8 @@ fn compare<F: Future<Output = io::Result<()>> + Send + 'static>(
     }
 }
 
-/// Lines, and how they look in a file: with either end of line, some empty, one longer than a pipe holds, the last unended.
+/// Lines, and how they look in a file: with either end of line, some empty, one longer than a pipe
+/// holds, the last unended.
 fn text() -> (Vec<String>, Vec<u8>) {
     let (mut lines, mut bytes) = (Vec::new(), Vec::new());
     for number in 0..20_000 {

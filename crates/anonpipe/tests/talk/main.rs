@@ -1,9 +1,9 @@
-//! Real talk over the overlapped ends, through the async traits: with language servers that nobody here wrote, between parent
-//! and child in frames that flood both directions, and inside one process through what tokio, tokio-util and futures make of
-//! any reader and writer.
+//! Real talk over the overlapped ends, through the async traits: with language servers that nobody
+//! here wrote, between parent and child in frames that flood both directions, and inside one
+//! process through what tokio, tokio-util and futures make of any reader and writer.
 //!
-//! A test's name is `talk::TOPIC::RULE::BACKEND`. Every rule has a time limit, and says what it was doing when it hangs. The
-//! language servers come from `scripts/fetch-talkers`.
+//! A test's name is `talk::TOPIC::RULE::BACKEND`. Every rule has a time limit, and says what it was
+//! doing when it hangs. The language servers come from `scripts/fetch-talkers`.
 
 #![allow(missing_docs, reason = "a rule's name says what it is about")]
 

@@ -37,8 +37,8 @@ pub(crate) fn driver_two_threads(rounds: &Rounds, label: &str, goal: Goal) -> io
     Ok(())
 }
 
-/// The peer on its own `block_on`, which polls for events itself instead of waiting for its thread to do that. Its like on our
-/// side is a driver that the caller polls.
+/// The peer on its own `block_on`, which polls for events itself instead of waiting for its thread
+/// to do that. Its like on our side is a driver that the caller polls.
 pub(crate) fn driver_against_best(rounds: &Rounds, label: &str, goal: Goal) -> io::Result<()> {
     let (mut near, mut far) = pairs::ours()?;
     let (mut peer_near, mut peer_far) = pairs::async_ios()?;

@@ -55,7 +55,8 @@ pub(crate) fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").expect("the list of threads").count()
 }
 
-/// Other systems have no portable way to tell: the number of lines that ps prints for this process, less its heading.
+/// Other systems have no portable way to tell: the number of lines that ps prints for this process,
+/// less its heading.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn threads() -> usize {
     let flag = if cfg!(target_vendor = "apple") { "-M" } else { "-H" };
@@ -115,7 +116,8 @@ impl NoMoreDescriptors {
         assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut old) }, 0, "getrlimit");
         let null = || OwnedFd::from(std::fs::File::open("/dev/null").expect("a descriptor"));
         let mut fillers = vec![null()];
-        // The lowest free one is given out first, so there is no gap when as many in a row were free.
+        // The lowest free one is given out first, so there is no gap when as many in a row were
+        // free.
         while fillers.len() < 64 || fillers[fillers.len() - 64].number() + 63 != fillers[fillers.len() - 1].number() {
             fillers.push(null());
         }
@@ -154,7 +156,8 @@ impl Fork {
 /// Forks; `None` in the child, which ends by itself should it hang.
 pub(crate) fn fork() -> Option<Fork> {
     let limit = u32::try_from(crate::harness::patience().as_secs()).expect("a few seconds");
-    // SAFETY: the rule has a process of its own, whose other thread only waits, so no lock is held by anybody else.
+    // SAFETY: the rule has a process of its own, whose other thread only waits, so no lock is held
+    // by anybody else.
     match unsafe { libc::fork() } {
         0 => {
             // SAFETY: a number.

@@ -94,7 +94,8 @@ pub(crate) fn handles() -> usize {
     count as usize
 }
 
-/// For Wine 8, where the count is always 0: handles are multiples of four, and the lowest free one is given out first.
+/// For Wine 8, where the count is always 0: handles are multiples of four, and the lowest free one
+/// is given out first.
 fn handles_by_trying() -> usize {
     let (mut count, mut gap) = (0, 0);
     for value in (4..).step_by(4) {
