@@ -1,4 +1,5 @@
-//! Rounds in which ours and a peer take turns, so that whatever else the machine does meets both.
+//! Rounds in which ours and a peer take turns, so that the rest of what the machine does affects
+//! both.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};

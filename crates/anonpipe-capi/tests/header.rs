@@ -1,7 +1,7 @@
 //! The header that is checked in is what cbindgen makes of the sources, in the version that
 //! Cargo.toml has, and says what every caller needs to know.
 //!
-//! `ANONPIPE_WRITE_HEADER=1 cargo test -p anonpipe-capi --test header` writes it anew.
+//! `ANONPIPE_WRITE_HEADER=1 cargo test -p anonpipe-capi --test header` writes it again.
 
 #![cfg(not(windows))]
 

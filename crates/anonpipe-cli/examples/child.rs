@@ -117,7 +117,7 @@ fn flood(file: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Not for ever, in case that nobody ends it.
+/// Not for ever, in case that the test does not end it.
 fn live(file: &str) -> io::Result<()> {
     for _ in 0..600 {
         fs::OpenOptions::new().append(true).create(true).open(file)?.write_all(b".")?;
@@ -129,28 +129,28 @@ fn live(file: &str) -> io::Result<()> {
 #[cfg(unix)]
 fn drop_stdin() {
     use std::os::fd::FromRawFd;
-    // SAFETY: descriptor 0 is open, and nobody in this program uses it afterwards.
+    // SAFETY: descriptor 0 is open, and this program does not use it afterwards.
     drop(unsafe { std::os::fd::OwnedFd::from_raw_fd(0) });
 }
 
 #[cfg(unix)]
 fn drop_stdout() {
     use std::os::fd::FromRawFd;
-    // SAFETY: descriptor 1 is open, and nobody in this program uses it afterwards.
+    // SAFETY: descriptor 1 is open, and this program does not use it afterwards.
     drop(unsafe { std::os::fd::OwnedFd::from_raw_fd(1) });
 }
 
 #[cfg(windows)]
 fn drop_stdin() {
     use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
-    // SAFETY: the handle is open, and nobody in this program uses it afterwards.
+    // SAFETY: the handle is open, and this program does not use it afterwards.
     drop(unsafe { OwnedHandle::from_raw_handle(io::stdin().as_raw_handle()) });
 }
 
 #[cfg(windows)]
 fn drop_stdout() {
     use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
-    // SAFETY: the handle is open, and nobody in this program uses it afterwards.
+    // SAFETY: the handle is open, and this program does not use it afterwards.
     drop(unsafe { OwnedHandle::from_raw_handle(io::stdout().as_raw_handle()) });
 }
 
@@ -187,7 +187,7 @@ mod console {
         assert!(unsafe { AttachConsole(process) } != 0, "no console: {}", std::io::Error::last_os_error());
         // SAFETY: without a handler the call makes this process ignore Ctrl-C.
         unsafe { SetConsoleCtrlHandler(None, 1) };
-        // SAFETY: no preconditions; group 0 is everybody in this console.
+        // SAFETY: no preconditions; group 0 is every process of this console.
         assert!(unsafe { GenerateConsoleCtrlEvent(CTRL_C_EVENT, 0) } != 0, "{}", std::io::Error::last_os_error());
     }
 }

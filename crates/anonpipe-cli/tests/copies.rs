@@ -51,7 +51,7 @@ mod unix {
         assert!(Command::new("mkfifo").arg(path).status().expect("it starts").success());
     }
 
-    /// Opening it would wait for a reader, whom nobody promised; and the clock does not run yet.
+    /// Opening it would wait for a reader that may never come, and the clock does not run yet.
     #[test]
     fn a_fifo_without_a_reader_is_refused() {
         let fifo = scratch("fifo");
@@ -79,7 +79,7 @@ mod unix {
         assert_eq!((finished.status, finished.text().trim()), (0, "1000000"), "{}", finished.stderr);
     }
 
-    /// It is opened, and then nobody reads it.
+    /// It is opened, and then not read.
     #[test]
     fn a_fifo_that_nobody_reads_does_not_delay_the_timeout() {
         let fifo = scratch("fifo");

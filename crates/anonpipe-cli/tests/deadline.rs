@@ -1,4 +1,4 @@
-//! A run that was ended has an end, whatever our own streams and the command's heirs do.
+//! A run that was ended comes to its end, even if our own streams and the command's heirs block.
 #![cfg(unix)]
 mod common;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use common::*;
 
-/// Both our outputs on one pipe, which somebody has to read.
+/// Both our outputs on one pipe, which the test has to read.
 #[track_caller]
 fn start_on_one_pipe(mut command: Command) -> (std::process::Child, PipeReader) {
     let (reader, writer) = pipe().expect("a pipe");
@@ -38,7 +38,7 @@ fn assert_ends_within(limit: Duration, mut child: std::process::Child, status: i
     assert_eq!(child.wait().expect("ours").code(), Some(status));
 }
 
-/// There is something to say, and nobody who listens.
+/// There is something to say, and no reader.
 #[test]
 #[cfg(target_os = "linux")]
 fn messages_do_not_delay_the_timeout() {

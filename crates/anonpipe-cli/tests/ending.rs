@@ -1,4 +1,5 @@
-//! How a run ends: with the command, by the clock, by a signal, or because nobody reads any more.
+//! How a run ends: with the command, by the clock, by a signal, or because its output has no reader
+//! any more.
 mod common;
 
 use std::io::Read;
@@ -130,7 +131,7 @@ mod unix {
     use rustix::process::{Pid, Signal, kill_process};
     use std::io::Write;
 
-    /// Sends a signal to the command under test, and to nobody else.
+    /// Sends a signal to the command under test alone.
     fn signal(running: &Running, signal: Signal) {
         let pid = i32::try_from(running.child.id()).ok().and_then(Pid::from_raw).expect("a process");
         kill_process(pid, signal).expect("it lives");

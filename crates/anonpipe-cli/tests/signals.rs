@@ -1,4 +1,4 @@
-//! Signals on Unix: what reaches the command, in whatever state it or we are.
+//! Signals on Unix: what reaches the command, in each state of it and of ours.
 #![cfg(unix)]
 mod common;
 

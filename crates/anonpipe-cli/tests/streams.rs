@@ -1,4 +1,4 @@
-//! What goes through: byte for byte, as it comes, whatever the command does first.
+//! What goes through: byte for byte, as it comes, and independent of what the command does first.
 mod common;
 
 use std::fs;
@@ -194,8 +194,8 @@ mod linux {
         assert_eq!(running.finish().text(), "go on\n");
     }
 
-    /// One helper writes both, and yet a standard output that nobody reads does not hold up
-    /// standard error.
+    /// One helper writes both, and yet a standard output without a reader does not hold up standard
+    /// error.
     #[test]
     fn a_blocked_output_does_not_hold_up_standard_error() {
         let mut running = Running::start(run_sh(&[], "yes & sleep 0.5; echo here >&2; kill $!; wait"));

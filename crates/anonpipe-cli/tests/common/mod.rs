@@ -123,7 +123,7 @@ pub(crate) fn finish(command: Command, input: impl Into<Vec<u8>>) -> Finished {
     running.finish()
 }
 
-/// A run under way. Ends with the test, whatever becomes of that.
+/// A run under way. It ends with the test, whether that passes or fails.
 pub(crate) struct Running {
     pub(crate) child: Child,
     started: Instant,

@@ -113,7 +113,7 @@ pub(crate) fn a_length_beyond_4_gib_is_not_cut_short(backend: Backend) {
     assert_eq!((&reader).read(&mut long).unwrap(), 10);
     (&writer).write_all(b"0123456789").unwrap();
     assert_eq!(reader.read_timeout(&mut long, patience()).unwrap(), 10);
-    // Longer than what anybody reads here: it must not end as if it were short.
+    // Longer than what is read here: it must not end as if it were short.
     let mut op = writer.submit_write(long);
     assert!(op.wait_timeout(MOMENT).is_none(), "it said that it had written everything");
     op.cancel();

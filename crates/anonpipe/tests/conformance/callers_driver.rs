@@ -13,7 +13,7 @@ use crate::harness::{MOMENT, patience, soon, until_reads_in_flight};
 use crate::system::threads;
 use crate::transfer_ways::kind;
 
-/// Operations and tasks of ends that are attached need nobody but the thread that turns.
+/// Operations and tasks of ends that are attached need only the thread that turns.
 pub(crate) fn no_thread_of_ours(backend: Backend) {
     let before = threads();
     let driver = Driver::new().unwrap();
@@ -92,7 +92,7 @@ pub(crate) fn a_turn_ends_when_its_time_is_up_or_somebody_says_so(_: Backend) {
     });
 }
 
-/// `wait` and its like do not wait for a turn that nobody else makes.
+/// `wait` and its like do not wait for a turn that no other thread makes.
 pub(crate) fn waiting_for_an_operation_turns(backend: Backend) {
     let driver = Driver::new().unwrap();
     let (reader, writer) = backend.pipe();
@@ -145,7 +145,7 @@ pub(crate) fn an_end_is_attached_once_and_in_time(backend: Backend) {
     assert_eq!(pending.wait().0.unwrap(), 4);
 }
 
-/// Nobody turns it any more, and still nothing hangs.
+/// No thread turns it any more, and still nothing hangs.
 pub(crate) fn a_dropped_driver_leaves_its_ends_in_good_hands(backend: Backend) {
     let before = threads();
     let driver = Driver::new().unwrap();
@@ -233,7 +233,7 @@ pub(crate) fn a_wait_of_no_time_turns_once(backend: Backend) {
     ready("a moment", Box::new(|| read.wait_timeout(Duration::from_nanos(1)).is_some()));
 }
 
-/// Also behind an operation of an end whose driver is turned by no one.
+/// Also behind an operation of an end whose driver no thread turns.
 pub(crate) fn blocking_calls_need_no_driver(backend: Backend) {
     let driver = Driver::new().unwrap();
     let (reader, writer) = backend.pipe();
@@ -317,7 +317,7 @@ pub(crate) fn a_loop_of_ours_inside_a_task(backend: Backend) {
     }
 }
 
-/// A driver is for ends that nobody has waited for yet, whoever would have told them.
+/// A driver is for ends that were never waited for, neither by its caller nor by an executor.
 pub(crate) fn an_end_that_waited_is_not_attached(backend: Backend) {
     for executor in [Executor::TokioCurrentThread, Executor::Smol] {
         let driver = anonpipe::Driver::new().unwrap();

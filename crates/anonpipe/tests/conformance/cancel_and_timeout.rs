@@ -287,7 +287,7 @@ pub(crate) fn cancel_all_of_a_half_spares_the_other(backend: Backend) {
     assert_eq!(read.wait().0.unwrap(), 5);
 }
 
-/// The system's code for an aborted operation is a timeout to std, so that whoever retries timeouts
+/// The system's code for an aborted operation is a timeout to std, so code that retries timeouts
 /// retries what was ended on purpose (rust-lang/rust#71756, gyldlab/keld#97).
 pub(crate) fn an_abort_is_no_timeout(backend: Backend) {
     for way in Way::ALL {

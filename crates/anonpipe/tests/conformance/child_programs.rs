@@ -1,4 +1,4 @@
-//! Children that nobody here wrote, or that know nothing of this library.
+//! Programs for children: those of others, and some that know nothing of this library.
 
 use std::process::Command;
 
@@ -97,7 +97,7 @@ pub(crate) fn cmd(line: &str) -> Command {
 }
 
 /// A program that `scripts/fetch-windows-tools` provides. Without it a test fails under Wine; on
-/// Windows, where that script needs programs that not everybody has, it says that it was left out.
+/// Windows, where that script needs programs that some machines lack, it says that it was left out.
 #[cfg(windows)]
 pub(crate) fn tool(name: &str, arguments: &[&str]) -> Option<Command> {
     use std::io::Write;

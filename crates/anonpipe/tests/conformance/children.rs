@@ -247,7 +247,7 @@ pub(crate) fn an_unrelated_spawn_does_not_delay_the_end(backend: Backend) {
     }
 }
 
-/// `O_NONBLOCK` belongs to whoever shares the description, and most programs take its answers for
+/// `O_NONBLOCK` belongs to all who share the description, and most programs take its answers for
 /// errors (python-trio/trio#1707, ponylang/ponyc#1003, moonbitlang/async#553); an overlapped handle
 /// has the same effect on Windows.
 pub(crate) fn a_childs_handles_wait_whatever_ours_do(backend: Backend) {

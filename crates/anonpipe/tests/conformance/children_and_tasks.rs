@@ -14,9 +14,9 @@ use crate::system::Handle;
 #[cfg(unix)]
 use crate::system::make_blocking;
 
-/// See
-/// [`a_childs_handles_wait_whatever_ours_do`](crate::children::a_childs_handles_wait_whatever_ours_do):
-/// while tasks use ours, in tokio's reactor.
+/// See [`a_childs_handles_wait_whatever_ours_do`][1]: while tasks use ours, in tokio's reactor.
+///
+/// [1]: crate::children::a_childs_handles_wait_whatever_ours_do
 pub(crate) fn a_childs_handles_wait_while_tasks_use_ours(backend: Backend) {
     let runtime = multi_thread();
     for family in Family::BOTH {
@@ -36,7 +36,7 @@ pub(crate) fn a_childs_handles_wait_while_tasks_use_ours(backend: Backend) {
     }
 }
 
-/// A child that takes a pipe over gets all that nobody has read yet: nothing of it was read ahead
+/// A child that takes a pipe over gets all that was not read yet: nothing of it was read ahead
 /// (nodejs/node#9413).
 pub(crate) fn a_child_gets_what_tasks_have_left(backend: Backend) {
     for (step, waits) in [false, true, false, true].into_iter().enumerate() {

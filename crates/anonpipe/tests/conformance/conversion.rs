@@ -230,7 +230,7 @@ pub(crate) fn clones_of_blocking_ends_are_private(backend: Backend) {
     assert_ne!(clone.number(), server.number());
 }
 
-/// As a raw handle a blocking end goes to whoever asked, open; from there it is closed once.
+/// As a raw handle a blocking end goes to the caller, open; it is closed once, by the caller.
 pub(crate) fn a_blocking_end_comes_out_raw(backend: Backend) {
     let (mut reader, writer) = backend.options().client(End::blocking()).inbound().unwrap();
     let number = writer.number();

@@ -12,7 +12,7 @@ use crate::system::{Handle, HasHandle, bind_to_new_port, quotas, wait_for};
 use crate::transfer_ways::kind;
 
 fn pairs(backend: Backend) -> (Handle, Handle) {
-    // One has no name whatever happens; the other has none here, where it can do without.
+    // The first never has a name; the second has none here, where it needs none.
     match backend {
         Backend::Unnamed | Backend::Adopted => create_pipe_anonymous_pair7().unwrap(),
         Backend::Named => create_pipe_anonymous_pair().unwrap(),
@@ -54,7 +54,7 @@ pub(crate) fn the_handles_are_bound_to_no_port(backend: Backend) {
 
 pub(crate) fn the_server_can_be_waited_on(backend: Backend) {
     let (server, client) = pairs(backend);
-    // Whatever the answer is: it must not be a refusal.
+    // Each answer will do, but a refusal.
     wait_for(&server).expect("SYNCHRONIZE");
     wait_for(&client).expect("SYNCHRONIZE");
 }

@@ -75,7 +75,7 @@ fn check(end: &impl HasHandle, info: &Info, mode: IoMode, role: Role, direction:
     }
 }
 
-/// One byte, which fits whatever the capacity is.
+/// One byte, which fits into every capacity.
 #[track_caller]
 fn carries(mut from: impl Write, mut to: impl Read) {
     assert_eq!(from.write(b"x").unwrap(), 1);

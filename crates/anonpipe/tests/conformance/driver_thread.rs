@@ -78,7 +78,7 @@ pub(crate) fn a_cancel_before_it_was_issued_counts(backend: Backend) {
     assert_eq!(all, b"detached");
 }
 
-/// First in, first out, whichever thread issues.
+/// First in, first out, in the driver's thread and in others.
 pub(crate) fn a_thread_that_blocks_keeps_its_place(backend: Backend) {
     for way in Way::ALL {
         let (reader, writer) = backend.pipe();

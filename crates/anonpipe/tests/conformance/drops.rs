@@ -207,9 +207,9 @@ pub(crate) fn many_operations_are_dropped_in_no_time(backend: Backend) {
     }
 }
 
-/// Whoever closes an end while it is read has not met the end of what the peer says, and a record
-/// that was cut off is not whole (python-trio/trio#341, python-trio/trio#661; microsoft/go-winio#95
-/// asks for the opposite).
+/// A caller who closes an end while it is read has not met the end of what the peer says, and a
+/// record that was cut off is not whole (python-trio/trio#341, python-trio/trio#661;
+/// microsoft/go-winio#95 asks for the opposite).
 ///
 /// On Windows, closing the handle under a read completes it as the peer's close does.
 pub(crate) fn our_own_close_is_no_end_of_file(backend: Backend) {
@@ -267,7 +267,7 @@ pub(crate) fn nothing_writes_to_a_dropped_reads_memory_after_a_conversion(backen
         let memory = Box::into_raw(Box::new([5_u8; 4096]));
         let end: Result<Handle, _> = {
             #[allow(unsafe_code, reason = "only with memory of our own can be seen who writes to it")]
-            // SAFETY: initialised; nobody looks at it before the operation is over, and it is never
+            // SAFETY: initialised; it is not read before the operation is over, and it is never
             // freed.
             let buffer = unsafe { ForeignBuffer::new(memory.cast(), 4096) };
             drop(reader.submit_read(buffer));
@@ -284,7 +284,7 @@ pub(crate) fn nothing_writes_to_a_dropped_reads_memory_after_a_conversion(backen
             }
         };
         (&writer).write_all(&[7; 100]).unwrap();
-        // Time for whoever else might want them.
+        // Time for a stray read that might take them.
         thread::sleep(Duration::from_millis(1));
         assert_eq!(reader.read_timeout(&mut [0; 4096], patience()).expect("bytes that went elsewhere"), 100);
         #[allow(unsafe_code, reason = "see above")]

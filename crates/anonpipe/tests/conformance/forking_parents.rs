@@ -1,4 +1,4 @@
-//! A process that forks goes on as before, whatever its child does with its copies.
+//! A process that forks goes on as before: what its child does with the copies changes nothing.
 
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 use std::io::ErrorKind;

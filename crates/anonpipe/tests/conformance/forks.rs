@@ -61,7 +61,7 @@ pub(crate) fn an_operation_that_came_along_is_waited_for_in_no_time(backend: Bac
     }
 }
 
-/// Whatever the parent's threads were doing, and whichever locks they held.
+/// The parent's threads may be doing anything then, and may hold any of their locks.
 pub(crate) fn a_fork_amid_operations_hangs_nowhere(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let (reader, writer) = (Arc::new(reader), Arc::new(writer));
@@ -75,7 +75,7 @@ pub(crate) fn a_fork_amid_operations_hangs_nowhere(backend: Backend) {
         let waiting: Vec<_> = (0..4).map(|_| quiet.submit_read(vec![0; 3])).collect();
         let clone = reader.try_clone().unwrap();
         in_a_child("amid operations", move || {
-            // The process's driver is made anew, although the parent's may be just being made.
+            // The child makes a driver of its own, although the parent's may be just being made.
             let (own_reader, own_writer) = backend.pipe();
             let read = own_reader.submit_read(vec![0; 5]);
             own_writer.submit_write("child").wait().0.unwrap();
@@ -163,9 +163,8 @@ pub(crate) fn a_driver_that_came_along_hangs_nowhere(backend: Backend) {
     });
 }
 
-/// A child that drops its copy of an end lets go of the descriptor, whatever the parent has in
-/// flight there and whatever became of the operations: else the peer would not see the end of file
-/// before the child ends.
+/// A child that drops its copy of an end closes the descriptor, even if the parent has operations
+/// in flight there: otherwise the peer would not see the end of file before the child ends.
 pub(crate) fn an_end_dropped_in_a_child_is_closed_there(backend: Backend) {
     type Op = anonpipe::Op<Vec<u8>>;
     let let_go: [fn(Op, Writer<anonpipe::Overlapped>); 5] = [

@@ -1,5 +1,5 @@
 //! Pipes that only Linux has: FIFOs that are opened before their writer, packets, and pipes that
-//! are opened anew.
+//! are opened again.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Write};
@@ -83,7 +83,7 @@ pub(crate) fn a_blocking_end_waits_for_the_first_writer(_: Backend) {
     });
 }
 
-/// A pipe without a name that is opened anew after its writers have gone looks like a FIFO before
+/// A pipe without a name that is opened again after its writers have gone looks like a FIFO before
 /// its first writer.
 pub(crate) fn a_pipe_that_is_opened_anew_has_its_end(backend: Backend) {
     let (reader, writer) = backend.pipe();
@@ -97,7 +97,7 @@ pub(crate) fn a_pipe_that_is_opened_anew_has_its_end(backend: Backend) {
     assert_eq!(end.wait_timeout(LONG).unwrap().0.unwrap(), 0);
 }
 
-/// A task's read as well, whoever wakes it.
+/// A task's read as well, on each executor.
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 pub(crate) fn a_task_waits_for_the_first_writer(_: Backend) {
     for executor in Executor::ALL {

@@ -137,8 +137,8 @@ pub(crate) fn a_read_whose_thread_ends_is_told_what_became_of_it(backend: Backen
     assert_eq!(Way::Std.read(&reader, 8).unwrap(), b"goes on");
 }
 
-/// There is no half-close: a duplex end with a write in flight is open until that is read, and
-/// nobody reads it. As documented.
+/// There is no half-close: a duplex end with a write in flight is open until that is read, and here
+/// the peer does not read it. As documented.
 pub(crate) fn a_dropped_duplex_end_stays_open_for_its_writes(backend: Backend) {
     let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
     let (read, write) = (ours.submit_read(vec![0; 8]), ours.submit_write(test_data::bytes(0, 100_000)));
@@ -169,7 +169,7 @@ pub(crate) fn pipes_that_cannot_be_adopted(backend: Backend) {
     assert!(failed.to_string().contains("messages"), "{failed}");
 }
 
-/// A named pipe of somebody's, byte mode and connected, is as good as ours.
+/// A named pipe that other code made, in byte mode and connected, is as good as ours.
 pub(crate) fn a_named_pipe_made_elsewhere(backend: Backend) {
     let name = format!("anonpipe-test-bytes-{}-{backend:?}", std::process::id());
     let server = named_server(&name, false, true).unwrap();
@@ -189,7 +189,7 @@ pub(crate) fn a_security_descriptor_is_passed_on(backend: Backend) {
     drop((server, client));
     let error = backend.options().security_descriptor("D:(A;;GA").duplex().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
-    // Whoever gave none gets a pipe that is not open to the world.
+    // Without a descriptor the pipe is not open to the world.
     let (server, _client) = backend.duplex();
     let list = access_list(&server);
     assert!(!list.contains(";;;WD)") || !backend.is_named(), "open to everybody: {list}");

@@ -193,7 +193,7 @@ pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
     });
 }
 
-/// The peer's news must not wait for somebody else's reader: a thread of a pool a read, and the
+/// The peer's news must not wait for the reader of another pipe: a thread of a pool a read, and the
 /// pool is empty as soon as enough pipes are quiet (tokio-rs/tokio#5777, tokio-rs/tokio#4824).
 pub(crate) fn a_pipe_that_nobody_reads_does_not_delay_the_end_of_another(backend: Backend) {
     let quiet: Vec<_> = (0..100).map(|_| backend.small_pipe()).collect();

@@ -1,4 +1,5 @@
-//! Handles and threads: none kept, none that nobody asked for. Each rule has a process of its own.
+//! Handles and threads: none is kept, and none is made without need. Each rule has a process of its
+//! own.
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Barrier;
@@ -13,8 +14,8 @@ use crate::system::{handles, threads};
 use crate::test_data;
 use crate::transfer_ways::{Way, kind};
 
-/// Makes whatever a first use makes for good (the driver, the event or bell of this thread), and
-/// counts the handles.
+/// Makes what a first use makes for good (the driver, the event or bell of this thread), and counts
+/// the handles.
 pub(crate) fn warm_up(backend: Backend) -> usize {
     let (reader, writer) = backend.pipe();
     let op = reader.submit_read(vec![0; 4]);

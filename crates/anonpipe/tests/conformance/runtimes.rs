@@ -115,8 +115,8 @@ pub(crate) fn a_runtime_ends_though_its_pipes_are_quiet(backend: Backend) {
 }
 
 /// The end of one runtime is not the end of the pipe: what was accepted goes out, what comes
-/// meanwhile is kept, and whoever has the end then goes on, whether the runtime has ended or only
-/// stands still (tokio-rs/tokio#7056 is about what else there can be to see).
+/// meanwhile is kept, and its next owner goes on, whether the runtime has ended or only stands
+/// still (tokio-rs/tokio#7056 is about what else there can be to see).
 pub(crate) fn an_end_outlives_its_runtimes(backend: Backend) {
     let (mut ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
     let (mut sent, mut received) = (0, 0);
@@ -150,7 +150,7 @@ pub(crate) fn an_end_outlives_its_runtimes(backend: Backend) {
                 let mut buffer = [0; 9];
                 let read = thread::scope(|scope| {
                     scope.spawn(|| {
-                        // Half of the time it is there before anybody asks.
+                        // Half of the time it is there before the read.
                         thread::sleep(if round == 0 { Duration::ZERO } else { MOMENT / 8 });
                         (&theirs).write_all(b"meanwhile").unwrap();
                     });
@@ -194,7 +194,7 @@ pub(crate) fn a_task_outlives_the_runtime_whose_reactor_it_waits_in(backend: Bac
             assert!(!reading.is_finished(), "nothing was written yet");
             pollster::block_on(family.write_all(&mut writer, b"at last")).unwrap();
             let mut reader = reading.join().expect("a read that goes on without its runtime");
-            // And a task that nobody wakes any more does no harm.
+            // And a task that is never woken again does no harm.
             let bell = Bell::new();
             bell.pend(|context| family.poll_read(&mut reader, context, &mut [0; 4]));
             let mut polled = family.poll_read(&mut reader, &mut Context::from_waker(Waker::noop()), &mut [0; 4]);

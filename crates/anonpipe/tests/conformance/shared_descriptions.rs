@@ -67,7 +67,7 @@ pub(crate) fn a_sharer_who_makes_it_block_blocks_nobody(backend: Backend) {
     }
 }
 
-/// A blocking end blocks, whatever a sharer has set.
+/// A blocking end blocks, even if a sharer has set `O_NONBLOCK`.
 pub(crate) fn a_blocking_end_that_a_sharer_made_nonblocking_waits(backend: Backend) {
     let (mut reader, writer) = backend.options().server(End::blocking()).client(End::blocking()).inbound().unwrap();
     let mut writer = writer;
@@ -97,7 +97,7 @@ pub(crate) fn a_blocking_end_that_a_sharer_made_nonblocking_waits(backend: Backe
     });
 }
 
-/// Also if the sharer takes it back before anybody looks.
+/// Also if the sharer clears the flag again before the end looks.
 pub(crate) fn a_blocking_end_whose_flag_comes_and_goes_waits(backend: Backend) {
     let (reader, writer) = backend.options().server(End::blocking()).client(End::blocking()).inbound().unwrap();
     let (ours, theirs) = backend.options().server(End::blocking()).client(End::blocking()).duplex().unwrap();

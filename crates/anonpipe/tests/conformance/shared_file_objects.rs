@@ -192,7 +192,7 @@ pub(crate) fn detached_writes_outlive_everything(backend: Backend) {
     }
 }
 
-/// A packet on our port that belongs to no operation of ours: somebody else reads through the same
+/// A packet on our port that belongs to no operation of ours: other code reads through the same
 /// handle.
 pub(crate) fn a_foreign_packet_is_ignored(backend: Backend) {
     let (reader, writer) = backend.pipe();
@@ -213,7 +213,7 @@ pub(crate) fn a_foreign_packet_is_ignored(backend: Backend) {
     }
 }
 
-/// It works, through events, and nothing reaches the port of whoever had it before.
+/// It works, through events, and nothing reaches the port of its former owner.
 pub(crate) fn a_handle_bound_to_another_port_works(backend: Backend) {
     let (ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
     let handle = Handle::try_from(ours).unwrap();

@@ -46,7 +46,7 @@ pub(crate) fn writing_to_nobody_raises_no_signal(backend: Backend) {
     assert!(!is_sigpipe_pending());
 }
 
-/// A signal that was pending before is somebody's, and stays.
+/// A signal that was pending before is not ours, and stays.
 pub(crate) fn a_pending_signal_stays_pending(backend: Backend) {
     default_sigpipe();
     raise_sigpipe_blocked();

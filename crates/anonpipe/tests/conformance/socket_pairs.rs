@@ -12,8 +12,8 @@ use crate::harness::MOMENT;
 use crate::harness::until_writes_in_flight;
 use crate::transfer_ways::kind;
 
-/// Its write is still in flight, and nobody will read any more: the peer's writes must not wait for
-/// that.
+/// Its write is still in flight, and its side will never read again: the peer's writes must not
+/// wait for that.
 pub(crate) fn a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes(backend: Backend) {
     for halves in [false, true] {
         let (ours, theirs) = backend.duplex();
@@ -71,7 +71,7 @@ pub(crate) fn a_socket_without_a_peer_is_refused(_: Backend) {
     assert!(failed.to_string().contains("listens"), "{failed}");
 }
 
-/// A half-close ends the writes that wait, too, whoever waits for them.
+/// A half-close ends the writes that wait, too, a task's as well.
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 pub(crate) fn an_own_shutdown_ends_a_tasks_write(backend: Backend) {
     for executor in Executor::ALL {

@@ -31,8 +31,8 @@ fn check_failure(what: &str, result: std::io::Result<()>) {
     }
 }
 
-/// A write that was accepted fails when nobody is there to be told; it must be told by the next
-/// call (tokio-rs/mio#1461, oven-sh/bun#41568, tokio-rs/tokio#6325).
+/// A write that was accepted fails when no call is there to report it; so the next call must report
+/// it (tokio-rs/mio#1461, oven-sh/bun#41568, tokio-rs/tokio#6325).
 pub(crate) fn an_accepted_writes_failure_is_reported(backend: Backend) {
     for family in Family::BOTH {
         for what in ["write", "flush", "close", "std's flush"] {

@@ -37,11 +37,11 @@ impl Elsewhere {
     }
 }
 
-/// Reads a little, each time as somebody else; returns the end, and what was read (nothing: the end
+/// Reads a little, each time in another role; returns the end, and what was read (nothing: the end
 /// of file).
 fn read_as_another(mut ours: Ours, family: Family, random: &mut Random, elsewhere: &Elsewhere) -> (Ours, Vec<u8>) {
     let mut buffer = vec![0; 1 + random.below(5000)];
-    // Somebody begins to read, and loses interest.
+    // A task begins to read, and loses interest.
     if random.below(2) == 0 {
         let waker = Waker::from(Bell::new());
         if let Poll::Ready(result) = family.poll_read(&mut ours, &mut Context::from_waker(&waker), &mut buffer) {
@@ -110,7 +110,7 @@ fn there_and_back(ours: Ours) -> Ours {
     }
 }
 
-/// Writes `bytes`, each time as somebody else, who does not wait for what was accepted.
+/// Writes `bytes`, each time in another role, which does not wait for what was accepted.
 fn write_as_another(
     mut ours: Ours,
     family: Family,
@@ -151,8 +151,8 @@ fn write_as_another(
     ours
 }
 
-/// What was read ahead is lost with whoever read it (nodejs/node#9413, nodejs/node#36251), and so
-/// is what a read took that was given up in the same moment (swiftlang/swift-subprocess#325,
+/// What was read ahead is lost with the code that read it (nodejs/node#9413, nodejs/node#36251),
+/// and so is what a read took that was given up in the same moment (swiftlang/swift-subprocess#325,
 /// tokio-rs/mio#1983).
 pub(crate) fn an_end_that_is_handed_on_loses_no_bytes(backend: Backend) {
     const TOTAL: usize = 400_000;
@@ -186,7 +186,7 @@ pub(crate) fn an_end_that_is_handed_on_loses_no_bytes(backend: Backend) {
     }
 }
 
-/// What was accepted goes out, in order, whoever has the end by then, and also if that is nobody
+/// What was accepted goes out, in order, under every later owner of the end, and also without one
 /// (swiftlang/swift-subprocess#296).
 pub(crate) fn an_end_that_is_handed_on_loses_no_writes(backend: Backend) {
     const TOTAL: usize = 300_000;
@@ -270,8 +270,8 @@ pub(crate) fn tasks_that_share_an_end_lose_no_bytes(backend: Backend) {
     }
 }
 
-/// A task that waits to read uses no memory that anybody could free, so it keeps nobody from taking
-/// the handle; and it has taken nothing with it. See
+/// A task that waits to read uses no memory that could be freed, so it does not prevent others from
+/// taking the handle; and it has taken nothing with it. See
 /// [`a_conversion_frees_nothing_that_the_system_uses`][1].
 ///
 /// [1]: crate::conversion::a_conversion_frees_nothing_that_the_system_uses

@@ -48,8 +48,8 @@ pub(crate) fn a_tasks_waker_may_use_its_end_wherever_it_is_called(backend: Backe
     }
 }
 
-/// A task's waker, too, on the thread that calls it: a conversion waits for nobody who merely looks
-/// at the end.
+/// A task's waker, too, on the thread that calls it: a conversion does not wait for a thread that
+/// merely looks at the end.
 pub(crate) fn a_tasks_waker_may_convert_the_end(backend: Backend) {
     let runtime = crate::executors::multi_thread();
     for in_runtime in [false, true] {
@@ -113,7 +113,7 @@ pub(crate) fn the_waker_of_whoever_had_it_before_may_own_a_handle(backend: Backe
         while at_once_or_pending(|context| family.poll_write(&mut others.1, context, &[7; MUCH])) {}
         while at_once_or_pending(|context| family.poll_write(&mut writer, context, &[7; MUCH])) {}
         let mut wait = |ends: (&mut Reader<Overlapped>, &mut Writer<Overlapped>), wakers: [&Waker; 2]| {
-            // The first polls may ask to be repeated at once, and wait for nobody.
+            // The first polls may ask to be repeated at once, and do not wait.
             for _ in 0..4 {
                 let read = family.poll_read(ends.0, &mut Context::from_waker(wakers[0]), &mut buffer);
                 let write = family.poll_write(ends.1, &mut Context::from_waker(wakers[1]), &[7; MUCH]);

@@ -106,7 +106,7 @@ pub(crate) fn closing_a_writer_is_the_end_of_file(backend: Backend) {
         assert_eq!(reader.read(&mut ten).unwrap(), 1);
         pollster::block_on(family.close(&mut clone)).unwrap();
         assert_eq!(reader.read(&mut ten).unwrap(), 0);
-        // What is closed says so, and can still be asked for a handle, which is nobody's pipe.
+        // What is closed says so, and can still be asked for a handle, which is no pipe any more.
         let text = (&writer).write(b"x").unwrap_err().to_string();
         assert!(text.contains("it was closed here"), "{text}");
         assert_eq!(kind((&writer.try_clone().unwrap()).write(b"x")), ErrorKind::BrokenPipe);
@@ -176,7 +176,7 @@ pub(crate) fn halves_keep_what_was_accepted(backend: Backend) {
     test_data::check(0, &all);
 }
 
-/// Its failure is told by the conversion or by the flush, whoever is faster.
+/// Either the conversion or the flush reports its failure, whichever comes first.
 pub(crate) fn a_conversion_racing_with_a_failure_loses_nothing(backend: Backend) {
     for round in 0..200 {
         let (reader, mut writer) = backend.options().capacity(1).inbound().unwrap();

@@ -207,7 +207,7 @@ pub(crate) fn cancel_all_ends_a_tasks_read(backend: Backend) {
     }
 }
 
-/// However early it comes: a read that was polled once waits, whatever it does between its polls.
+/// However early it comes: a read that was polled once waits, also between its polls.
 pub(crate) fn a_cancel_between_two_polls_is_not_lost(backend: Backend) {
     for polls in 1..4 {
         let (mut reader, _writer) = backend.pipe();
@@ -353,9 +353,9 @@ pub(crate) fn our_own_close_does_not_end_a_tasks_read(backend: Backend) {
     }
 }
 
-/// See
-/// [`a_length_beyond_4_gib_is_not_cut_short`](crate::buffers::a_length_beyond_4_gib_is_not_cut_short):
-/// a task's.
+/// See [`a_length_beyond_4_gib_is_not_cut_short`][1]: a task's.
+///
+/// [1]: crate::buffers::a_length_beyond_4_gib_is_not_cut_short
 #[cfg(target_pointer_width = "64")]
 pub(crate) fn a_tasks_length_beyond_4_gib_is_not_cut_short(backend: Backend) {
     let Some(mut long) = beyond_4_gib() else { return };

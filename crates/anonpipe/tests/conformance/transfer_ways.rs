@@ -71,7 +71,7 @@ pub(crate) fn transferred(error: &io::Error) -> Option<usize> {
     anonpipe::Error::of(error).expect("an error of this crate").transferred()
 }
 
-/// Checks that an operation that somebody ended says this, and nothing else.
+/// Checks that an operation that was cancelled or aborted says this, and nothing else.
 #[track_caller]
 pub(crate) fn check_abort<T>(result: std::io::Result<T>) {
     let Err(error) = result else { panic!("it succeeded, although it was ended") };

@@ -1,4 +1,4 @@
-//! What wakers may do, and who is woken. They are strangers' code, called wherever an operation
+//! What wakers may do, and who is woken. They are the caller's code, called wherever an operation
 //! completes.
 
 use std::future::Future;
@@ -246,8 +246,8 @@ pub(crate) fn a_waker_may_use_its_end_wherever_it_is_called(backend: Backend) {
     assert!(is_cancelled(&result));
 }
 
-/// Whoever drops an operation is not told that it was cancelled: a task that drops the loser of a
-/// race would be polled in vain.
+/// The caller who drops an operation is not told that it was cancelled: a task that drops the loser
+/// of a race would be polled in vain.
 pub(crate) fn a_dropped_operation_wakes_nobody(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let count = Arc::new(Count::default());

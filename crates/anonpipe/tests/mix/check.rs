@@ -7,7 +7,7 @@ pub(crate) enum Fate {
     Open,
     /// It will be written, and the one who made it may never be told.
     Accepted,
-    /// As accepted, and nobody will be told.
+    /// As accepted, and no actor will be told.
     Detached,
     /// So many bytes of it went.
     Exactly(usize),

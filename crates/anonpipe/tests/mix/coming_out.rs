@@ -18,7 +18,7 @@ const TOLD: usize = 25;
 #[derive(Debug, Default)]
 pub(crate) struct ComingOut {
     pub(crate) out: Mutex<Out>,
-    /// Somebody's turn is under way.
+    /// An actor's turn is under way.
     busy: AtomicBool,
 }
 
@@ -126,7 +126,7 @@ impl Stream {
         self.read_next(how)
     }
 
-    /// As [`begin_read`](Self::begin_read), but not while somebody else has a turn.
+    /// As [`begin_read`](Self::begin_read), but not while another actor has its turn.
     pub(crate) fn try_begin_read(self: &Arc<Self>, how: ReadStep) -> Option<ReadTurn> {
         (!self.coming_out.busy.swap(true, Ordering::SeqCst)).then(|| self.read_next(how))
     }

@@ -39,7 +39,7 @@ macro_rules! any_end {
                 let adopted = match choice {
                     0 => return handle.try_into().expect("it was one before"),
                     1 => Self::adopt(handle),
-                    // Nobody else ever had it.
+                    // No other actor ever had it.
                     _ => Self::adopt_exclusive(handle),
                 };
                 match adopted {

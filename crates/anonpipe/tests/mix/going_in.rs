@@ -21,7 +21,7 @@ pub(crate) struct GoingIn {
     offset: usize,
     pub(crate) limit: Option<usize>,
     pub(crate) written: Mutex<Vec<Written>>,
-    /// Somebody's turn is under way.
+    /// An actor's turn is under way.
     busy: AtomicBool,
 }
 
@@ -65,7 +65,7 @@ impl GoingIn {
         });
     }
 
-    /// Whoever was to be told what became of what was accepted is gone.
+    /// No actor is left that could learn what became of what was accepted.
     pub(crate) fn nobody_is_told(&self) {
         self.change(|entry| {
             if entry.fate == Fate::Accepted {
@@ -128,7 +128,7 @@ impl Stream {
         self.written_next(|start| self.pattern(start, length))
     }
 
-    /// As [`begin_write`](Self::begin_write), but not while somebody else has a turn.
+    /// As [`begin_write`](Self::begin_write), but not while another actor has its turn.
     pub(crate) fn try_begin_write(self: &Arc<Self>, length: usize) -> Option<(WriteTurn, Vec<u8>)> {
         if self.going_in.busy.swap(true, Ordering::SeqCst) {
             return None;

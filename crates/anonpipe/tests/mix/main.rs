@@ -57,7 +57,7 @@ use std::{env, io};
 
 use backend::Backend;
 
-/// How long a run takes, in seconds, if nobody says.
+/// How long a run takes, in seconds, by default.
 const SECONDS: u64 = 3;
 
 fn number(variable: &str) -> Option<u64> {
@@ -82,7 +82,7 @@ fn mix(name: &'static str, backend: Backend) {
     nothing_is_left();
 }
 
-/// A pipe that nobody closes is seen in the end: there are more of them the longer it took. What
+/// A pipe that is never closed shows in the end: there are more of them the longer it took. What
 /// executors and drivers keep for good is less than this.
 #[cfg(target_os = "linux")]
 fn nothing_is_left() {

@@ -144,7 +144,7 @@ const VENUES: &[Venue] = &[
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Errand {
     pub(crate) venue: Venue,
-    /// When its executor ends, whatever it does then.
+    /// When its executor ends, in the middle of what it does then.
     pub(crate) interrupted: Option<Duration>,
     /// How many steps it takes at most.
     pub(crate) steps: usize,

@@ -1,4 +1,4 @@
-//! What is known of a direction by the one who reads it, whatever becomes of the end meanwhile.
+//! What the reading side knows of a direction, even when its end changes hands.
 
 use std::io;
 use std::sync::Arc;

@@ -27,7 +27,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Takes `limit` bytes; without a limit, what goes in until nobody reads it.
+    /// Takes `limit` bytes; without a limit, what goes in until the reader is gone.
     pub(crate) fn new(name: String, number: usize, is_one_way: bool, limit: Option<usize>) -> Self {
         Self {
             name,
@@ -70,7 +70,7 @@ impl Stream {
         self.reader_done.load(Ordering::SeqCst)
     }
 
-    /// A write has said that nobody reads any more.
+    /// A write has said that the reader is gone.
     pub(crate) fn breaks(&self) {
         self.broken.store(true, Ordering::SeqCst);
     }
@@ -135,7 +135,7 @@ impl Stream {
 
     /// How far it is, for the report on a round that went wrong.
     pub(crate) fn in_short(&self) -> String {
-        // Whoever reports may hold one of them.
+        // The thread that reports may hold one of them.
         let (Ok(written), Ok(out)) = (self.going_in.written.try_lock(), self.coming_out.out.try_lock()) else {
             return self.name.clone();
         };

@@ -60,7 +60,7 @@ impl From<BothActor> for Home {
     }
 }
 
-/// An actor on its way, which comes home whatever becomes of the task that it is in.
+/// An actor on its way, which comes home even if the task that it is in is dropped.
 struct Traveller<A: Actor + Into<Home>> {
     actor: Option<A>,
     home: Sender<Home>,

@@ -1,4 +1,4 @@
-//! What is known of a direction by the one who writes it, whatever becomes of the end meanwhile.
+//! What the writing side knows of a direction, even when its end changes hands.
 
 use std::io;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(crate) struct Writing {
     pub(crate) in_flight: InFlight,
     /// Everything was cancelled, which a task may be told later.
     told_late: bool,
-    /// Something may be in flight that nobody waits for.
+    /// Something may be in flight that no actor waits for.
     pub(crate) loose: bool,
     trailer: bool,
 }
@@ -44,7 +44,7 @@ impl Writing {
         self.stream.is_broken() || self.stream.going_in.is_used_up()
     }
 
-    /// Whether that, and the trailer, have been written, as far as anybody waits for it.
+    /// Whether that, and the trailer, have been written, as far as an actor waits for it.
     pub(crate) fn is_finished(&self) -> bool {
         self.stream.is_broken() || self.trailer && self.in_flight.is_empty()
     }

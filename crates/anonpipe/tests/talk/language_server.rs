@@ -35,7 +35,7 @@ pub(crate) struct Editor<R> {
     incoming: R,
     outgoing: UnboundedSender<Value>,
     last_request: i64,
-    /// Notifications about documents that nobody has asked for yet.
+    /// Notifications about documents that the test has not asked for yet.
     diagnostics: Vec<Value>,
     limit: Limit,
 }

@@ -1,6 +1,6 @@
-//! Real talk over the overlapped ends, through the async traits: with language servers that nobody
-//! here wrote, between parent and child in frames that flood both directions, and inside one
-//! process through what tokio, tokio-util and futures make of any reader and writer.
+//! Real talk over the overlapped ends, through the async traits: with language servers of others,
+//! between parent and child in frames that flood both directions, and inside one process through
+//! what tokio, tokio-util and futures make of any reader and writer.
 //!
 //! A test's name is `talk::TOPIC::RULE::BACKEND`. Every rule has a time limit, and says what it was
 //! doing when it hangs. The language servers come from `scripts/fetch-talkers`.

@@ -1,5 +1,5 @@
-//! Conversations with language servers that nobody here wrote, each of whose three standard handles
-//! is the blocking end of a pipe of ours.
+//! Conversations with language servers of others, each of whose three standard handles is the
+//! blocking end of a pipe of ours.
 
 use std::path::PathBuf;
 use std::process::{Child, Command};

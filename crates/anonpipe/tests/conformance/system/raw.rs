@@ -1,4 +1,4 @@
-//! Calls on raw handles, as strangers to the library make them.
+//! Calls on raw handles, as code without the library makes them.
 
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, FromRawHandle, OwnedHandle};

@@ -147,7 +147,7 @@ impl Fork {
     /// Waits for its end.
     pub(crate) fn succeeded(self) -> bool {
         let mut status = 0;
-        // SAFETY: a child of ours that nobody else waits for, and somewhere to put its status.
+        // SAFETY: a child of ours that only this code waits for, and somewhere to put its status.
         let ended = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
         ended == self.0 && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
     }
@@ -157,7 +157,7 @@ impl Fork {
 pub(crate) fn fork() -> Option<Fork> {
     let limit = u32::try_from(crate::harness::patience().as_secs()).expect("a few seconds");
     // SAFETY: the rule has a process of its own, whose other thread only waits, so no lock is held
-    // by anybody else.
+    // by other code.
     match unsafe { libc::fork() } {
         0 => {
             // SAFETY: a number.
