@@ -15,7 +15,7 @@ pub struct Rounds {
     alone: Option<Contender>,
 }
 
-/// Who is measured alone, for a profiler.
+/// The side that is measured alone, for a profiler.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Contender {
     Ours,

@@ -68,7 +68,7 @@ mod unix {
         make_fifo(&fifo);
         let anonpipe = env!("CARGO_BIN_EXE_anonpipe");
         let (fifo, result) = (fifo.display(), result.display());
-        // The shell opens it for both, so that neither has to be first.
+        // The shell opens it for reading and writing, so that neither side has to be first.
         let script = format!(
             "exec 3<>'{fifo}'; (sleep 0.2; exec 3>&-; exec cat) <'{fifo}' >'{result}' &
 '{anonpipe}' run --quiet --stdout '{fifo}' -- head -c 1000000 /dev/zero 3>&- || exit; exec 3>&-; wait; wc -c <'{result}'"

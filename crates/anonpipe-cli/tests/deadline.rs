@@ -48,8 +48,8 @@ fn messages_do_not_delay_the_timeout() {
     assert_ends(child, 124);
 }
 
-/// A reader who takes a little now and then does not keep us: with him, what is on its way takes a
-/// quarter of a minute.
+/// A reader that takes a little now and then does not hold up our end: such a reader would need a
+/// quarter of a minute for what is on its way.
 #[test]
 fn a_trickling_reader_does_not_delay_the_timeout() {
     let mut command = anonpipe();
@@ -74,7 +74,7 @@ fn what_escaped_and_writes_does_not_delay_the_timeout() {
     finished.assert_took(slowly(1000));
 }
 
-/// What the command still has to say, if it is much.
+/// The command still has much to say.
 #[test]
 fn a_timeout_loses_nothing_of_what_was_written() {
     let script = "trap 'head -c 300000 /dev/zero; exit' TERM; while :; do sleep 0.05; done";
@@ -130,7 +130,7 @@ fn a_copy_goes_on_when_standard_error_is_closed() {
     assert_eq!(contents(&copy), b"one\ntwo\nthree\n");
 }
 
-/// A disk that is full is no reader who has gone.
+/// A full disk is not the same as a reader that is gone.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_standard_error_that_fails_does_not_end_the_command() {

@@ -37,9 +37,8 @@ fn finish_holding(options: &[&str], milliseconds: u64) -> Finished {
     finished
 }
 
-/// The limit is for data that may never come, not for a reader who takes his time: our own output
-/// is full, so are our buffers, and the rest waits in the command's pipe, whose other end a
-/// grandchild holds.
+/// The limit is for data that may never come, not for a slow reader: our own output is full, so are
+/// our buffers, and the rest waits in the command's pipe, whose other end a grandchild holds.
 #[test]
 fn a_slow_reader_misses_nothing() {
     let options = ["--linger", "100ms"];

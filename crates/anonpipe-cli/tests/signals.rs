@@ -25,7 +25,7 @@ fn run_python(options: &[&str], script: &str) -> Command {
     command
 }
 
-/// Such as one that has read from a terminal in the background.
+/// Such as a command that has read from a terminal in the background.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_signal_ends_a_command_that_is_stopped() {
@@ -48,7 +48,7 @@ fn a_command_that_left_its_group_is_ended_in_time() {
     finished.assert_took(slowly(3000));
 }
 
-/// Neither with a group of its own nor with SIGTERM ignored does it get away.
+/// It does not escape by a process group of its own, nor by ignoring SIGTERM.
 #[test]
 fn a_command_that_left_its_group_is_killed() {
     let script = "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);

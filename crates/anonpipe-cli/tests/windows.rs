@@ -48,7 +48,7 @@ fn no_console_window_appears() {
     }
 }
 
-/// And we stay, until it has made of it what it wants.
+/// And we stay until it has handled that in its own way.
 #[test]
 fn ctrl_c_reaches_the_command() {
     let mut command = run_child(&[], &["heed-interrupt"]);

@@ -46,8 +46,8 @@ impl Listened {
         self.stdin = None;
     }
 
-    /// Tells the child to end, and waits for the ends of its output and of its complaints: all that
-    /// it said. Can be asked again, also when it was not waited for.
+    /// Tells the child to end, and waits for the end of its output and of its standard error: all
+    /// that it said. Can be asked again, also when it was not waited for.
     pub(crate) async fn hear(&mut self) -> io::Result<&[String; 2]> {
         self.tell();
         let said = match self.said.take() {

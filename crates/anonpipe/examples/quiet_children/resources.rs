@@ -1,4 +1,4 @@
-//! What this process uses, as its system tells.
+//! What this process uses, according to the system.
 
 pub(crate) use system::{allow_files, memory, threads};
 

@@ -11,7 +11,7 @@ use crate::transfer_ways::is_cancelled;
 #[cfg(target_pointer_width = "64")]
 use crate::transfer_ways::{check_abort, kind};
 
-/// 4 GiB, and three bytes: what is left of it where the upper half is lost.
+/// 4 GiB and three bytes: three are left of it where the upper half is lost.
 #[cfg(target_pointer_width = "64")]
 pub(crate) const BEYOND: usize = (1 << 32) + 3;
 
@@ -49,7 +49,7 @@ pub(crate) fn the_buffer_comes_back_as_it_was(backend: Backend) {
     assert_eq!(buffer, [3; 5], "also from a failure");
 }
 
-/// Memory of others is promised to one operation; what comes back with the result cannot be
+/// The caller promises a foreign buffer to one operation. What comes back with the result cannot be
 /// submitted again.
 pub(crate) fn a_foreign_buffer_serves_one_operation(backend: Backend) {
     let (reader, writer) = backend.pipe();
@@ -90,9 +90,8 @@ pub(crate) fn a_foreign_buffer_serves_one_operation(backend: Backend) {
 /// The systems' lengths have 32 bits in places; a longer one must not lose its upper half
 /// (rust-lang/rust#31825, boostorg/iostreams#76).
 ///
-/// The memory is never touched: the system gives out zeros without using any, if it gives them out
-/// at all. On Windows it would look at every page of a buffer that it is to read into, so the calls
-/// that cut a length there are tested by themselves, in the library.
+/// The test never touches the memory, so the system uses none for it. On Windows a read looks at
+/// every page of its buffer; there the library's own tests check the calls that cut a length.
 #[cfg(target_pointer_width = "64")]
 pub(crate) fn a_length_beyond_4_gib_is_not_cut_short(backend: Backend) {
     let Some(long) = beyond_4_gib() else { return };
@@ -125,8 +124,7 @@ pub(crate) fn a_length_beyond_4_gib_is_not_cut_short(backend: Backend) {
     assert_eq!(anonpipe::Error::of(&error).unwrap().transferred(), Some(reader.bytes_available().unwrap() - full));
 }
 
-/// Not touched: the system gives out zeros without using memory for them, if it gives them out at
-/// all.
+/// The test never touches the memory, so the system uses none for it.
 #[cfg(target_pointer_width = "64")]
 #[cfg(windows)]
 pub(crate) fn a_buffer_beyond_4_gib_is_refused(backend: Backend) {

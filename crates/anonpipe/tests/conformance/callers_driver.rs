@@ -215,7 +215,7 @@ pub(crate) fn a_busy_future_starves_nobody(backend: Backend) {
     (&reader).read_to_end(&mut rest).unwrap();
 }
 
-/// Without any time it turns once, too: a caller that never waits gets on.
+/// It turns once even without any time, so a caller that never waits makes progress.
 pub(crate) fn a_wait_of_no_time_turns_once(backend: Backend) {
     let driver = Driver::new().unwrap();
     let (reader, writer) = backend.pipe();
@@ -248,7 +248,7 @@ pub(crate) fn blocking_calls_need_no_driver(backend: Backend) {
                 { reader }.read_exact(&mut bytes).map(|()| bytes)
             }
         };
-        // The first of three threads gives up: then it is the next one's business.
+        // The first of three threads gives up: then the next one turns.
         let gives_up = scope.spawn(|| kind(reader.read_timeout(&mut [0; 4], MOMENT * 2)));
         until_reads_in_flight(&reader, 2);
         let second = scope.spawn(read(6));
@@ -277,7 +277,7 @@ pub(crate) fn blocking_calls_need_no_driver(backend: Backend) {
     assert_eq!(first.wait().0.unwrap(), 500_000);
 }
 
-/// What is around a loop of ours does not turn meanwhile, so nothing waits in its reactor.
+/// The runtime around a loop of ours does not turn meanwhile, so nothing waits in its reactor.
 pub(crate) fn a_loop_of_ours_inside_a_runtime(backend: Backend) {
     let (mut reader, writer) = backend.pipe();
     thread::scope(|scope| {
@@ -292,8 +292,8 @@ pub(crate) fn a_loop_of_ours_inside_a_runtime(backend: Backend) {
     });
 }
 
-/// Nor does it live on the budget of a task around it, which gets no new one before the loop has
-/// ended.
+/// The loop does not use the budget of a task around it, which gets no new one before the loop
+/// ends.
 pub(crate) fn a_loop_of_ours_inside_a_task(backend: Backend) {
     for attached in [true, false] {
         current_thread().block_on(async move {

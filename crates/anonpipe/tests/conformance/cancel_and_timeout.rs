@@ -90,8 +90,7 @@ pub(crate) fn a_read_timeout_takes_nothing(backend: Backend) {
     assert_eq!(reader.read_timeout(&mut buffer, LONG).unwrap(), 0);
 }
 
-/// What the peer finds is a beginning of what was to be written, and as long as the error says, if
-/// it says.
+/// The peer finds a beginning of what was to be written, as long as the error says, if it says so.
 #[track_caller]
 fn check_remains(found: &[u8], error: &std::io::Error) {
     test_data::check(0, found);
@@ -160,8 +159,8 @@ pub(crate) fn extreme_timeouts(backend: Backend) {
     });
 }
 
-/// Reads a stream that comes in bits and pieces, through `attempt`, which often fails without
-/// having taken anything.
+/// Reads a stream that arrives in pieces through `attempt`, which often fails without having taken
+/// anything.
 fn race(backend: Backend, mut attempt: impl FnMut(&Reader<Overlapped>, &mut Random) -> Option<Vec<u8>>) {
     const TOTAL: usize = 200_000;
     let (reader, writer) = backend.small_pipe();

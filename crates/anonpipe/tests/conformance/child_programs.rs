@@ -16,14 +16,14 @@ pub(crate) fn converser() -> Option<Command> {
     Some(command)
 }
 
-/// Writes a word to a handle that it is told the number of.
+/// Writes a word to a handle whose number it is told.
 #[cfg(unix)]
 pub(crate) fn reporter(handle: usize, word: &str) -> Option<Command> {
     let handle = handle.to_string();
     Some(python("import os, sys; os.write(int(sys.argv[1]), sys.argv[2].encode())", &[&handle, word]))
 }
 
-/// Waits for a line, and says of its standard input and output whether they wait, or else do not.
+/// Waits for a line, and then says whether its standard input and output wait.
 #[cfg(unix)]
 pub(crate) fn mode_reporter() -> Option<Command> {
     let program = "

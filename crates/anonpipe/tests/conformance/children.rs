@@ -27,7 +27,7 @@ pub(crate) fn start(backend: Backend, mut command: Command) -> Conversation {
     let (stdin, childs_stdin) = backend.options().client(End::blocking()).outbound().unwrap();
     let (stdout, childs_stdout) = backend.options().client(End::blocking()).inbound().unwrap();
     let child = command.stdin(childs_stdin).stdout(childs_stdout).spawn();
-    // With the command go its copies of the child's ends, which would hide the end of file.
+    // The command holds copies of the child's ends, which would hide the end of file.
     drop(command);
     Conversation { child: child.expect("the child"), stdin, stdout }
 }
@@ -202,8 +202,8 @@ fn blocking_writer(handle: Handle) -> Writer<Blocking> {
     writer
 }
 
-/// What another child has inherited by accident keeps a pipe open that has nothing to do with it,
-/// until that child ends (swiftlang/swift-tools-support-core#560, boostorg/process#282,
+/// An end that an unrelated child inherited by accident would keep the pipe open until that child
+/// ends (swiftlang/swift-tools-support-core#560, boostorg/process#282,
 /// brettwooldridge/NuProcess#162, joyent/libuv#343).
 pub(crate) fn an_unrelated_spawn_does_not_delay_the_end(backend: Backend) {
     const SPAWNS: usize = 12;
@@ -233,7 +233,7 @@ pub(crate) fn an_unrelated_spawn_does_not_delay_the_end(backend: Backend) {
             }
             spawning.store(false, Ordering::Release);
         });
-        // Also in the midst of being made.
+        // Also while the pair is being made.
         let mut rounds = 0;
         while spawning.load(Ordering::Acquire) || rounds < 50 {
             pairs(&|| {});

@@ -79,8 +79,8 @@ pub(crate) fn refused_while_clones_live(backend: Backend) {
     Handle::try_from(ours).expect("whole again");
 }
 
-/// Where nothing of it stays with the handle (Unix). Else it is refused, and the end is as good as
-/// before.
+/// Where an operation leaves nothing at the handle (Unix). Elsewhere the conversion is refused, and
+/// the end is as good as before.
 pub(crate) fn after_operations_that_are_complete(backend: Backend) {
     for round in 0..50 {
         let (reader, writer) = backend.pipe();

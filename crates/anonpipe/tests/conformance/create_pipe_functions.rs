@@ -36,7 +36,7 @@ pub(crate) fn the_questions_pair(backend: Backend) {
     assert_eq!(ours.submit_read(vec![0; 8]).wait().0.unwrap(), 0);
 }
 
-/// Also when other pairs hold something else by default, one day.
+/// Even if the default of other pairs changes one day.
 pub(crate) fn each_direction_holds_what_is_documented(backend: Backend) {
     let (server, client) = pairs(backend);
     assert_eq!((quotas(&server), quotas(&client)), ((65_536, 65_536), (65_536, 65_536)));
@@ -54,7 +54,7 @@ pub(crate) fn the_handles_are_bound_to_no_port(backend: Backend) {
 
 pub(crate) fn the_server_can_be_waited_on(backend: Backend) {
     let (server, client) = pairs(backend);
-    // Each answer will do, but a refusal.
+    // Either answer will do, but not a refusal.
     wait_for(&server).expect("SYNCHRONIZE");
     wait_for(&client).expect("SYNCHRONIZE");
 }

@@ -40,7 +40,7 @@ pub(crate) fn operations_without_descriptors_fail_and_recover(backend: Backend) 
     assert!(result.is_err(), "a driver made of nothing");
     assert_eq!(buffer, [9; 10]);
     assert!(reader.read_timeout(&mut [0; 4], MOMENT).is_err());
-    // What need not wait needs nothing.
+    // A call that need not wait needs no descriptor.
     assert_eq!((&writer).write(b"abc").unwrap(), 3);
     assert_eq!((&reader).read(&mut [0; 2]).unwrap(), 2);
     drop(limit);
@@ -51,7 +51,7 @@ pub(crate) fn operations_without_descriptors_fail_and_recover(backend: Backend) 
     assert_eq!(op.wait_timeout(LONG).expect("driven").0.unwrap(), 5);
 }
 
-/// What had gone before there were no descriptors to wait with is known.
+/// The error says how much went before a descriptor was needed to wait with.
 pub(crate) fn a_write_without_descriptors_says_what_went(backend: Backend) {
     for way in [Way::Submit, Way::Std] {
         let (reader, writer) = backend.options().capacity(4096).inbound().unwrap();

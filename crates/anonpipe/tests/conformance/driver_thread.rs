@@ -119,7 +119,7 @@ pub(crate) fn waiting_for_ones_turn_ends(backend: Backend) {
         before
     });
     check_abort(before.wait().0);
-    // Nothing is left behind that would be in the way.
+    // They leave nothing behind that would be in the way.
     soon("the last one", || format!("{reader:?}").contains("reads_in_flight: 0"));
     let read = reader.submit_read(vec![0; 8]);
     (&writer).write_all(b"goes on").unwrap();

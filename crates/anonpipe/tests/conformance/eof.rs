@@ -172,7 +172,7 @@ pub(crate) fn zero_length_writes_never_look_like_the_end(backend: Backend) {
         assert_eq!(way.write(&writer, &[]).unwrap(), 0, "{way:?}");
         assert_eq!(kind(reader.read_timeout(&mut [0; 10], MOMENT)), ErrorKind::TimedOut, "{way:?}");
     }
-    // Around bytes, and asked of the system itself, which knows nothing of our care.
+    // Between bytes, and through the system's own call.
     let (reader, writer) = backend.options().client(End::blocking()).inbound().unwrap();
     let mut raw = std::fs::File::from(crate::system::Handle::from(writer));
     for piece in [&b"a"[..], b"", b"", b"b", b""] {

@@ -1,4 +1,4 @@
-//! What errors say: the action, the end, the cause, and nothing that is not so.
+//! What errors say: the action, the end and the cause, and nothing untrue.
 
 use std::error::Error;
 use std::fs::File;
@@ -147,8 +147,8 @@ fn closed_here(backend: Backend) {
     }
 }
 
-/// The code that an `io::Error` with a text has no room for, by both ways to it; and none where the
-/// system said nothing.
+/// The system's code, which an `io::Error` with a text has no room for, can be had in two ways;
+/// there is none where the system reported none.
 pub(crate) fn the_systems_error_is_the_source(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let quiet = reader.read_timeout(&mut [0; 4], Duration::ZERO).unwrap_err();

@@ -58,7 +58,7 @@ pub(crate) fn a_read_moves_between_executors(backend: Backend) {
     for to in Executor::ALL {
         let (mut reader, writer) = backend.pipe();
         let mut buffer = [0; 8];
-        // It lives on while it is not run: what waits in its reactor would wait for ever.
+        // It lives on, but does not run: what waits in its reactor would wait for ever.
         let stopped = current_thread();
         {
             let mut read = pin!(Family::Tokio.read(&mut reader, &mut buffer));
@@ -80,8 +80,8 @@ pub(crate) fn a_read_moves_between_executors(backend: Backend) {
     }
 }
 
-/// In the middle of a tokio task, whose budget and reactor do not go on meanwhile: what does not
-/// come by tokio's trait needs neither.
+/// In the middle of a tokio task, whose budget and reactor stand still meanwhile: calls that do not
+/// use tokio's trait need neither.
 pub(crate) fn another_executor_inside_a_tokio_task(backend: Backend) {
     crate::executors::current_thread().block_on(async {
         let task = tokio::spawn(async move {

@@ -5,7 +5,7 @@ use std::io;
 
 use anonpipe::Driver;
 
-/// Who polls.
+/// What polls the futures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Executor {
     TokioCurrentThread,
@@ -62,7 +62,7 @@ pub(crate) fn multi_thread() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
-/// Whose traits.
+/// The two families of async traits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     Tokio,

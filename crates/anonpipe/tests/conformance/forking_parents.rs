@@ -41,7 +41,8 @@ pub(crate) fn a_fork_leaves_the_parents_operations_alone(backend: Backend) {
     drop(reader);
 }
 
-/// A forked child that drops its copy of such an end leaves the parent's reading as it was.
+/// A child that drops its copy of a duplex end with a write in flight leaves the parent's reading
+/// as it was.
 pub(crate) fn a_forked_copy_dropped_in_mid_write_leaves_the_parent_reading(backend: Backend) {
     let (ours, theirs) = backend.duplex();
     let write = ours.submit_write(vec![7; 3_000_000]);

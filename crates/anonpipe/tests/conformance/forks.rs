@@ -32,7 +32,7 @@ fn is_the_parents(outcome: (std::io::Result<usize>, Vec<u8>), length: usize) {
     assert_eq!(outcome.1.len(), length, "the buffer comes back");
 }
 
-/// It goes on in the parent, and in the child nothing waits for it.
+/// The operation goes on in the parent. A wait for it in the child ends at once.
 pub(crate) fn an_operation_that_came_along_is_waited_for_in_no_time(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let op = || reader.submit_read(vec![0; 7]);
@@ -52,7 +52,7 @@ pub(crate) fn an_operation_that_came_along_is_waited_for_in_no_time(backend: Bac
         assert!(one.is_complete(), "it says so, because waiting for it does not block");
         assert_eq!(wait_any(&[&one, &other], None), Some(0));
         assert!(format!("{one:?}").contains("left in the parent"), "{one:?}");
-        // The outcome that was there before is there.
+        // An outcome from before the fork is still there.
         assert_eq!(before.take().unwrap().wait().1, b"before");
     });
     for op in ops.iter_mut().filter_map(Option::take) {
@@ -131,21 +131,21 @@ pub(crate) fn an_end_that_came_along_is_refused_or_converted(backend: Backend) {
         writer.submit_write("ok").wait().0.unwrap();
         assert_eq!(read.wait().1, b"ok");
     });
-    // The parent's are as they were.
+    // The parent's ends are as before.
     let (_reader, writer, pending) = ends.unwrap();
     writer.submit_write("go").wait().0.unwrap();
     assert_eq!(pending.wait().1, b"go");
 }
 
-/// Its source is the parent's; a future that needs none is run to its end, and `notify` does
-/// nothing.
+/// The driver's poller belongs to the parent. In the child a future that needs none runs to its
+/// end, and `notify` does nothing.
 pub(crate) fn a_driver_that_came_along_hangs_nowhere(backend: Backend) {
     let driver = anonpipe::Driver::new().unwrap();
     let (reader, _writer) = backend.pipe();
     reader.attach(&driver).unwrap();
     let mut op = Some(reader.submit_read(vec![0; 4]));
     thread::scope(|scope| {
-        // It holds the turn all the time.
+        // This thread holds the turn all the time.
         scope.spawn(|| driver.turn(None).unwrap());
         thread::sleep(crate::harness::MOMENT);
         in_a_child("a driver", || {

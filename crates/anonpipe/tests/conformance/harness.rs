@@ -8,9 +8,9 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use std::{env, io, process, thread};
 
-/// How long a thread is given to get into a blocking call, and how long nothing must happen for
-/// "nothing happens". On a slow machine it may be too short for a rule to see a fault, and never so
-/// short that there seems to be one.
+/// The time for a thread to get into a blocking call, and the time after which "nothing happens"
+/// counts. On a slow machine it may be too short for a rule to notice a fault, but it never makes a
+/// rule see one that is not there.
 pub(crate) const MOMENT: Duration = Duration::from_millis(40);
 
 /// Names the one test that this process was started for.
@@ -19,8 +19,8 @@ const ALONE: &str = "ANONPIPE_CONFORMANCE_ALONE";
 /// What a hanging test ends the process with.
 const HUNG: i32 = 86;
 
-/// A child has all descriptors of its parent, until it executes its program; meanwhile nothing that
-/// others close is closed. So no child is started while a rule runs that might notice.
+/// A child has all descriptors of its parent until it executes its program. Until then, an end that
+/// a rule closes is still open in the child. So no child starts while such a rule runs.
 static QUIET: RwLock<()> = RwLock::new(());
 
 /// Runs a rule that shares the process with others, and starts no children.
@@ -34,7 +34,7 @@ pub(crate) fn alone(name: &'static str, rule: impl FnOnce()) {
     if env::var_os(ALONE).is_some_and(|only| only == name) {
         return watched(name, deadline(), rule);
     }
-    // Longer than the other process has, so that it is the one to say what hangs.
+    // Longer than the other process has, so that the other one reports what hangs.
     watched(name, deadline() + Duration::from_secs(10), || {
         let program = env::current_exe().expect("the path of this program");
         let mut command = Command::new(program);
@@ -60,8 +60,8 @@ fn deadline() -> Duration {
     Duration::from_secs(seconds.unwrap_or(60))
 }
 
-/// How long something may take that has nothing to wait for. It takes a thousandth of that, so a
-/// machine may be slow and busy; what is wrong waits for a peer that does nothing.
+/// How long something may take that has nothing to wait for. Usually it takes a thousandth of that,
+/// so a machine may be slow and busy. A fault would wait for ever, for a peer that does nothing.
 pub(crate) fn patience() -> Duration {
     deadline() / 3
 }
@@ -96,8 +96,8 @@ pub(crate) fn soon(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Calls what waits for nothing, not even for a short time. On a busy machine it may take its time,
-/// but not each time.
+/// Calls what must not wait, not even for a short time. On a busy machine one call may be slow, but
+/// not every one.
 #[track_caller]
 pub(crate) fn at_once(mut call: impl FnMut()) {
     soon("an answer without a wait", || {

@@ -165,7 +165,7 @@ pub(crate) fn vectored_io_keeps_the_order(backend: Backend) {
     let pieces = [&b"one "[..], b"", b"two ", b"three "];
     let slices = pieces.map(IoSlice::new);
     let mut written = (&writer).write_vectored(&slices).unwrap();
-    // A system without vectored pipes may take the first slice only, as the trait allows.
+    // A system without vectored I/O on pipes may take the first slice only, as the trait allows.
     let whole: Vec<u8> = pieces.concat();
     while written < whole.len() {
         written += (&writer).write(&whole[written..]).unwrap();

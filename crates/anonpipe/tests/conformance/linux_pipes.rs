@@ -51,8 +51,8 @@ pub(crate) fn a_fifo_before_its_first_writer_is_not_at_its_end(_: Backend) {
     }
 }
 
-/// A first writer that comes, writes and goes between a read of nothing and the question what that
-/// means.
+/// The first writer comes, writes and goes after a read has found nothing and before the reader
+/// asks whether there was a writer.
 pub(crate) fn a_fifo_whose_first_writer_is_gone_at_once_loses_nothing(_: Backend) {
     for round in 0..3000 {
         let fifo = FifoFile::new();
@@ -97,7 +97,7 @@ pub(crate) fn a_pipe_that_is_opened_anew_has_its_end(backend: Backend) {
     assert_eq!(end.wait_timeout(LONG).unwrap().0.unwrap(), 0);
 }
 
-/// A task's read as well, on each executor.
+/// A task's read waits for a FIFO's first writer as well, on each executor.
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 pub(crate) fn a_task_waits_for_the_first_writer(_: Backend) {
     for executor in Executor::ALL {

@@ -69,7 +69,7 @@ impl Bell {
         Arc::default()
     }
 
-    /// Polls until there is nothing to do but to wait.
+    /// Polls until the task has to wait.
     #[track_caller]
     pub(crate) fn pend<T>(self: &Arc<Self>, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) {
         let waker = Waker::from(Arc::clone(self));

@@ -63,10 +63,10 @@ pub(crate) fn a_capacity_is_kept_to_the_byte(backend: Backend) {
     }
 }
 
-/// Else the rules about bytes would prove nothing. The flag that keeps other machines from a named
-/// pipe is a part of its type, and Wine takes it for messages.
+/// Otherwise the rules about bytes would prove nothing. The flag that keeps other machines from a
+/// named pipe is a part of its type, and Wine takes it for messages.
 pub(crate) fn a_pair_is_a_byte_pipe(backend: Backend) {
-    // What is asked means something.
+    // The question can be answered with yes.
     let name = format!("anonpipe-test-type-{}-{backend:?}", std::process::id());
     assert!(is_for_messages(&named_server(&name, true, true).unwrap()));
     for _ in 0..3 {
@@ -102,8 +102,9 @@ pub(crate) fn a_cancelled_blocking_call_is_no_timeout(backend: Backend) {
     check_abort(result);
 }
 
-/// Wine loses what a read takes whose thread ends in the same moment, and then that is what is
-/// said: it is neither the end of file nor a read that goes on for ever. Windows loses nothing.
+/// When a thread ends in the moment in which its read completes, Wine loses the bytes. The outcome
+/// then says so; it is neither the end of file nor a read that goes on for ever. Windows loses
+/// nothing.
 pub(crate) fn a_read_whose_thread_ends_is_told_what_became_of_it(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let mut random = Random::new(43);

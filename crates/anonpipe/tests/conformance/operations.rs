@@ -58,7 +58,7 @@ pub(crate) fn wait_any_names_the_first(backend: Backend) {
             pairs[3].1.submit_write("wake").wait().0.unwrap();
         });
         assert_eq!(wait_any(&[a, b, c, d, e], None), Some(3));
-        // Which it stays, until the outcome is taken.
+        // It stays complete until the outcome is taken.
         assert_eq!(wait_any(&[a, b, c, d, e], Some(Duration::ZERO)), Some(3));
         assert_eq!(wait_any(&[e, d], Some(LONG)), Some(1));
     });

@@ -8,8 +8,8 @@ use crate::Backend;
 use crate::executors::Family;
 use crate::transfer_ways::{LONG, kind};
 
-/// Whenever it closes: before the write is tried, before the system is asked to say so, or
-/// afterwards. (On some systems a first registration says nothing of what was so before.)
+/// The reader may close before the write is tried, before the poller is asked, or afterwards. (On
+/// some systems a first registration does not report what was so before it.)
 pub(crate) fn a_reader_that_closes_as_a_writer_begins_to_wait_is_heard(backend: Backend) {
     for round in 0..400 {
         let (reader, writer) = if round % 2 == 0 {
@@ -32,9 +32,9 @@ pub(crate) fn a_reader_that_closes_as_a_writer_begins_to_wait_is_heard(backend: 
     }
 }
 
-/// One task's registration goes while another's of the same descriptor comes: it is heard all the
-/// same. (On a kqueue, which knows descriptors and not who registered them, the one that goes would
-/// take the other with it.)
+/// A task removes its registration while another task registers the same descriptor, and the other
+/// task is still notified. (A kqueue knows descriptors and not who registered them, so removing one
+/// registration would remove the other.)
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 pub(crate) fn registrations_that_come_and_go_are_heard(backend: Backend) {
     let runtime = crate::executors::multi_thread();

@@ -48,7 +48,7 @@ pub(crate) fn a_read_that_timed_out_lets_the_next_go_on(backend: Backend) {
     });
 }
 
-/// In the second place of the queue, behind one that has all the time.
+/// In the second place of the queue, behind an operation without a timeout.
 pub(crate) fn a_timeout_counts_while_others_are_before(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let first = reader.submit_read(vec![0; 4]);
@@ -193,8 +193,9 @@ pub(crate) fn a_hundred_writes_go_out_in_order(backend: Backend) {
     });
 }
 
-/// The peer's news must not wait for the reader of another pipe: a thread of a pool a read, and the
-/// pool is empty as soon as enough pipes are quiet (tokio-rs/tokio#5777, tokio-rs/tokio#4824).
+/// What the peer does must not wait for the reader of another pipe. With a pool that spends one
+/// thread on each read, it would wait as soon as enough pipes are quiet (tokio-rs/tokio#5777,
+/// tokio-rs/tokio#4824).
 pub(crate) fn a_pipe_that_nobody_reads_does_not_delay_the_end_of_another(backend: Backend) {
     let quiet: Vec<_> = (0..100).map(|_| backend.small_pipe()).collect();
     let reads: Vec<_> = quiet.iter().map(|(reader, _)| reader.submit_read(vec![0; 10])).collect();

@@ -104,8 +104,8 @@ pub(crate) fn a_runtime_ends_though_its_pipes_are_quiet(backend: Backend) {
             ends_at_once(end, runtime);
             soon("the tasks are gone", || Arc::strong_count(&token) == 1);
             soon("their threads are gone", || threads() <= threads_before);
-            // What was accepted keeps its end open as long as the peer might read it. No other end
-            // is.
+            // What was accepted keeps its end open as long as the peer might read it. All other
+            // ends are closed.
             none_left(before + peers.len() + if cfg!(windows) { 7 } else { 1 });
             // What was accepted is the peer's to read; with the peer goes the rest.
             drop(peers);
@@ -165,8 +165,8 @@ pub(crate) fn an_end_outlives_its_runtimes(backend: Backend) {
     assert_eq!((&theirs).read(&mut [0; 8]).unwrap(), 0);
 }
 
-/// A thread waits with the runtime's reactor, and the runtime goes: it is to wait on with something
-/// else.
+/// A thread waits with the runtime's reactor, and the runtime ends: the thread must go on waiting
+/// with something else.
 pub(crate) fn a_task_outlives_the_runtime_whose_reactor_it_waits_in(backend: Backend) {
     for family in Family::BOTH {
         for end in ENDINGS {
@@ -245,7 +245,7 @@ pub(crate) fn a_runtime_shuts_down_with_a_read_waiting(backend: Backend) {
         drop(runtime);
         assert!(start.elapsed() < patience(), "the shutdown waits for the peer");
         reader = task.recv().expect("the end, when the task was dropped");
-        // It works on in the next runtime, and on no runtime.
+        // It goes on working in the next runtime, and without a runtime.
         for executor in Executor::ALL {
             read_after_a_moment(executor, Family::Tokio, &mut reader, &writer);
         }

@@ -15,8 +15,8 @@ use crate::harness::{MOMENT, soon};
 use crate::system::{is_nonblocking, make_blocking, make_nonblocking};
 use crate::transfer_ways::{LONG, is_cancelled, kind};
 
-/// Reads and writes of a pair whose ends a sharer has made blocking, next to another pair: nothing
-/// blocks but who wants to.
+/// Reads and writes of a pair whose ends a sharer has made blocking, next to another pair: no call
+/// blocks but those that should.
 pub(crate) fn nothing_blocks(backend: Backend, reader: &Reader<Overlapped>, writer: &Writer<Overlapped>) {
     make_blocking(reader);
     make_blocking(writer);
@@ -137,7 +137,7 @@ pub(crate) fn a_blocking_end_whose_flag_comes_and_goes_waits(backend: Backend) {
     });
 }
 
-/// `splice` takes from a pipe for good what lets a call say that it must not wait (Linux).
+/// After a `splice` a pipe on Linux no longer knows calls that must not wait.
 #[cfg(target_os = "linux")]
 pub(crate) fn a_sharer_who_splices_as_well_blocks_nobody(backend: Backend) {
     let (reader, writer) = backend.pipe();
@@ -154,8 +154,8 @@ pub(crate) fn a_sharer_who_splices_as_well_blocks_nobody(backend: Backend) {
     nothing_blocks(backend, &reader, &writer);
 }
 
-/// A FIFO that was opened by its name does not know it either, and says nothing of what pipes made
-/// by the system's call know.
+/// A FIFO that was opened by its name knows no calls that do not wait, and that says nothing about
+/// pipes that the system's call made.
 #[cfg(target_os = "linux")]
 pub(crate) fn an_adopted_fifo_changes_nothing_for_others(backend: Backend) {
     let (fifo_reader, fifo_writer) = crate::system::fifo();

@@ -19,7 +19,7 @@ use crate::system::{
 use crate::test_data::{self};
 use crate::transfer_ways::{Way, is_cancelled, kind};
 
-/// An operation that succeeds at once sends no packet; one cannot take that back.
+/// An operation that succeeds at once sends no packet. This mode cannot be cleared again.
 const SKIP_COMPLETION_PORT_ON_SUCCESS: u32 = 1;
 
 /// Uses both ends of a pipe in all ways, so that what can be bound is bound.
@@ -110,7 +110,7 @@ pub(crate) fn a_bound_end_is_converted_for_who_insists(backend: Backend) {
     let number = ours.number();
     let handle = ours.into_handle_still_bound().unwrap();
     assert_eq!(handle.number(), number);
-    // What stays with it, as documented.
+    // The binding stays with the handle, as documented.
     assert_eq!(notification_modes(&handle), SKIP_COMPLETION_PORT_ON_SUCCESS);
     assert_eq!(bind_to_new_port(&handle).is_err(), is_wine(), "whether the system can unbind it");
     // Adopted in either way it works on.
@@ -156,7 +156,7 @@ pub(crate) fn operations_outlive_their_thread(backend: Backend) {
     }
 }
 
-/// Also where one has a port that is not ours.
+/// Also where the handle is bound to a port that is not ours.
 pub(crate) fn operations_on_a_foreign_port_outlive_their_thread(backend: Backend) {
     for exclusive in [false, true] {
         let (ours, theirs) = backend.duplex();

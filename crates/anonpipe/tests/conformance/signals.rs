@@ -14,7 +14,7 @@ use crate::system::blocked_signals;
 use crate::system::{default_sigpipe, is_sigpipe_pending, raise_sigpipe_blocked};
 use crate::transfer_ways::{Way, kind};
 
-/// As a C program has it: a signal that kills. It must neither come nor stay pending.
+/// `SIGPIPE` kills, as in a C program. It must neither arrive nor stay pending.
 pub(crate) fn writing_to_nobody_raises_no_signal(backend: Backend) {
     default_sigpipe();
     for way in Way::ALL {
@@ -57,7 +57,7 @@ pub(crate) fn a_pending_signal_stays_pending(backend: Backend) {
     assert!(is_sigpipe_pending(), "it was not ours to take");
 }
 
-/// What keeps the signal from us is not set on what a child gets: `yes` is to die of it, as it does
+/// The flag that keeps `SIGPIPE` from us is not set on a child's end: `yes` dies of the signal, as
 /// on any socket.
 pub(crate) fn a_childs_duplex_end_raises_the_signal(backend: Backend) {
     use std::os::unix::process::ExitStatusExt;
@@ -71,9 +71,9 @@ pub(crate) fn a_childs_duplex_end_raises_the_signal(backend: Backend) {
     assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGPIPE));
 }
 
-/// A handler that the program has for a fault of its own instructions is called on the driver's
-/// thread, too, which runs the program's wakers and frees its buffers. All other signals are for
-/// the program's own threads.
+/// The driver's thread runs the program's wakers and frees its buffers, so the program's handlers
+/// for faults (such as `SIGSEGV`) are called on that thread, too. All other signals are for the
+/// program's own threads.
 #[cfg(target_os = "linux")]
 pub(crate) fn the_drivers_thread_blocks_no_faults(backend: Backend) {
     let (reader, _writer) = backend.pipe();

@@ -21,7 +21,7 @@ pub(crate) fn a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes(backend:
         let write = ours.submit_write(vec![7; 3_000_000]);
         assert!(!write.is_complete());
         thread::scope(|scope| {
-            // One that waits by then, and one that comes later.
+            // One write that already waits, and one that comes later.
             let waiting = scope.spawn(|| { theirs }.write_all(&[1; 3_000_000]));
             until_writes_in_flight(&theirs, 1);
             if halves {
@@ -42,7 +42,8 @@ pub(crate) fn a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes(backend:
     }
 }
 
-/// Only an end that read stops reading: a writer over a socket never did, and others may.
+/// Only an end that could read stops the reading. A writer over a socket could not, and other ends
+/// of the same socket may go on.
 pub(crate) fn a_writer_over_a_socket_leaves_the_reading_alone(_: Backend) {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();

@@ -83,7 +83,7 @@ pub(crate) fn two_halves_flood_both_ways(backend: Backend) {
     }
 }
 
-/// One half reads and finds nothing, the other writes and writes: the reader is left alone.
+/// One half waits to read while the other one writes without a pause: the reader is not woken.
 pub(crate) fn a_busy_half_does_not_wake_the_other(backend: Backend) {
     let (ours, theirs) = backend.duplex();
     let sink = thread::spawn(move || {

@@ -97,7 +97,7 @@ pub(crate) fn a_busy_task_lets_the_runtime_go_on(backend: Backend) {
     }));
 }
 
-/// On every executor: one that has nothing but tasks has no budget of its own for them.
+/// On every executor, also on those that give their tasks no budget.
 pub(crate) fn a_busy_task_lets_the_others_run(backend: Backend) {
     for executor in Executor::ALL {
         let (mut reader, mut writer) = backend.pipe();

@@ -48,7 +48,7 @@ pub(crate) fn an_accepted_writes_failure_is_reported(backend: Backend) {
                 }
             });
             check_failure(what, result);
-            // Told once; from then on it is the peer's absence that is told.
+            // It is told once. From then on errors tell of the peer's absence.
             if what != "close" {
                 pollster::block_on(family.flush(&mut writer)).unwrap();
                 assert_eq!(kind(pollster::block_on(family.write(&mut writer, b"x"))), ErrorKind::BrokenPipe);
@@ -103,7 +103,7 @@ pub(crate) fn an_accepted_writes_failure_follows_the_end(backend: Backend) {
 }
 
 /// Flushing means that what was accepted is with the system. It does not mean that the peer has
-/// read it, which it may never do, and it is no question whether the peer is still there
+/// read it, which it may never do, and it does not ask whether the peer is still there
 /// (kotauskas/interprocess#58, blackbeam/named_pipe#11).
 pub(crate) fn a_flush_neither_waits_for_the_peer_nor_fails_without_it(backend: Backend) {
     for family in Family::BOTH {

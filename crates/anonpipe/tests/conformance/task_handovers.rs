@@ -251,7 +251,7 @@ pub(crate) fn tasks_that_share_an_end_lose_no_bytes(backend: Backend) {
         while next < RECORDS {
             let end = (next + 1 + random.below(200) as u32).min(RECORDS);
             let bytes: Vec<u8> = (next..end).flat_map(u32::to_le_bytes).collect();
-            // So little at once is never torn apart.
+            // Writes of this size are never split.
             (&writer).write_all(&bytes).unwrap();
             next = end;
             if random.below(3) == 0 {

@@ -16,7 +16,7 @@ use crate::manual_polls::{MUCH, at_once_or_pending};
 use crate::system::Handle;
 use crate::wakers::{Call, nosy_waker, uses};
 
-/// The same for a task that waits by the async traits.
+/// The same as for an operation's waker, for a task that waits by the async traits.
 pub(crate) fn a_tasks_waker_may_use_its_end_wherever_it_is_called(backend: Backend) {
     let runtime = crate::executors::multi_thread();
     for in_runtime in [false, true] {
@@ -103,9 +103,9 @@ fn waker_that_holds<T: Send + 'static>(thing: T) -> Waker {
     Waker::from(Arc::new(Holds(Mutex::new(thing))))
 }
 
-/// The end goes from one task to another, whose first poll lets go of the first task's waker, and
-/// that of the task and all it owned: another handle to the same end, perhaps. Under a lock that
-/// its drop takes as well, that would be the end of it (tokio-rs/tokio#5429).
+/// The end goes from one task to another. The first poll there drops the first task's waker, and
+/// with it perhaps the task and all that it owns, such as another handle to the same end. Under a
+/// lock that the drop of this handle takes as well, this would be a deadlock (tokio-rs/tokio#5429).
 pub(crate) fn the_waker_of_whoever_had_it_before_may_own_a_handle(backend: Backend) {
     for family in Family::BOTH {
         let ((mut reader, _writer), (_reader, mut writer)) = (backend.pipe(), backend.small_pipe());

@@ -1,4 +1,4 @@
-//! Writes of tasks: what is accepted, how much of it, and closing.
+//! Writes of tasks: their order, how much is accepted, and closing.
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::pin::pin;

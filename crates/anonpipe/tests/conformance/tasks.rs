@@ -207,7 +207,7 @@ pub(crate) fn cancel_all_ends_a_tasks_read(backend: Backend) {
     }
 }
 
-/// However early it comes: a read that was polled once waits, also between its polls.
+/// Even an early cancel counts: a read that was polled once waits, also between its polls.
 pub(crate) fn a_cancel_between_two_polls_is_not_lost(backend: Backend) {
     for polls in 1..4 {
         let (mut reader, _writer) = backend.pipe();
@@ -223,7 +223,7 @@ pub(crate) fn a_cancel_between_two_polls_is_not_lost(backend: Backend) {
     }
 }
 
-/// The first poll sees what is there, and the end of file is something.
+/// The first poll reports what is there, and the end of file is there.
 pub(crate) fn the_first_poll_sees_the_end_of_file(backend: Backend) {
     for family in Family::BOTH {
         let (mut reader, writer) = backend.pipe();

@@ -33,7 +33,7 @@ macro_rules! must_implement {
 must_not_implement!(Reader<Overlapped>: Into<Stdio>, Writer<Overlapped>: Into<Stdio>, Duplex<Overlapped>: Into<Stdio>);
 must_implement!(Reader<Blocking>: Into<Stdio>, Writer<Blocking>: Into<Stdio>, Duplex<Blocking>: Into<Stdio>);
 
-// An overlapped end may refuse to give its handle away, a raw one, too.
+// An overlapped end may refuse to give its handle away, so it does not give away a raw one either.
 #[cfg(unix)]
 use std::os::fd::IntoRawFd as IntoRaw;
 #[cfg(windows)]
@@ -41,8 +41,8 @@ use std::os::windows::io::IntoRawHandle as IntoRaw;
 must_implement!(Reader<Blocking>: IntoRaw, Writer<Blocking>: IntoRaw, Duplex<Blocking>: IntoRaw);
 must_not_implement!(Reader<Overlapped>: IntoRaw, Writer<Overlapped>: IntoRaw, Duplex<Overlapped>: IntoRaw);
 
-// A synchronous duplex handle does one thing at a time, so reading and writing it at once is not to
-// be had.
+// A synchronous duplex handle does one thing at a time, so a blocking end cannot be read and
+// written at once.
 must_not_implement!(&'static Duplex<Blocking>: Read, &'static Duplex<Blocking>: Write);
 must_implement!(&'static Duplex<Overlapped>: Read, &'static Duplex<Overlapped>: Write);
 must_implement!(Duplex<Blocking>: Read, Duplex<Blocking>: Write);

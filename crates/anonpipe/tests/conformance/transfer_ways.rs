@@ -77,8 +77,8 @@ pub(crate) fn check_abort<T>(result: std::io::Result<T>) {
     let Err(error) = result else { panic!("it succeeded, although it was ended") };
     let ours = anonpipe::Error::of(&error).expect("an error of this crate");
     assert!(ours.is_cancelled(), "{error}");
-    // No kind that makes callers try again or give the peer up, and no code that means one of these
-    // elsewhere.
+    // No kind that makes callers try again or treat the peer as gone, and no code that means one of
+    // these elsewhere.
     assert_eq!(error.kind(), ErrorKind::Other, "{error}");
     assert_eq!((error.raw_os_error(), ours.raw_os_error()), (None, None), "{error}");
     assert!(error.to_string().contains("cancelled"), "{error}");

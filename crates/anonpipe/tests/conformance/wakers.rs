@@ -83,7 +83,7 @@ fn when_complete(op: &mut Op<Vec<u8>>, call: impl FnOnce() + Send + 'static) {
     assert!(Pin::new(op).poll(&mut Context::from_waker(&waker)).is_pending());
 }
 
-/// As an executor does that polls right where it is woken.
+/// Some executors poll right where they are woken.
 pub(crate) fn a_waker_may_submit_and_wait(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let (reader, writer) = (Arc::new(reader), Arc::new(writer));
@@ -208,8 +208,8 @@ pub(crate) fn nosy_waker(call: Box<dyn Fn() + Send + Sync>) -> Waker {
     unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) }
 }
 
-/// What a waker does with the end that its task waits for, wherever it is called: under no lock of
-/// ours, or it would wait for itself.
+/// A waker uses the end that its task waits for. It must not be called under a lock of ours, or it
+/// would wait for itself.
 pub(crate) fn uses(end: &Arc<Duplex<Overlapped>>) -> Box<dyn Fn() + Send + Sync> {
     let (end, inside) = (Arc::clone(end), AtomicUsize::new(0));
     Box::new(move || {

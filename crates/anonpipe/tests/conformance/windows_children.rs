@@ -31,7 +31,7 @@ pub(crate) fn a_program_that_nobody_here_wrote(backend: Backend) {
     assert_eq!(text(filter(backend, command, crooked.as_bytes())), straight);
 }
 
-/// Everything that a child may ask of a pipe of `CreatePipe`'s, it may ask of ours.
+/// A child may ask a pipe of ours everything that it may ask one that `CreatePipe` made.
 pub(crate) fn a_child_may_question_its_handles(backend: Backend) {
     let Some(command) = tool("crt_child.exe", &["probe"]) else { return };
     let conversation = start(backend, command);

@@ -1,4 +1,4 @@
-//! Threads for those who need one.
+//! Threads for jobs that need one.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// it submits.
 const THREADS_STAY: bool = cfg!(windows);
 
-/// Those that have nothing to do.
+/// The threads that have nothing to do.
 static IDLE: Mutex<Vec<Sender<Job>>> = Mutex::new(Vec::new());
 
 fn idle() -> std::sync::MutexGuard<'static, Vec<Sender<Job>>> {

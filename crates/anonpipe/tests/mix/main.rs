@@ -65,7 +65,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is {text:?}, and should be a number")))
 }
 
-/// Rounds until the time is up, and one at least.
+/// Runs rounds until the time is up, and at least one.
 fn mix(name: &'static str, backend: Backend) {
     let seed = number("ANONPIPE_MIX_SEED").unwrap_or_else(|| RandomState::new().hash_one(0) % 1_000_000_000_000);
     let length = Duration::from_secs(number("ANONPIPE_MIX_SECONDS").unwrap_or(SECONDS));

@@ -1,4 +1,4 @@
-//! The thread of an overlapped end: sends it out with actors, does this and that with it in
+//! The thread of an overlapped end: sends it out with actors, converts, clones or splits it in
 //! between, and closes it.
 
 use std::io::ErrorKind;

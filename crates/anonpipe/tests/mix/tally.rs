@@ -1,4 +1,4 @@
-//! How often what happened: a mix in which nothing is ever cancelled proves little.
+//! Counts what happened: a mix in which nothing is ever cancelled proves little.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

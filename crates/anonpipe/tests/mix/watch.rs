@@ -1,4 +1,4 @@
-//! Who is doing what, for the moment when something goes wrong.
+//! What every actor and thread is doing, for the report when something goes wrong.
 
 use std::fmt::{Debug, Write as _};
 use std::io::Write;

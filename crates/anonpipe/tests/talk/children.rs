@@ -21,7 +21,7 @@ const CHILD_OF: &str = "ANONPIPE_TALK_CHILD_OF";
 /// The number of the handle that a child inherited.
 const HANDLE: &str = "ANONPIPE_TALK_HANDLE";
 
-/// What one test has inheritable, a child of another must not inherit.
+/// A child of one test must not inherit the inheritable ends of another.
 static SPAWN: Mutex<()> = Mutex::new(());
 
 pub(crate) fn frames_over_a_childs_stdin(limit: &Limit, backend: Backend) {

@@ -1,4 +1,4 @@
-//! What passes on from one pipe to another: the copying functions of tokio and futures.
+//! Bytes that pass from one pipe to another: the copying functions of tokio and futures.
 
 use std::io;
 
@@ -47,7 +47,7 @@ pub(crate) fn tokios_copy(limit: &Limit, backend: Backend) {
     });
 }
 
-/// A reader becomes a stream of chunks, and that a reader again.
+/// A reader becomes a stream of chunks, and the stream becomes a reader again.
 pub(crate) fn streams_of_chunks(limit: &Limit, backend: Backend) {
     pass_on_tokio(limit, backend, async |from, mut to| {
         let mut chunks = StreamReader::new(ReaderStream::with_capacity(from, 30_000));

@@ -54,7 +54,7 @@ impl Total {
     }
 }
 
-/// Bytes in which one place looks like no other.
+/// Bytes in which no two places look alike.
 pub(crate) fn noise() -> &'static Bytes {
     static NOISE: OnceLock<Bytes> = OnceLock::new();
     NOISE.get_or_init(|| (0..200_000).flat_map(|number| random(0, number).to_le_bytes()).collect())
