@@ -10,8 +10,9 @@
 //! A test is called `BACKEND::TOPIC::RULE`, and the backends are these:
 //!
 //! - `unix`: pipes and socket pairs;
-//! - `windows_unnamed` and `windows_named`: the pairs that the library makes there;
+//! - `windows_unnamed` and `windows_named`: the pairs that the library makes on Windows;
 //! - `windows_adopted`: handles that others may have as well, so that operations go through events;
+//!   only the topics about operations and calls run there;
 //! - `windows_only`: what Windows itself must decide, because Wine answers otherwise. Under Wine
 //!   these rules say so and check what can be seen.
 //!
@@ -136,8 +137,8 @@ macro_rules! run_on {
 
 /// Makes the tests of every backend.
 ///
-/// `calls` are the topics about operations and calls, which differ where operations go through
-/// events; `pairs` are all others that every system has.
+/// `calls` are the topics about operations and calls, which run on adopted handles, too; `pairs`
+/// are all others that every system has.
 macro_rules! rules {
     (calls { $($calls:tt)* } pairs { $($pairs:tt)* } unix { $($unix:tt)* } windows { $($windows:tt)* }
      windows_only { $($windows_only:tt)* }) => {
