@@ -1,5 +1,6 @@
 //! Buffers: their kinds, their lengths, and what comes back with the result.
 
+#[cfg(target_pointer_width = "64")]
 use std::io::{ErrorKind, Read, Write};
 
 use anonpipe::Op;

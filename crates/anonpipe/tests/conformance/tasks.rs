@@ -15,7 +15,9 @@ use crate::Backend;
 use crate::buffers::{BEYOND, beyond_4_gib};
 use crate::executors::{Executor, Family};
 use crate::harness::{MOMENT, soon};
-use crate::manual_polls::{Bell, Count, MUCH, at_once, at_once_or_pending, poll_until_pending};
+#[cfg(target_pointer_width = "64")]
+use crate::manual_polls::at_once;
+use crate::manual_polls::{Bell, Count, MUCH, at_once_or_pending, poll_until_pending};
 use crate::test_data::{self, Random};
 use crate::transfer_ways::{check_abort, is_cancelled};
 
