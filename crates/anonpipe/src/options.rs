@@ -53,8 +53,11 @@ impl<M> End<M> {
 /// Both ends are overlapped and private unless said otherwise. The directions are named from the
 /// server's side: [`inbound`](Self::inbound) (the server reads), [`outbound`](Self::outbound) (the
 /// server writes) and [`duplex`](Self::duplex). On Windows,
-/// [`PipeOptionsExt`](https://docs.rs/anonpipe/latest/x86_64-pc-windows-msvc/anonpipe/windows/trait.PipeOptionsExt.html)
+/// [`PipeOptionsExt`][ext]
 /// adds how the pair is made and a security descriptor.
+///
+/// [ext]:
+/// https://docs.rs/anonpipe/latest/x86_64-pc-windows-msvc/anonpipe/windows/trait.PipeOptionsExt.html
 ///
 /// # Examples
 ///
@@ -67,7 +70,8 @@ impl<M> End<M> {
 ///     .server(End::overlapped())
 ///     .client(End::blocking().inheritable(true))
 ///     .duplex()?;
-/// # let _: (anonpipe::Duplex<anonpipe::Overlapped>, anonpipe::Duplex<anonpipe::Blocking>) = (ours, theirs);
+/// # use anonpipe::{Blocking, Duplex, Overlapped};
+/// # let _: (Duplex<Overlapped>, Duplex<Blocking>) = (ours, theirs);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
@@ -79,8 +83,9 @@ impl<M> End<M> {
 /// let options = PipeOptions::new().client(End::blocking());
 /// let (stdout, childs_stdout) = options.clone().inbound()?;
 /// let (stdin, childs_stdin) = options.outbound()?;
-/// # let _: (anonpipe::Reader<anonpipe::Overlapped>, anonpipe::Writer<anonpipe::Blocking>) = (stdout, childs_stdout);
-/// # let _: (anonpipe::Writer<anonpipe::Overlapped>, anonpipe::Reader<anonpipe::Blocking>) = (stdin, childs_stdin);
+/// # use anonpipe::{Blocking, Overlapped, Reader, Writer};
+/// # let _: (Reader<Overlapped>, Writer<Blocking>) = (stdout, childs_stdout);
+/// # let _: (Writer<Overlapped>, Reader<Blocking>) = (stdin, childs_stdin);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Clone)]
