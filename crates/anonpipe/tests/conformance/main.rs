@@ -290,6 +290,12 @@ rules! {
             a_conversion_racing_with_a_failure_loses_nothing,
         }
         #[cfg(all(feature = "tokio", feature = "futures-io"))]
+        task_flushes shared {
+            an_accepted_writes_failure_is_reported,
+            an_accepted_writes_failure_follows_the_end,
+            a_flush_neither_waits_for_the_peer_nor_fails_without_it,
+        }
+        #[cfg(all(feature = "tokio", feature = "futures-io"))]
         task_clones shared {
             several_tasks_read_clones,
             two_halves_flood_both_ways,
@@ -345,12 +351,6 @@ rules! {
             a_tasks_waker_may_use_its_end_wherever_it_is_called,
             a_tasks_waker_may_convert_the_end,
             the_waker_of_whoever_had_it_before_may_own_a_handle,
-        }
-        #[cfg(all(feature = "tokio", feature = "futures-io"))]
-        task_flushes shared {
-            an_accepted_writes_failure_is_reported,
-            an_accepted_writes_failure_follows_the_end,
-            a_flush_neither_waits_for_the_peer_nor_fails_without_it,
         }
         #[cfg(all(feature = "tokio", feature = "futures-io"))]
         task_handovers shared {

@@ -109,24 +109,24 @@ pub(crate) fn a_flush_neither_waits_for_the_peer_nor_fails_without_it(backend: B
     for family in Family::BOTH {
         for read_before in [0, 3, 8] {
             let (reader, mut writer) = backend.pipe();
-            at_once(|context| family.poll_flush(&mut writer, context)).expect("there is nothing to flush");
+            pollster::block_on(family.flush(&mut writer)).expect("there is nothing to flush");
             assert_eq!(at_once(|context| family.poll_write(&mut writer, context, b"8 bytes.")).unwrap(), 8);
-            at_once(|context| family.poll_flush(&mut writer, context)).expect("the peer has not read");
+            pollster::block_on(family.flush(&mut writer)).expect("the peer has not read");
             Write::flush(&mut writer).unwrap();
             (&writer).flush().unwrap();
             (&reader).read_exact(&mut vec![0; read_before]).unwrap();
             drop(reader);
-            at_once(|context| family.poll_flush(&mut writer, context)).expect("the peer is gone");
+            pollster::block_on(family.flush(&mut writer)).expect("the peer is gone");
             Write::flush(&mut writer).unwrap();
-            at_once(|context| family.poll_close(&mut writer, context)).expect("the peer is gone");
+            pollster::block_on(family.close(&mut writer)).expect("the peer is gone");
         }
         let (theirs, mut ours) = backend.duplex();
         (&theirs).write_all(b"unread").unwrap();
         assert_eq!(at_once(|context| family.poll_write(&mut ours, context, b"unread")).unwrap(), 6);
-        at_once(|context| family.poll_flush(&mut ours, context)).unwrap();
+        pollster::block_on(family.flush(&mut ours)).unwrap();
         drop(theirs);
-        at_once(|context| family.poll_flush(&mut ours, context)).unwrap();
-        at_once(|context| family.poll_close(&mut ours, context)).unwrap();
+        pollster::block_on(family.flush(&mut ours)).unwrap();
+        pollster::block_on(family.close(&mut ours)).unwrap();
     }
     // A blocking end, which the peer does not read either.
     let (_reader, mut writer) = backend.options().client(anonpipe::End::blocking()).inbound().unwrap();

@@ -159,7 +159,11 @@ impl<S: System> TaskWrites<S> for Writes<S> {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        channel.refuses_writes()?;
+        if let Err(failure) = channel.refuses_writes() {
+            // This stands for what was accepted as well: it is told once.
+            self.detach();
+            return Poll::Ready(Err(failure));
+        }
         let copy = self.copy_of(buffers);
         let count = copy.len();
         let record = Record::new(Half::Write, copy, count);
