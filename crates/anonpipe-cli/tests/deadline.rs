@@ -22,7 +22,7 @@ fn start_on_one_pipe(mut command: Command) -> (std::process::Child, PipeReader) 
 
 #[track_caller]
 fn assert_ends(child: std::process::Child, status: i32) {
-    assert_ends_within(patience(), child, status);
+    assert_ends_within(time_limit(), child, status);
 }
 
 #[track_caller]

@@ -20,7 +20,7 @@ pub(crate) fn deadline() -> Duration {
 /// How long something may take that has nothing more to wait for. It takes a tenth of that at most,
 /// so a machine may be slow and busy; what is wrong waits for an hour or, if something of it
 /// outlives the test, for [`deadline`].
-pub(crate) fn patience() -> Duration {
+pub(crate) fn time_limit() -> Duration {
     deadline() / 3
 }
 
@@ -110,7 +110,7 @@ impl Finished {
     #[track_caller]
     pub(crate) fn assert_took(&self, milliseconds: u64) {
         let least = Duration::from_millis(milliseconds);
-        let range = least..least + patience();
+        let range = least..least + time_limit();
         assert!(range.contains(&self.elapsed), "it took {:?}, not {range:?}: {:?}", self.elapsed, self.stderr);
     }
 }
@@ -240,7 +240,7 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
 pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let started = Instant::now();
     while !condition() {
-        assert!(started.elapsed() < patience(), "never happened: {what}");
+        assert!(started.elapsed() < time_limit(), "never happened: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }

@@ -29,8 +29,7 @@ pub(crate) use issuer::{Answer, Bound, Event, Issuer, Packet, Slot, SlotId, Thre
 use super::{Attachment, InFlight, Place, Request};
 use crate::contract::{Failure, Half, Outcome};
 use binding::{Binding, Route};
-use observe::Ended;
-use table::{Entry, Line, Table};
+use table::{Ended, Entry, Line, Table};
 
 /// A system of this model.
 pub(crate) trait System:

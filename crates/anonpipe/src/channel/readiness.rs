@@ -5,6 +5,7 @@
 //! (on an end that is attached to the caller's driver, by a thread behind it, too), a thread by
 //! itself. With an empty queue both try at once, and take a place only if they would have to wait.
 
+mod advance;
 mod blocking;
 mod descriptor;
 mod queue;
@@ -36,7 +37,7 @@ pub(crate) use reactor::{Reactor, Watch};
 use super::{Attachment, InFlight, Request, place_in};
 use crate::contract::{Failure, Half, Outcome, Process};
 use queue::{Entry, Finished, Queue};
-use registration::{Armed, Registration};
+use registration::Registration;
 
 /// A system of this model.
 pub(crate) trait System:
@@ -50,10 +51,6 @@ pub(crate) trait System:
 {
     type Descriptor: Descriptor;
 }
-
-/// How many calls one write gets at a stretch, so that a fast peer does not keep the driver from
-/// the other pipes.
-const CALLS_AT_A_STRETCH: usize = 16;
 
 /// What an operation needs here: how many bytes of a write have gone.
 #[derive(Debug, Default)]
@@ -87,14 +84,6 @@ impl<S: System> Drop for Channel<S> {
         // Before the descriptor is closed, as it must be.
         self.registration.get_mut().unwrap_or_else(PoisonError::into_inner).take_back(&self.descriptor);
     }
-}
-
-/// What became of an operation at the head of its queue.
-enum Attempt {
-    Done(Outcome),
-    WouldBlock,
-    /// There may be more to do at once, but it is another pipe's turn.
-    Yield,
 }
 
 impl<S: System> Channel<S> {
@@ -139,71 +128,6 @@ impl<S: System> Channel<S> {
             drop(queue);
             drop(entries);
         }
-    }
-
-    /// Lets the head of the queue, and what becomes the head, go as far as possible.
-    fn advance(self: &Arc<Self>, half: Half, queue: &mut Queue<S>, finished: &mut Finished<S>) {
-        loop {
-            let attempt = match queue.entries.front() {
-                None => {
-                    if queue.shut {
-                        let _ = self.descriptor.shutdown_write();
-                    }
-                    return finished.tasks.add(queue.waiters.take());
-                }
-                Some(Entry::Thread(thread)) => return thread.wake(),
-                Some(Entry::Operation(operation, _)) => self.attempt(&**operation),
-            };
-            let outcome = match attempt {
-                Attempt::Done(outcome) => outcome,
-                Attempt::WouldBlock | Attempt::Yield => {
-                    match self.arm(half, /* may_be_ready */ matches!(attempt, Attempt::Yield)) {
-                        Ok(Armed::Listening) => return,
-                        Ok(Armed::TryAgain) => continue,
-                        // No descriptors for the driver, say. What went before is known.
-                        Err(error) => Err(Failure::from(error).after(queue.progress_of_head())),
-                    }
-                }
-            };
-            if let Some(entry) = queue.entries.pop_front() {
-                finished.outcomes.push((entry, outcome));
-            }
-        }
-    }
-
-    /// Does what can be done at once for the operation at the head.
-    fn attempt(&self, operation: &dyn InFlight<S>) -> Attempt {
-        match operation.request().half {
-            Half::Read => self.attempt_read(operation),
-            Half::Write => self.attempt_write(operation),
-        }
-    }
-
-    fn attempt_read(&self, operation: &dyn InFlight<S>) -> Attempt {
-        let read = operation.bytes().with_mut(|bytes| {
-            let most = bytes.len().min(S::Descriptor::MOST_AT_ONCE);
-            self.descriptor.try_read(&mut [IoSliceMut::new(&mut bytes[..most])])
-        });
-        read.map_or(Attempt::WouldBlock, Attempt::Done)
-    }
-
-    fn attempt_write(&self, operation: &dyn InFlight<S>) -> Attempt {
-        let progress = &operation.request().slot;
-        operation.bytes().with(|bytes| {
-            for _ in 0..CALLS_AT_A_STRETCH {
-                let rest = &bytes[progress.get()..];
-                let rest = &rest[..rest.len().min(S::Descriptor::MOST_AT_ONCE)];
-                match self.descriptor.try_write(&[IoSlice::new(rest)]) {
-                    Some(Ok(count)) => progress.set(progress.get() + count),
-                    Some(Err(failure)) => return Attempt::Done(Err(failure.after(progress.get()))),
-                    None => return Attempt::WouldBlock,
-                }
-                if progress.get() == bytes.len() {
-                    return Attempt::Done(Ok(bytes.len()));
-                }
-            }
-            Attempt::Yield
-        })
     }
 }
 

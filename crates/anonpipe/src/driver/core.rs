@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::turn_lock::{self, TurnLock};
 use crate::channel::{Channel, Driver, System};
 use crate::contract::Turn;
+use crate::sys;
 
 /// A source of notifications, and who is concerned with it.
 pub(crate) struct Core<S: System> {
@@ -104,7 +105,7 @@ impl<S: System> Core<S> {
             }
         };
         // Without a thread to be had, what is in flight stays so; its memory stays as well.
-        let _ = super::native::start(turn);
+        let _ = start(turn);
     }
 }
 
@@ -162,4 +163,10 @@ impl<S: System> std::fmt::Debug for DriverRef<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DriverRef").finish_non_exhaustive()
     }
+}
+
+/// Starts a thread that turns a driver.
+pub(super) fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = std::thread::Builder::new().name("anonpipe-driver".into());
+    sys::with_signals_left_to_the_program(|| thread.spawn(run)).map(drop)
 }

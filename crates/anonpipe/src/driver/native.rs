@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::core::{Core, DriverRef};
+use super::core::{Core, DriverRef, start};
 use crate::channel::System;
 use crate::sys::{self, PerProcess};
 
@@ -64,10 +64,4 @@ fn process_driver() -> io::Result<DriverRef<Native>> {
         state.started = true;
     }
     Ok(core.make_ref())
-}
-
-/// Starts a thread that turns a driver.
-pub(super) fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let thread = std::thread::Builder::new().name("anonpipe-driver".into());
-    sys::with_signals_left_to_the_program(|| thread.spawn(run)).map(drop)
 }

@@ -63,6 +63,15 @@ impl Backend {
         end
     }
 
+    /// Whether a thread of the system's says when an operation is complete.
+    #[cfg(all(feature = "tokio", feature = "futures-io"))]
+    pub(crate) fn is_told_by_events(self) -> bool {
+        #[cfg(unix)]
+        return false;
+        #[cfg(windows)]
+        return self == Self::Adopted;
+    }
+
     /// Whether the ends of a pair have a name.
     pub(crate) fn is_named(self) -> bool {
         #[cfg(unix)]

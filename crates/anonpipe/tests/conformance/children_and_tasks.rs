@@ -9,7 +9,7 @@ use crate::child_programs::copier;
 use crate::children::modes_while;
 use crate::executors::{Executor, Family, multi_thread};
 use crate::harness::MOMENT;
-use crate::manual_polls::Bell;
+use crate::manual_polls::WokenFlag;
 use crate::system::Handle;
 #[cfg(unix)]
 use crate::system::make_blocking;
@@ -47,7 +47,7 @@ pub(crate) fn a_child_gets_what_tasks_have_left(backend: Backend) {
         assert_eq!(Executor::ALL[step].run(family.read(&mut reader, &mut line)).unwrap(), 5);
         if waits {
             // A task waits for more, and gives up.
-            Bell::new().pend(|context| family.poll_read(&mut reader, context, &mut line));
+            WokenFlag::new().pend(|context| family.poll_read(&mut reader, context, &mut line));
             (&writer).write_all(b"the child's").unwrap();
         }
         (&writer).write_all(b", to the end").unwrap();

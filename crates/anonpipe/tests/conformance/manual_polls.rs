@@ -56,15 +56,15 @@ impl Family {
 
 /// A task's waker that remembers whether it was called.
 #[derive(Default)]
-pub(crate) struct Bell(AtomicBool);
+pub(crate) struct WokenFlag(AtomicBool);
 
-impl Wake for Bell {
+impl Wake for WokenFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Release);
     }
 }
 
-impl Bell {
+impl WokenFlag {
     pub(crate) fn new() -> Arc<Self> {
         Arc::default()
     }

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use crate::executor_changes::read_after_a_moment;
 use crate::executors::{Executor, Family, current_thread, multi_thread};
 use crate::harness::{MOMENT, patience, soon};
-use crate::manual_polls::Bell;
+use crate::manual_polls::WokenFlag;
 use crate::resources::{none_left, warm_up};
 use crate::system::threads;
 use crate::transfer_ways::{LONG, is_cancelled};
@@ -195,8 +195,8 @@ pub(crate) fn a_task_outlives_the_runtime_whose_reactor_it_waits_in(backend: Bac
             pollster::block_on(family.write_all(&mut writer, b"at last")).unwrap();
             let mut reader = reading.join().expect("a read that goes on without its runtime");
             // And a task that is never woken again does no harm.
-            let bell = Bell::new();
-            bell.pend(|context| family.poll_read(&mut reader, context, &mut [0; 4]));
+            let flag = WokenFlag::new();
+            flag.pend(|context| family.poll_read(&mut reader, context, &mut [0; 4]));
             let mut polled = family.poll_read(&mut reader, &mut Context::from_waker(Waker::noop()), &mut [0; 4]);
             (&writer).write_all(b"more").unwrap();
             soon("bytes", || {

@@ -102,6 +102,16 @@ pub(crate) fn an_accepted_writes_failure_follows_the_end(backend: Backend) {
     }
 }
 
+/// Flushes without a wait. Where operations go through events, a thread of the system's has to say
+/// first that they are complete.
+fn flush_at_once(backend: Backend, family: Family, writer: &mut impl AnyWrite) -> std::io::Result<()> {
+    if backend.is_told_by_events() {
+        pollster::block_on(family.flush(writer))
+    } else {
+        at_once(|context| family.poll_flush(writer, context))
+    }
+}
+
 /// Flushing means that what was accepted is with the system. It does not mean that the peer has
 /// read it, which it may never do, and it does not ask whether the peer is still there
 /// (kotauskas/interprocess#58, blackbeam/named_pipe#11).
@@ -109,24 +119,24 @@ pub(crate) fn a_flush_neither_waits_for_the_peer_nor_fails_without_it(backend: B
     for family in Family::BOTH {
         for read_before in [0, 3, 8] {
             let (reader, mut writer) = backend.pipe();
-            pollster::block_on(family.flush(&mut writer)).expect("there is nothing to flush");
+            flush_at_once(backend, family, &mut writer).expect("there is nothing to flush");
             assert_eq!(at_once(|context| family.poll_write(&mut writer, context, b"8 bytes.")).unwrap(), 8);
-            pollster::block_on(family.flush(&mut writer)).expect("the peer has not read");
+            flush_at_once(backend, family, &mut writer).expect("the peer has not read");
             Write::flush(&mut writer).unwrap();
             (&writer).flush().unwrap();
             (&reader).read_exact(&mut vec![0; read_before]).unwrap();
             drop(reader);
-            pollster::block_on(family.flush(&mut writer)).expect("the peer is gone");
+            flush_at_once(backend, family, &mut writer).expect("the peer is gone");
             Write::flush(&mut writer).unwrap();
-            pollster::block_on(family.close(&mut writer)).expect("the peer is gone");
+            at_once(|context| family.poll_close(&mut writer, context)).expect("the peer is gone");
         }
         let (theirs, mut ours) = backend.duplex();
         (&theirs).write_all(b"unread").unwrap();
         assert_eq!(at_once(|context| family.poll_write(&mut ours, context, b"unread")).unwrap(), 6);
-        pollster::block_on(family.flush(&mut ours)).unwrap();
+        flush_at_once(backend, family, &mut ours).unwrap();
         drop(theirs);
-        pollster::block_on(family.flush(&mut ours)).unwrap();
-        pollster::block_on(family.close(&mut ours)).unwrap();
+        flush_at_once(backend, family, &mut ours).unwrap();
+        at_once(|context| family.poll_close(&mut ours, context)).unwrap();
     }
     // A blocking end, which the peer does not read either.
     let (_reader, mut writer) = backend.options().client(anonpipe::End::blocking()).inbound().unwrap();

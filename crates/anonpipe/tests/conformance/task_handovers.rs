@@ -10,7 +10,7 @@ use anonpipe::{Duplex, Overlapped, Reader};
 
 use crate::Backend;
 use crate::executors::{Executor, Family};
-use crate::manual_polls::Bell;
+use crate::manual_polls::WokenFlag;
 use crate::system::Handle;
 use crate::test_data::{self, Random};
 use crate::transfer_ways::Way;
@@ -43,7 +43,7 @@ fn read_as_another(mut ours: Ours, family: Family, random: &mut Random, elsewher
     let mut buffer = vec![0; 1 + random.below(5000)];
     // A task begins to read, and loses interest.
     if random.below(2) == 0 {
-        let waker = Waker::from(Bell::new());
+        let waker = Waker::from(WokenFlag::new());
         if let Poll::Ready(result) = family.poll_read(&mut ours, &mut Context::from_waker(&waker), &mut buffer) {
             buffer.truncate(result.unwrap());
             return (ours, buffer);
@@ -279,9 +279,9 @@ pub(crate) fn a_task_that_waits_to_read_keeps_no_end_from_being_converted(backen
     for family in Family::BOTH {
         for round in 0..20 {
             let (mut reader, writer) = backend.pipe();
-            let bell = Bell::new();
+            let flag = WokenFlag::new();
             let mut buffer = [5; 10];
-            bell.pend(|context| family.poll_read(&mut reader, context, &mut buffer));
+            flag.pend(|context| family.poll_read(&mut reader, context, &mut buffer));
             let mut reader = match Handle::try_from(reader) {
                 Ok(handle) => Reader::<Overlapped>::try_from(handle).unwrap(),
                 Err(failed) => {

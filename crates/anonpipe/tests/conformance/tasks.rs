@@ -17,7 +17,7 @@ use crate::executors::{Executor, Family};
 use crate::harness::{MOMENT, soon};
 #[cfg(target_pointer_width = "64")]
 use crate::manual_polls::at_once;
-use crate::manual_polls::{Bell, Count, MUCH, at_once_or_pending, poll_until_pending};
+use crate::manual_polls::{Count, MUCH, WokenFlag, at_once_or_pending, poll_until_pending};
 use crate::test_data::{self, Random};
 use crate::transfer_ways::{check_abort, is_cancelled};
 
@@ -306,16 +306,16 @@ pub(crate) fn a_tasks_abort_is_no_timeout(backend: Backend) {
     for family in Family::BOTH {
         let (mut reader, mut writer) = backend.small_pipe();
         let clones = (reader.try_clone().unwrap(), writer.try_clone().unwrap());
-        let bell = Bell::new();
+        let flag = WokenFlag::new();
         let mut buffer = [0; 10];
-        bell.pend(|context| family.poll_read(&mut reader, context, &mut buffer));
+        flag.pend(|context| family.poll_read(&mut reader, context, &mut buffer));
         clones.0.cancel_all();
-        check_abort(bell.ready(|context| family.poll_read(&mut reader, context, &mut buffer)));
+        check_abort(flag.ready(|context| family.poll_read(&mut reader, context, &mut buffer)));
 
         while at_once_or_pending(|context| family.poll_write(&mut writer, context, &[7; MUCH])) {}
-        bell.pend(|context| family.poll_write(&mut writer, context, &[7; MUCH]));
+        flag.pend(|context| family.poll_write(&mut writer, context, &[7; MUCH]));
         clones.1.cancel_all();
-        check_abort(bell.ready(|context| family.poll_write(&mut writer, context, &[7; MUCH])));
+        check_abort(flag.ready(|context| family.poll_write(&mut writer, context, &[7; MUCH])));
         // It was that one write.
         let rest = thread::spawn(move || (&reader).read_to_end(&mut Vec::new()).unwrap());
         pollster::block_on(family.write_all(&mut writer, &[7; MUCH])).unwrap();
@@ -329,27 +329,27 @@ pub(crate) fn a_tasks_abort_is_no_timeout(backend: Backend) {
 pub(crate) fn our_own_close_does_not_end_a_tasks_read(backend: Backend) {
     for family in Family::BOTH {
         let (mut ours, mut theirs) = backend.duplex();
-        let bell = Bell::new();
+        let flag = WokenFlag::new();
         let mut buffer = [0; 10];
-        bell.pend(|context| family.poll_read(&mut ours, context, &mut buffer));
+        flag.pend(|context| family.poll_read(&mut ours, context, &mut buffer));
         drop(ours.try_clone().unwrap());
         // Our own writing direction, as far as the system can close it.
         pollster::block_on(family.close(&mut ours)).unwrap();
         thread::sleep(MOMENT);
-        bell.pend(|context| family.poll_read(&mut ours, context, &mut buffer));
+        flag.pend(|context| family.poll_read(&mut ours, context, &mut buffer));
         pollster::block_on(family.write_all(&mut theirs, b"goes on")).unwrap();
-        assert_eq!(bell.ready(|context| family.poll_read(&mut ours, context, &mut buffer)).unwrap(), 7);
+        assert_eq!(flag.ready(|context| family.poll_read(&mut ours, context, &mut buffer)).unwrap(), 7);
 
         // A half that writes, while the other half reads.
         let (ours, mut theirs) = backend.duplex();
         let (mut reader, mut writer) = ours.split();
-        bell.pend(|context| family.poll_read(&mut reader, context, &mut buffer));
+        flag.pend(|context| family.poll_read(&mut reader, context, &mut buffer));
         pollster::block_on(family.close(&mut writer)).unwrap();
         drop(writer);
         thread::sleep(MOMENT);
-        bell.pend(|context| family.poll_read(&mut reader, context, &mut buffer));
+        flag.pend(|context| family.poll_read(&mut reader, context, &mut buffer));
         pollster::block_on(family.write_all(&mut theirs, b"goes on")).unwrap();
-        assert_eq!(bell.ready(|context| family.poll_read(&mut reader, context, &mut buffer)).unwrap(), 7);
+        assert_eq!(flag.ready(|context| family.poll_read(&mut reader, context, &mut buffer)).unwrap(), 7);
         drop(theirs);
         assert_eq!(pollster::block_on(family.read(&mut reader, &mut buffer)).unwrap(), 0);
     }

@@ -80,13 +80,13 @@ impl BothActor {
         if let Some((turn, bytes)) = writing.stream.begin_write(limit)
             && let Some(result) = glance(2, family.write(duplex, &bytes)).await
         {
-            writing.settle_tasks(turn, result, control);
+            writing.record_tasks(turn, result, control);
         }
         let mut bytes = vec![0; limit];
         let how = ReadStep::Glance(family, limit, 2);
         let turn = reading.stream.begin_read(how);
         if let Some(result) = glance(2, family.read(duplex, &mut bytes)).await {
-            reading.settle(turn.over(), result, bytes, how, control);
+            reading.record(turn.over(), result, bytes, how, control);
         }
     }
 
@@ -103,20 +103,20 @@ impl BothActor {
         let Some(time) = time else {
             return poll_fn(|context| {
                 if let Poll::Ready(done) = reading.in_flight.poll_first(context) {
-                    reading.settle_op(done, control);
+                    reading.record_op(done, control);
                     return Poll::Ready(());
                 }
-                writing.in_flight.poll_first(context).map(|done| writing.settle_op(done, control))
+                writing.in_flight.poll_first(context).map(|done| writing.record_op(done, control))
             })
             .await;
         };
         let ops: Vec<_> = reading.in_flight.ops().chain(writing.in_flight.ops()).collect();
         let _ = wait_any(&ops, Some(time));
         while let Some(done) = reading.in_flight.first_complete() {
-            reading.settle_op(done, control);
+            reading.record_op(done, control);
         }
         while let Some(done) = writing.in_flight.first_complete() {
-            writing.settle_op(done, control);
+            writing.record_op(done, control);
         }
     }
 }

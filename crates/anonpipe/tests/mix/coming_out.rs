@@ -132,7 +132,7 @@ impl Stream {
     }
 
     /// Notes what became of a read, and checks that it may have ended so.
-    pub(crate) fn settle_read(&self, number: usize, result: io::Result<usize>, mut bytes: Vec<u8>, may: May) {
+    pub(crate) fn record_read(&self, number: usize, result: io::Result<usize>, mut bytes: Vec<u8>, may: May) {
         let mut out = self.coming_out.out();
         let how = out.reads[number].how;
         match result {

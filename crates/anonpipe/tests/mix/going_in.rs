@@ -95,7 +95,7 @@ impl WriteTurn {
 impl Drop for WriteTurn {
     fn drop(&mut self) {
         if self.open {
-            self.stream.settle_write(self.number, Fate::Exactly(0));
+            self.stream.record_write(self.number, Fate::Exactly(0));
         }
         self.stream.going_in.busy.store(false, Ordering::SeqCst);
     }
@@ -145,9 +145,9 @@ impl Stream {
     }
 
     /// Notes what became of a write.
-    pub(crate) fn settle_write(&self, number: usize, fate: Fate) {
+    pub(crate) fn record_write(&self, number: usize, fate: Fate) {
         let entry = &mut self.going_in.written()[number];
-        assert_eq!(entry.fate, Fate::Open, "{}: a write is settled twice, now as {fate:?}", self.name);
+        assert_eq!(entry.fate, Fate::Open, "{}: a write is recorded twice, now as {fate:?}", self.name);
         if let Fate::Exactly(count) = fate {
             assert!(count <= entry.bytes.len(), "{}: {count} of {} bytes went", self.name, entry.bytes.len());
             Tally::Bytes.add(count);
@@ -157,12 +157,12 @@ impl Stream {
 
     /// Notes that `count` bytes of a write were accepted.
     pub(crate) fn accept_write(&self, number: usize, count: usize) {
-        self.settle_write(number, Fate::Accepted);
+        self.record_write(number, Fate::Accepted);
         self.going_in.written()[number].bytes.truncate(count);
     }
 
     /// Notes what became of a write that the system was given.
-    pub(crate) fn settle_written(&self, number: usize, result: io::Result<usize>, may: May) {
+    pub(crate) fn record_written(&self, number: usize, result: io::Result<usize>, may: May) {
         let fate = match result {
             Ok(count) => {
                 Tally::Writes.one();
@@ -170,7 +170,7 @@ impl Stream {
             }
             Err(error) => self.told(&error, may).map_or(Fate::Unknown, Fate::Exactly),
         };
-        self.settle_write(number, fate);
+        self.record_write(number, fate);
     }
 
     /// Checks a write's error, and returns how many bytes had gone, if it says so.

@@ -46,7 +46,7 @@ impl Holder {
             1 => {
                 writing.take_the_rest();
                 let flushed = writer.flush();
-                writing.settle_flush(flushed, &Control::default());
+                writing.record_flush(flushed, &Control::default());
             }
             2 => close(&mut writing, &mut writer, Family::Tokio),
             3 => close(&mut writing, &mut writer, Family::Futures),
@@ -127,7 +127,7 @@ impl Holder {
 fn close(writing: &mut Writing, writer: &mut Writer<Overlapped>, family: Family) {
     writing.slot.doing("closes");
     let closed = pollster::block_on(family.close(writer));
-    writing.settle_flush(closed, &Control::default());
+    writing.record_flush(closed, &Control::default());
     let late = writer.write(b"late").expect_err("it was closed here");
     assert_eq!(late.kind(), ErrorKind::BrokenPipe, "{late:?}");
 }

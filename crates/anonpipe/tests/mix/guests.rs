@@ -73,7 +73,7 @@ impl Guests {
                 2 => guest.in_flight.cancel(random.below(3)),
                 _ => {}
             }
-            guest.settle_reads(false);
+            guest.record_reads(false);
         }
         if let Some(guest) = &mut self.writer {
             match choice {
@@ -81,7 +81,7 @@ impl Guests {
                 5 => guest.in_flight.cancel(random.below(3)),
                 _ => {}
             }
-            guest.settle_writes(false);
+            guest.record_writes(false);
         }
     }
 
@@ -98,7 +98,7 @@ impl Guests {
     /// They cancel their reads.
     pub(crate) fn stop_reading(&mut self) {
         if let Some(guest) = &mut self.reader {
-            guest.settle_reads(true);
+            guest.record_reads(true);
         }
     }
 
@@ -106,7 +106,7 @@ impl Guests {
     pub(crate) fn leave(mut self) {
         self.stop_reading();
         if let Some(guest) = &mut self.writer {
-            guest.settle_writes(true);
+            guest.record_writes(true);
         }
     }
 }
@@ -119,13 +119,13 @@ impl Guest<Reader<Overlapped>> {
     }
 
     /// Takes the outcomes that are there, or, after a cancel, all.
-    fn settle_reads(&mut self, cancel: bool) {
+    fn record_reads(&mut self, cancel: bool) {
         if cancel {
             self.in_flight.cancel_each();
         }
         while let Some(done) = if cancel { self.in_flight.wait() } else { self.in_flight.first_complete() } {
             let may = self.may(&done);
-            self.stream.settle_read(done.number, done.result, done.bytes, may);
+            self.stream.record_read(done.number, done.result, done.bytes, may);
         }
     }
 }
@@ -137,13 +137,13 @@ impl Guest<Writer<Overlapped>> {
         }
     }
 
-    fn settle_writes(&mut self, cancel: bool) {
+    fn record_writes(&mut self, cancel: bool) {
         if cancel {
             self.in_flight.cancel_each();
         }
         while let Some(done) = if cancel { self.in_flight.wait() } else { self.in_flight.first_complete() } {
             let may = self.may(&done);
-            self.stream.settle_written(done.number, done.result, may);
+            self.stream.record_written(done.number, done.result, may);
         }
     }
 }

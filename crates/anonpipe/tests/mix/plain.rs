@@ -28,7 +28,7 @@ impl Holder {
         let mut bytes = vec![0; limit];
         let turn = reading.stream.begin_read(how);
         let result = end.read(&mut bytes);
-        reading.stream.settle_read(turn.over(), result, bytes, May::default());
+        reading.stream.record_read(turn.over(), result, bytes, May::default());
         !reading.ended() && !self.leaves(reading)
     }
 
@@ -41,7 +41,7 @@ impl Holder {
         } else {
             end.write(&bytes)
         };
-        writing.stream.settle_written(turn.over(), result, May::default());
+        writing.stream.record_written(turn.over(), result, May::default());
     }
 
     pub(crate) fn reads_plain(mut self, mut reader: Reader<Blocking>, mut reading: Reading) {
@@ -79,7 +79,7 @@ impl Holder {
         if !writing.stream.is_broken() {
             let (turn, bytes) = writing.stream.begin_trailer();
             let result = duplex.write(&bytes);
-            writing.stream.settle_written(turn.over(), result, May::default());
+            writing.stream.record_written(turn.over(), result, May::default());
             if self.plan.half_closes && cfg!(unix) {
                 writing.stream.writer_is_leaving();
                 duplex.shutdown_write().expect("a half-close");

@@ -35,7 +35,7 @@ impl ReadingActor {
             ReadStep::Submit(count) => reading.submit(count, |buffer| reader.submit_read(buffer)),
             ReadStep::Collect(how) => {
                 if let Some(done) = reading.in_flight.collect(how).await {
-                    reading.settle_op(done, control);
+                    reading.record_op(done, control);
                 }
             }
             ReadStep::Cancel(place) => reading.in_flight.cancel(place),
@@ -64,7 +64,7 @@ impl ReadingActor {
                 };
                 // Given up, it took nothing.
                 if let Some(result) = result {
-                    reading.settle(turn.over(), result, bytes, step, control);
+                    reading.record(turn.over(), result, bytes, step, control);
                 }
             }
         }

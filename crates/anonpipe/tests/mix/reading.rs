@@ -49,13 +49,13 @@ impl Reading {
         self.in_flight.note_cancel();
     }
 
-    pub(crate) fn settle_op(&mut self, done: Done, control: &Control) {
+    pub(crate) fn record_op(&mut self, done: Done, control: &Control) {
         let may = May { time_out: false, be_cancelled: done.cancelled || control.may_cancel() };
-        self.stream.settle_read(done.number, done.result, done.bytes, may);
+        self.stream.record_read(done.number, done.result, done.bytes, may);
     }
 
     /// Notes the outcome of a read that is no operation.
-    pub(crate) fn settle(
+    pub(crate) fn record(
         &mut self,
         number: usize,
         result: io::Result<usize>,
@@ -66,7 +66,7 @@ impl Reading {
         let is_a_tasks = matches!(how, ReadStep::Task(..) | ReadStep::Glance(..));
         let late = is_a_tasks && std::mem::take(&mut self.told_late);
         let may = May { time_out: matches!(how, ReadStep::Timeout(..)), be_cancelled: control.may_cancel() || late };
-        self.stream.settle_read(number, result, bytes, may);
+        self.stream.record_read(number, result, bytes, may);
     }
 
     /// Cancels what is in flight, and takes the outcomes.
@@ -79,7 +79,7 @@ impl Reading {
     pub(crate) fn take_the_rest(&mut self) {
         self.slot.doing("waits for what was cancelled");
         while let Some(done) = self.in_flight.wait() {
-            self.settle_op(done, &Control::default());
+            self.record_op(done, &Control::default());
         }
     }
 
@@ -91,7 +91,7 @@ impl Reading {
             let turn = self.stream.begin_read(ReadStep::Std(bytes.len()));
             let result = read(&mut bytes);
             assert_eq!(result.as_ref().ok(), Some(&0), "after the last byte came {result:?}, {bytes:?}");
-            self.stream.settle_read(turn.over(), result, bytes, May::default());
+            self.stream.record_read(turn.over(), result, bytes, May::default());
         }
     }
 }

@@ -39,7 +39,7 @@ impl WritingActor {
             WriteStep::Submit(count) => writing.submit(count, |bytes| writer.submit_write(bytes)),
             WriteStep::Collect(how) => {
                 if let Some(done) = writing.in_flight.collect(how).await {
-                    writing.settle_op(done, control);
+                    writing.record_op(done, control);
                 }
             }
             WriteStep::Cancel(place) => writing.in_flight.cancel(place),
@@ -60,11 +60,11 @@ impl WritingActor {
             }
             WriteStep::Flush => {
                 let flushed = writer.flush();
-                writing.settle_flush(flushed, control);
+                writing.record_flush(flushed, control);
             }
             WriteStep::TaskFlush(family) => {
                 let flushed = family.flush(writer).await;
-                writing.settle_flush(flushed, control);
+                writing.record_flush(flushed, control);
             }
             WriteStep::Std(length) | WriteStep::Vectored(length) | WriteStep::Timeout(length, _) => {
                 if let Some((turn, bytes)) = writing.stream.begin_write(length) {
@@ -95,7 +95,7 @@ impl WritingActor {
             assert!(whole, "{step:?} wrote {count} of {} bytes", bytes.len());
         }
         let may = May { time_out: matches!(step, WriteStep::Timeout(..)), be_cancelled: control.may_cancel() };
-        writing.stream.settle_written(turn.over(), result, may);
+        writing.stream.record_written(turn.over(), result, may);
     }
 
     async fn write_as_a_task(&mut self, step: WriteStep, turn: WriteTurn, bytes: &[u8]) {
@@ -115,7 +115,7 @@ impl WritingActor {
         };
         // Given up before it was reported, it has written nothing.
         if let Some(result) = result {
-            writing.settle_tasks(turn, result, control);
+            writing.record_tasks(turn, result, control);
         }
     }
 
@@ -124,7 +124,7 @@ impl WritingActor {
         writing.slot.doing("writes what is last");
         writing.submit_trailer(|bytes| writer.submit_write(bytes));
         while let Some(done) = writing.in_flight.first().await {
-            writing.settle_op(done, control);
+            writing.record_op(done, control);
         }
     }
 }

@@ -68,14 +68,14 @@ impl Writing {
         if let Some(pending) = self.in_flight.take(place) {
             drop(pending.op);
             self.loose = true;
-            self.stream.settle_write(pending.number, Fate::Unknown);
+            self.stream.record_write(pending.number, Fate::Unknown);
         }
     }
 
     pub(crate) fn detach(&mut self) {
         if let Some(pending) = self.in_flight.take(0) {
             let fate = if pending.cancelled { Fate::Unknown } else { Fate::Detached };
-            self.stream.settle_write(pending.number, fate);
+            self.stream.record_write(pending.number, fate);
             pending.op.detach();
             self.loose = true;
         }
@@ -88,22 +88,22 @@ impl Writing {
         self.in_flight.note_cancel();
     }
 
-    pub(crate) fn settle_op(&mut self, done: Done, control: &Control) {
+    pub(crate) fn record_op(&mut self, done: Done, control: &Control) {
         if let Ok(count) = done.result {
             assert_eq!(count, done.bytes.len(), "a write completes with its whole length");
         }
         let may = May { time_out: false, be_cancelled: done.cancelled || control.may_cancel() };
-        self.stream.settle_written(done.number, done.result, may);
+        self.stream.record_written(done.number, done.result, may);
     }
 
     /// Notes a task's write.
-    pub(crate) fn settle_tasks(&mut self, turn: WriteTurn, result: io::Result<usize>, control: &Control) {
+    pub(crate) fn record_tasks(&mut self, turn: WriteTurn, result: io::Result<usize>, control: &Control) {
         let may = May { time_out: false, be_cancelled: self.told_late || control.may_cancel() };
         // What was accepted is told of one by one, but only where something is.
         self.told_late &= !REPORTED_IS_WITH_THE_SYSTEM;
         match result {
             Ok(count) if REPORTED_IS_WITH_THE_SYSTEM => {
-                self.stream.settle_written(turn.over(), Ok(count), may);
+                self.stream.record_written(turn.over(), Ok(count), may);
             }
             Ok(count) => {
                 Tally::Writes.one();
@@ -121,7 +121,7 @@ impl Writing {
         }
     }
 
-    pub(crate) fn settle_flush(&mut self, result: io::Result<()>, control: &Control) {
+    pub(crate) fn record_flush(&mut self, result: io::Result<()>, control: &Control) {
         match result {
             Ok(()) => self.stream.going_in.flushed(),
             Err(error) => {
@@ -136,7 +136,7 @@ impl Writing {
     pub(crate) fn take_the_rest(&mut self) {
         self.slot.doing("waits for what is in flight");
         while let Some(done) = self.in_flight.wait() {
-            self.settle_op(done, &Control::default());
+            self.record_op(done, &Control::default());
         }
     }
 

@@ -10,8 +10,7 @@ use std::io;
 use std::mem;
 use std::sync::{Arc, MutexGuard};
 
-use super::observe::Ended;
-use super::table::{Entry, Table};
+use super::table::{Ended, Entry, Table};
 use super::{Answer, Channel, Event, Issuer, SlotId, System};
 use crate::channel::{Driver as _, InFlight};
 use crate::contract::{Failure, Half};

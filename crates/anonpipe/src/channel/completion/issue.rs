@@ -3,8 +3,7 @@
 use std::io;
 use std::sync::MutexGuard;
 
-use super::observe::Ended;
-use super::table::Table;
+use super::table::{Ended, Table};
 use super::{Answer, Channel, Issuer, SlotId, System, Thread};
 use crate::channel::Request;
 use crate::contract::{Failure, Half};

@@ -3,34 +3,11 @@
 use std::sync::{Arc, MutexGuard};
 
 use super::binding::Route;
-use super::table::{Entry, Table};
+use super::table::{Ended, Entry, Table};
 use super::{Answer, Channel, Issuer, SlotId, System};
-use crate::channel::InFlight;
-use crate::contract::{Failure, Half, Outcome, caught};
+use crate::contract::{Failure, Half};
 
 type SaidOf<S> = <<S as System>::Issuer as Issuer>::Said;
-
-/// An operation that is over, and out of its table.
-pub(super) struct Ended<S: System> {
-    operation: Arc<dyn InFlight<S>>,
-    outcome: Outcome,
-}
-
-impl<S: System> Ended<S> {
-    pub(super) fn new(operation: Arc<dyn InFlight<S>>, outcome: Outcome) -> Self {
-        Self { operation, outcome }
-    }
-
-    /// Tells the caller who waits for it. This runs the caller's code, so no lock is held, and no
-    /// share of the channel: the caller may want to take the handle out, and must be the last owner
-    /// then.
-    pub(super) fn tell(self) {
-        caught(|| {
-            self.operation.complete(self.outcome);
-            drop(self.operation);
-        });
-    }
-}
 
 impl<S: System> Channel<S> {
     /// An operation with that slot is said to be complete: by a packet, which says how it ended, or

@@ -9,10 +9,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::observe::Ended;
 use super::{Channel, Issuer, Slot, SlotId, System, Thread};
 use crate::channel::{InFlight, place_in};
-use crate::contract::Outcome;
+use crate::contract::{Outcome, caught};
 
 type ThreadOf<S> = <<S as System>::Issuer as Issuer>::Thread;
 
@@ -132,6 +131,24 @@ impl<S: System> Entry<S> {
     }
 }
 
+/// An operation that is over, and out of its table.
+pub(super) struct Ended<S: System> {
+    operation: Arc<dyn InFlight<S>>,
+    outcome: Outcome,
+}
+
+impl<S: System> Ended<S> {
+    /// Tells the caller who waits for it. This runs the caller's code, so no lock is held, and no
+    /// share of the channel: the caller may want to take the handle out, and must be the last owner
+    /// then.
+    pub(super) fn tell(self) {
+        caught(|| {
+            self.operation.complete(self.outcome);
+            drop(self.operation);
+        });
+    }
+}
+
 impl<S: System> Default for Table<S> {
     fn default() -> Self {
         Self { entries: VecDeque::new(), waiting: 0, told: false }
@@ -193,7 +210,7 @@ impl<S: System> Table<S> {
             What::Operation(operation, owner) => {
                 // Not the last share, so nothing is closed here: the caller has one, too.
                 drop(owner);
-                Some(Ended::new(operation, outcome))
+                Some(Ended { operation, outcome })
             }
             What::Thread(_) => None,
         }

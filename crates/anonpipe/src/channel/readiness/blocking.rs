@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::{Alarm, CALLS_AT_A_STRETCH, Channel, Descriptor, Entry, Finished, System, WaitEnd};
+use super::advance::CALLS_AT_A_STRETCH;
+use super::{Alarm, Channel, Descriptor, Entry, Finished, System, WaitEnd};
 use crate::channel::Channel as _;
 use crate::contract::{Failure, Half, Outcome};
 
