@@ -23,7 +23,7 @@ mod submitted;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::contract::{Failure, Half, Outcome, Process, Turn};
 
@@ -50,6 +50,12 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
 
     fn now() -> Instant {
         Self::Poller::now()
+    }
+
+    /// The deadline of a wait that takes at most `timeout`. `None`: a time beyond the clock's end is
+    /// no limit.
+    fn deadline_in(timeout: Duration) -> Option<Instant> {
+        Self::now().checked_add(timeout)
     }
 }
 

@@ -4,10 +4,11 @@ use std::fmt;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::core::{Core, DriverRef};
 use super::native::Native;
+use crate::channel::System as _;
 use crate::contract::{Action, Failure, Turn};
 
 /// Completes operations on the caller's own thread, for programs with an event loop of their own.
@@ -85,8 +86,7 @@ impl Driver {
             let why = "it was made by the process that this one was forked from: make another one here";
             return Err(Failure::refused(io::ErrorKind::Unsupported, why).into_io(Action::Turn, None));
         }
-        // A time beyond the clock's end is no limit.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = timeout.and_then(Native::deadline_in);
         self.core.turn(deadline)
     }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::{Access, EndImpl, Origin, slice, slice_mut, total};
 use crate::buffer::sealed::Token;
 use crate::buffer::{ReadBuffer, WriteBuffer};
-use crate::channel::{self, Channel as _, TaskReads as _, TaskWrites as _};
+use crate::channel::{self, Channel as _, System as _, TaskReads as _, TaskWrites as _};
 use crate::contract::{Action, ConversionError, Failure, Half, IoMode, Outcome, nothing_to_do};
 use crate::driver::{Driver, Native, NativeChannel};
 use crate::op::{Op, Operation};
@@ -147,12 +147,12 @@ impl OverlappedEnd {
     }
 
     pub(crate) fn read_timeout(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Native::deadline_in(timeout);
         self.read_until(&mut [slice_mut(buffer)], deadline)
     }
 
     pub(crate) fn write_timeout(&self, buffer: &[u8], timeout: Duration) -> io::Result<usize> {
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Native::deadline_in(timeout);
         self.write_until(&[slice(buffer)], deadline)
     }
 
@@ -222,7 +222,7 @@ impl OverlappedEnd {
             return refuse(self, busy("it has clones or halves, which would lose their handle: drop them first"));
         }
         // Of an operation that the system is done with the driver may be about to say so.
-        let at_last = Instant::now() + Duration::from_secs(1);
+        let at_last = Native::now() + Duration::from_secs(1);
         if let Some(mut reads) = self.reads.take() {
             reads.take_back(&self.channel, at_last);
         }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Op;
-use crate::channel::OutcomeCell;
+use crate::channel::{OutcomeCell, System as _};
 use crate::driver::Native;
 
 /// An operation on a buffer of any type, for [`wait_any`]. Sealed: it is [`Op`].
@@ -73,8 +73,7 @@ mod sealed {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> {
-    // A time beyond the clock's end is no limit.
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let deadline = timeout.and_then(Native::deadline_in);
     let first_end = Arc::new(OutcomeCell::new());
     let waker = Waker::from(Arc::new(EndWait(Arc::clone(&first_end))));
     let mut first = ops.iter().position(|op| op.watch(&waker));

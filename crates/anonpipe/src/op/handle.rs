@@ -5,10 +5,11 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Operation;
 use super::fairness::letting_others_run;
+use crate::channel::System as _;
 use crate::driver::Native;
 
 /// An operation in flight, with the buffer that it owns.
@@ -77,8 +78,7 @@ impl<B: Send + 'static> Op<B> {
     ///
     /// If an earlier call or a poll has already handed out the outcome.
     pub fn wait_timeout(&mut self, timeout: Duration) -> Option<(io::Result<usize>, B)> {
-        // A time beyond the clock's end is no limit.
-        self.0.wait(Instant::now().checked_add(timeout))
+        self.0.wait(Native::deadline_in(timeout))
     }
 
     /// Asks for the operation to end, and returns at once.
