@@ -1,4 +1,4 @@
-//! The words that every layer may use. Imports nothing of ours, so that everything may import it.
+//! The words that every layer may use. Imports nothing of ours, so every module may import it.
 
 mod caught;
 mod error;

@@ -1,4 +1,4 @@
-//! Code of the caller's that runs on a thread of ours.
+//! The caller's code, where it runs on a thread of ours.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -11,8 +11,8 @@ pub(crate) use action::Action;
 
 /// The error inside every [`io::Error`] that this crate makes for an end or an operation.
 ///
-/// The [`io::ErrorKind`] of the outer error is enough for most programs. This type adds what it
-/// cannot say: whether the operation was cancelled, how many bytes had gone by then, and the
+/// The [`io::ErrorKind`] of the outer error is enough for most programs. This type adds what the
+/// kind cannot say: whether the operation was cancelled, how many bytes had gone by then, and the
 /// system's own error code.
 ///
 /// ```
@@ -29,8 +29,8 @@ pub(crate) use action::Action;
 ///
 /// # The system's error
 ///
-/// An [`io::Error`] has a code or a text, not both, and this crate's have a text:
-/// [`io::Error::raw_os_error`] is `None` for them. The code is here, and the system's own
+/// An [`io::Error`] has a code or a text, not both. The errors of this crate have a text, so their
+/// [`io::Error::raw_os_error`] is `None`. The code is in this type, and the system's own
 /// [`io::Error`] is the [source](std::error::Error::source) of both:
 ///
 /// ```
@@ -62,17 +62,17 @@ pub struct Error {
     cause: Failure,
 }
 
-/// What the layers below report; it becomes an [`Error`] where the end's name is known.
+/// What the layers below report. It becomes an [`Error`] where the end's name is known.
 #[derive(Debug)]
 pub enum Failure {
-    /// The system said no. `kind` is what its answer means for a pipe, and `transferred` what had
-    /// gone before that, where it is known.
+    /// The system refused. `kind` is what its answer means for a pipe; `transferred` is what had
+    /// gone before, where known.
     Os { error: io::Error, kind: io::ErrorKind, transferred: Option<usize> },
-    /// The operation was asked to end.
+    /// The operation was cancelled.
     Cancelled { transferred: Option<usize> },
     /// The time was up.
     TimedOut { transferred: Option<usize> },
-    /// We said no, before anything was asked of the system.
+    /// This crate refused, before it asked the system.
     Refused { kind: io::ErrorKind, why: String },
 }
 
@@ -86,13 +86,13 @@ impl Failure {
         Self::refused(io::ErrorKind::BrokenPipe, "its writing side was shut down here")
     }
 
-    /// A failure of the kind that std gives it; `transferred` bytes had gone before.
+    /// A failure with std's kind for `error`; `transferred` bytes had gone before.
     pub(crate) fn os(error: io::Error, transferred: Option<usize>) -> Self {
         let kind = error.kind();
         Self::Os { error, kind, transferred }
     }
 
-    /// The same, where it is known how much had gone before: `count` bytes.
+    /// The same failure, where `count` bytes are known to have gone before.
     pub(crate) fn after(mut self, count: usize) -> Self {
         match &mut self {
             Self::Os { transferred, .. } | Self::Cancelled { transferred } | Self::TimedOut { transferred } => {
@@ -121,7 +121,7 @@ impl Error {
         error.get_ref().and_then(|inner| inner.downcast_ref())
     }
 
-    /// Whether the operation ended because it was cancelled, or its end dropped.
+    /// Whether the operation ended because it was cancelled, or because its end was dropped.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         matches!(self.cause, Failure::Cancelled { .. })
@@ -130,9 +130,15 @@ impl Error {
     /// How many bytes are known to have gone before the operation failed; `None` where that is
     /// unknown.
     ///
-    /// A read that failed took nothing, so it says `Some(0)`, unless Wine has lost what it took. A
-    /// write that was cancelled or timed out says how far it got on Unix. Windows does not tell:
-    /// such a write may have been taken in part, and what the peer had not read is gone.
+    /// A failed read took nothing, so the answer is `Some(0)`, except where Wine has lost what the
+    /// read took. On Unix a write that was cancelled or timed out says how far it got. Windows does
+    /// not tell: such a write may have been taken in part, and what the peer had not read is gone.
+    ///
+    /// # References
+    ///
+    /// - [`CancelIoEx`]
+    ///
+    /// [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
     #[must_use]
     pub fn transferred(&self) -> Option<usize> {
         match self.cause {
@@ -143,7 +149,14 @@ impl Error {
         }
     }
 
-    /// The system's error code (`errno`, or a Win32 error), if the system reported this.
+    /// The system's error code (`errno`, or a Win32 error), if the system reported this error.
+    ///
+    /// # References
+    ///
+    /// - [errno(3)](https://man7.org/linux/man-pages/man3/errno.3.html)
+    /// - [System Error Codes]
+    ///
+    /// [System Error Codes]: https://learn.microsoft.com/en-us/windows/win32/debug/system-error-codes
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.cause {
@@ -152,7 +165,7 @@ impl Error {
         }
     }
 
-    /// The kind that the [`io::Error`] around this one has.
+    /// The kind of the [`io::Error`] around this error.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         match &self.cause {
@@ -165,7 +178,7 @@ impl Error {
 
     fn advice(&self) -> Option<&'static str> {
         if matches!(self.cause, Failure::Refused { .. }) {
-            // Why we refused says it all.
+            // The reason of a refusal says it all.
             return None;
         }
         match (self.kind(), self.action) {
@@ -216,8 +229,8 @@ fn write_transferred(f: &mut fmt::Formatter<'_>, transferred: Option<usize>) -> 
     }
 }
 
-/// The source is the system's own error, an [`io::Error`], if the system reported this. The text
-/// has it already: who prints the sources, too, prints it twice.
+/// The source is the system's own error, an [`io::Error`], if the system reported this error. The
+/// text already contains it: printing the sources as well prints it twice.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
@@ -233,7 +246,8 @@ impl From<Error> for io::Error {
     }
 }
 
-/// A conversion that failed, with what was to be converted: nothing is closed or lost on the way.
+/// A conversion that failed. It returns the value that was to be converted: nothing is closed or
+/// lost.
 pub struct ConversionError<T> {
     error: io::Error,
     value: T,
@@ -244,17 +258,17 @@ impl<T> ConversionError<T> {
         Self { error, value }
     }
 
-    /// Why it failed.
+    /// Why the conversion failed.
     pub fn error(&self) -> &io::Error {
         &self.error
     }
 
-    /// Takes back what was to be converted.
+    /// Takes back the value that was to be converted.
     pub fn into_inner(self) -> T {
         self.value
     }
 
-    /// Takes back both: why it failed, and what was to be converted.
+    /// Takes back both: the error, and the value that was to be converted.
     pub fn into_parts(self) -> (io::Error, T) {
         (self.error, self.value)
     }
@@ -272,14 +286,14 @@ impl<T> fmt::Display for ConversionError<T> {
     }
 }
 
-/// The text is that of [`error`](Self::error), and so is the source.
+/// The text and the source are those of [`error`](Self::error).
 impl<T> std::error::Error for ConversionError<T> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.error.source()
     }
 }
 
-/// Drops what was to be converted, and keeps why that failed.
+/// Drops the value that was to be converted, and keeps the error.
 impl<T> From<ConversionError<T>> for io::Error {
     fn from(failed: ConversionError<T>) -> Self {
         failed.error

@@ -1,8 +1,8 @@
-//! What an end is: how it was made, and what the system made of the wishes.
+//! What an end is: how it was made, and what the system made of the options.
 
 use std::fmt;
 
-/// The mode of an end as a value, where it is only known at run time.
+/// The mode of an end as a value, for where it is only known at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IoMode {
     /// See [`Overlapped`](crate::Overlapped).
@@ -22,7 +22,7 @@ pub enum Direction {
     Duplex,
 }
 
-/// Which of a pair's two ends this is. The words are npfs's, and used on every system.
+/// Which of a pair's two ends this is. The words are npfs's, but apply to every system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The end that was made first.
@@ -54,33 +54,42 @@ impl fmt::Display for EndName {
     }
 }
 
-/// What an end knows and what the system says about it; from `info()` on every end.
+/// What is known of an end, from the end itself and from the system; returned by `info()` of every
+/// end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
     /// How the end does its I/O.
     pub mode: IoMode,
-    /// Which end of its pair it is; `None` for one that was adopted on Unix, where the system does
-    /// not know.
+    /// Which end of its pair it is; `None` for an end that was adopted on Unix, where the system
+    /// does not know.
     pub role: Option<Role>,
     /// Which way the pair's bytes go; `None` for an adopted one-way end on Unix.
     pub direction: Option<Direction>,
-    /// Whether a child that is started without a list of handles inherits it.
+    /// Whether a child that is started without a list of handles inherits the end.
     pub inheritable: bool,
-    /// The name that others could open the pair by; `None` for an unnamed one, which is every one
-    /// on Unix.
+    /// The name by which others could open the pair; `None` for an unnamed pair, as all are on
+    /// Unix.
     pub name: Option<String>,
-    /// How many bytes the system holds for a reader before a writer has to wait, as it says itself.
+    /// How many bytes the system says that it holds for a reader before a writer has to wait.
     ///
     /// Linux pipes: whole pages (`F_GETPIPE_SZ`). Sockets: `SO_SNDBUF`, from which Linux also pays
     /// for bookkeeping. Windows: the quota of the direction, or of the inbound one on a duplex
     /// pair. `None` where the system does not tell.
-    pub capacity: Option<usize>,
-    /// The capacity that was asked for, in bytes, when the pair was made here with one.
     ///
-    /// A larger [`capacity`](Self::capacity) was rounded up; a smaller one means that the system
+    /// # References
+    ///
+    /// - [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html)
+    /// - [socket(7)](https://man7.org/linux/man-pages/man7/socket.7.html)
+    /// - [`FILE_PIPE_LOCAL_INFORMATION`]
+    ///
+    /// [`FILE_PIPE_LOCAL_INFORMATION`]: https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/ntifs/ns-ntifs-_file_pipe_local_information
+    pub capacity: Option<usize>,
+    /// The capacity that was asked for, in bytes, if the pair was made here with one.
+    ///
+    /// A larger [`capacity`](Self::capacity) was rounded up. A smaller one means that the system
     /// refused (on Linux a pipe beyond `/proc/sys/fs/pipe-max-size`, or beyond what the user may
-    /// have in all) and the pipe is as large as it came.
+    /// have in all), and the pipe kept the size it was made with.
     pub requested_capacity: Option<usize>,
 }
 
@@ -95,6 +104,6 @@ pub(crate) struct Probe {
     pub(crate) inheritable: bool,
     pub(crate) name: Option<String>,
     pub(crate) capacity: Option<usize>,
-    /// Why it cannot be adopted, although it is a pipe.
+    /// Why the handle cannot be adopted.
     pub(crate) unfit: Option<&'static str>,
 }

@@ -2,7 +2,7 @@
 
 use super::{Direction, IoMode};
 
-/// The capacity of a pair for which the caller asks for none, in bytes, where the system has no
+/// The capacity in bytes of a pair for which the caller asks for none, where the system has no
 /// default of its own: 64 KiB.
 #[cfg_attr(not(windows), allow(dead_code, reason = "elsewhere the system has a default of its own"))]
 pub(crate) const DEFAULT_CAPACITY: u32 = 0x1_0000;
@@ -10,7 +10,7 @@ pub(crate) const DEFAULT_CAPACITY: u32 = 0x1_0000;
 /// The largest capacity, in bytes, that the system's own type for it can hold.
 pub(crate) const MAX_CAPACITY: usize = if cfg!(windows) { u32::MAX as usize } else { i32::MAX as usize };
 
-/// A pair to create, without types.
+/// A pair to create, with its modes as values.
 #[derive(Debug, Clone)]
 pub(crate) struct Spec {
     pub(crate) direction: Direction,

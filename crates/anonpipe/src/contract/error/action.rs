@@ -1,4 +1,4 @@
-//! What was to be done when something went wrong, in words.
+//! What this crate was doing when an error occurred, in words.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use crate::contract::EndName;
 
 macro_rules! actions {
     ($($(#[$attribute:meta])* $name:ident: $words:literal $(+ $to_the_end:literal)?,)+) => {
-        /// An action, and the words of its sentence: "cannot ACTION", or "cannot ACTION END" about
-        /// one end. A preposition that leads to the end is part of the action.
+        /// An action, and its words in a sentence: "cannot ACTION", or "cannot ACTION END" about
+        /// one end. A preposition before the end belongs to the action.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Action {
             $($(#[$attribute])* $name,)+
@@ -17,7 +17,7 @@ macro_rules! actions {
             #[cfg(test)]
             const ALL: &[Self] = &[$(Self::$name,)+];
 
-            /// What is done, and what comes between that and the end, if there is one.
+            /// The action, and the words between it and the end, if there is one.
             fn words(self) -> (&'static str, &'static str) {
                 match self {
                     $(Self::$name => ($words, concat!($(" ", $to_the_end,)? " ")),)+
@@ -38,7 +38,7 @@ actions! {
     ShutDown: "shut down writing" + "on",
     CountAvailable: "count the bytes available" + "on",
     Describe: "ask for information" + "about",
-    // Without.
+    // Without an end.
     Create: "create a pipe",
     Adopt: "adopt a handle",
     Join: "join a reader and a writer",
@@ -50,7 +50,7 @@ actions! {
 }
 
 impl Action {
-    /// Begins the sentence: that this cannot be done, and to which end.
+    /// Begins the sentence: what cannot be done, and to which end.
     pub(super) fn write_cannot(self, end: Option<&EndName>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (words, to_the_end) = self.words();
         write!(f, "cannot {words}")?;
@@ -68,7 +68,7 @@ mod tests {
     use super::Action;
     use crate::contract::{Direction, EndName, Failure, Role};
 
-    /// Read them aloud.
+    /// Read these sentences aloud.
     #[test]
     fn every_sentence() {
         let end = |role, direction| EndName { role, direction };
