@@ -1,13 +1,14 @@
-//! An overlapped end in flight: its queues, and what waits in them.
+//! Channels: an overlapped end's queues, and the operations, threads and tasks that wait in them.
 //!
-//! There are two models of how a system does I/O, and neither makes a system call:
+//! A system does I/O by one of two models. Neither module makes a system call:
 //!
-//! - [`readiness`] (Unix): try, wait until it may go, try again; the queue is ours;
-//! - [`completion`] (Windows): submit, and be told; the queue is the kernel's, and ours mirrors it.
+//! - [`readiness`] (Unix): try, wait until the system says "ready", try again; the queue is ours;
+//! - [`completion`] (Windows): submit, and be told of the outcome; the queue is the kernel's, and
+//!   ours mirrors it.
 //!
-//! Each stands over a small trait that a system implements, and both are built on every host. What
-//! is the same for both is here: a [`Record`] for each operation, the [`Attachment`] to a driver,
-//! the [`Place`] in a driver's table of keys.
+//! Each model rests on a small trait that a system implements, and both are built on every host.
+//! This module has what they share: a [`Record`] for each operation, the [`Attachment`] to a
+//! driver, the [`Place`] in a driver's table of keys.
 
 mod adaptive_yield;
 mod attachment;
@@ -33,12 +34,12 @@ pub(crate) use place::{Place, place_in};
 pub(crate) use record::{InFlight, Record, Request};
 pub(crate) use submitted::Submitted;
 
-/// A system: the one that this is built for, or one that exists only in memory.
+/// A system: the one that this build is for, or one that exists only in memory.
 pub(crate) trait System: Sized + Send + Sync + 'static {
     type Process: Process;
     /// An end, as the system knows it.
     type Handle;
-    /// What the system needs for one operation; it lives in the operation.
+    /// What the system needs for one operation; stored in the operation.
     type Slot: Default + Send + Sync;
     /// Its source of notifications.
     type Poller: Turn;
@@ -59,49 +60,51 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
     }
 }
 
-/// A share in a driver, as a channel sees it: a poller, the keys that it has given out, and a
-/// thread that turns it. The driver lasts as long as its shares.
+/// A share in a driver, as a channel sees it. A driver has a poller, the keys it has given out, and
+/// a thread that turns it. It lasts as long as its shares.
 pub(crate) trait Driver<S: System>: Clone + Send + Sync {
     fn poller(&self) -> &S::Poller;
 
     /// Whether both are shares in one driver.
     fn is_same(&self, other: &Self) -> bool;
 
-    /// A new key. What the poller says about it leads to `channel` until it is taken back.
+    /// Makes a new key. Events of the poller for this key go to `channel` until the key is taken
+    /// back.
     fn add_key(&self, channel: &Arc<S::Channel>) -> usize;
 
     fn take_back_key(&self, key: usize);
 
-    /// Whether the calling thread is turning it.
+    /// Whether the calling thread is turning the driver.
     fn is_turned_by_this_thread(&self) -> bool;
 
-    /// Turns it on this thread until `poll`, which is given a waker that ends a turn, is ready.
-    /// `None`: `deadline` came first.
+    /// Turns the driver on this thread until `poll` is ready; `poll` is given a waker that ends a
+    /// turn. `None`: `deadline` came first.
     fn run_until<T>(&self, poll: impl FnMut(&Waker) -> Poll<T>, deadline: Option<Instant>) -> Option<T>;
 
-    /// Whether the task that is being polled on this thread is polled by a driver of ours. Then a
-    /// runtime around it does not get to its reactor.
+    /// Whether a driver of ours polls the task that is being polled on this thread. If so, a
+    /// runtime around the driver cannot get to its reactor.
     #[cfg_attr(not(feature = "tokio"), allow(dead_code, reason = "there is no runtime around it"))]
     fn polls_on_this_thread() -> bool;
 }
 
-/// What an end and its operations ask of their channel, whichever its model.
+/// What an end and its operations ask of their channel, in either model.
 pub(crate) trait Channel<S: System>: Sized + Send + Sync + 'static {
-    /// What an end keeps between two polls of its reading half, for the async traits.
+    /// The state that an end keeps between two polls of its reading half, for the async traits.
     type Reads: TaskReads<S>;
     /// The same for its writing half.
     type Writes: TaskWrites<S>;
 
-    /// The poller has said something about a key that leads here.
+    /// Called when the poller has an event for a key that leads here.
     fn on_event(channel: Arc<Self>, event: <S::Poller as Turn>::Event);
 
-    /// Starts an operation. It is complete at once, or later; on every way it is completed.
+    /// Starts an operation. It may complete at once or later, but is completed in every case.
     fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight<S>>);
 
-    /// Asks for the end of one operation. Its outcome says whether that came in time.
+    /// Asks the system to end one operation. The operation's outcome says whether that came in
+    /// time.
     fn cancel(channel: Arc<Self>, request: &Request<S>);
 
-    /// Asks for the end of everything in one half.
+    /// Asks the system to end all operations of one half.
     fn cancel_all(self: &Arc<Self>, half: Half);
 
     /// Reads, blocking the caller until `deadline`.
@@ -115,26 +118,27 @@ pub(crate) trait Channel<S: System>: Sized + Send + Sync + 'static {
 
     fn attachment(&self) -> &Attachment<S>;
 
-    /// Calls `then` with whether a driver or a runtime knows the channel, which stays so meanwhile.
+    /// Calls `then` with whether a driver or a runtime knows the channel; the answer stays true
+    /// during the call.
     fn while_known<R>(&self, then: impl FnOnce(bool) -> R) -> R;
 
-    /// Refuses what a forked process asks of its copy.
+    /// Refuses calls in a forked process, which has only a copy of the channel.
     fn check_process(&self) -> Result<(), Failure>;
 
-    /// Whether a write could be let into the queue.
+    /// Whether a write may enter the queue.
     fn check_write(&self) -> Result<(), Failure>;
 
-    /// Half-closes when what is in the queue has gone.
+    /// Half-closes once the queued writes are out.
     fn shutdown_write(self: &Arc<Self>) -> Result<(), Failure>;
 
-    /// The last handle that reads has gone: the peer's writes are to fail, where the system can say
-    /// so while writes of ours keep the end open.
+    /// The last handle that reads is gone: makes the peer's writes fail, where the system can do so
+    /// while writes of ours keep the end open.
     fn stop_reading(&self);
 
     /// Gives the system's handle away. `None`: operations are in flight.
     ///
-    /// The last handle to the end is being converted, so nothing is submitted any more. A driver
-    /// may still look at this channel because of a late notification, sees that there is nothing in
+    /// The last handle to the end is being converted, so no operation is submitted any more. A
+    /// driver may still look at this channel because of a late notification; it finds nothing in
     /// flight, and does not touch the system's handle.
     fn take_handle(&self) -> Result<Option<S::Handle>, Failure>;
 
@@ -143,8 +147,8 @@ pub(crate) trait Channel<S: System>: Sized + Send + Sync + 'static {
     fn leave_to_parent(&self);
 }
 
-/// The reads of an end by a task. A read is done when it is polled, into the caller's buffer, and
-/// never otherwise: nothing is read ahead, and a read that is dropped consumed nothing.
+/// A task's reads of an end. A poll reads straight into the caller's buffer; nothing is read
+/// between polls. So nothing is read ahead, and a dropped read consumed nothing.
 pub(crate) trait TaskReads<S: System>: Default + Send {
     fn poll(
         &mut self,
@@ -154,16 +158,17 @@ pub(crate) trait TaskReads<S: System>: Default + Send {
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<Outcome>;
 
-    /// Takes back what is in flight, and lets go of the task. To be called before the end lets go
-    /// of the channel.
+    /// Takes back what is in flight, and forgets the task. Call it before the end gives up the
+    /// channel.
     fn leave(&mut self, channel: &S::Channel);
 
-    /// As [`leave`](Self::leave), and waits until the system has let go, which takes no peer; at
-    /// most until `deadline`, should it be up to this very thread to see it.
+    /// As [`leave`](Self::leave), and waits until the system is done with what was in flight, which
+    /// needs no peer. The wait ends at `deadline`, in case this very thread is the one that has to
+    /// observe the completion.
     fn take_back(&mut self, channel: &S::Channel, deadline: Instant);
 }
 
-/// The writes of an end by a task.
+/// A task's writes to an end.
 pub(crate) trait TaskWrites<S: System>: Default + Send {
     fn poll(
         &mut self,
@@ -173,30 +178,30 @@ pub(crate) trait TaskWrites<S: System>: Default + Send {
         buffers: &[IoSlice<'_>],
     ) -> Poll<Outcome>;
 
-    /// Waits for the completion of what was accepted.
+    /// Waits until the accepted writes are complete.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>>;
 
     /// As [`poll_flush`](Self::poll_flush), blocking.
     fn flush(&mut self) -> Result<(), Failure>;
 
-    /// How what was accepted has failed, if it has and the caller was not told. The system is done
-    /// with all of it, but the thread that observed that may not yet have said so, which takes a
-    /// moment: at most until `deadline`.
+    /// The failure of accepted writes, if there is one that the caller was not told of. The system
+    /// is done with all of them, but the thread that observed this may need a moment to report it;
+    /// waits for it until `deadline`.
     fn failure(&mut self, deadline: Instant) -> Option<Failure>;
 
-    /// Lets go of the task. What was accepted is written all the same.
+    /// Forgets the task. Accepted writes still go out.
     fn leave(&mut self, channel: &S::Channel);
 }
 
-/// Who wakes a task that waits. It depends on the trait that the task came by, so that a crate
-/// which uses one of them does not notice that another crate of the program uses another one.
+/// Who wakes a waiting task. This depends on the async trait that the task uses. So a crate that
+/// uses one trait does not notice that another crate of the program uses another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WokenBy {
-    /// The driver that the end is attached to, or the process's.
+    /// The driver that the end is attached to, or else the process's own driver.
     #[cfg_attr(not(feature = "futures-io"), allow(dead_code, reason = "for the trait of the futures crates"))]
     Driver,
-    /// The tokio runtime that polls the task: its reactor, where the system's pipes can wait in
-    /// that.
+    /// The tokio runtime that polls the task: its reactor, where that can wait for the system's
+    /// pipes.
     #[cfg(feature = "tokio")]
     Runtime,
 }

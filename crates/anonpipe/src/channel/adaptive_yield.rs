@@ -1,22 +1,20 @@
-//! Whether to let the other tasks run once before the system is asked to say when there is
-//! something.
+//! Whether a task lets other tasks run once before it asks the system to wake it.
 
-/// How often in a row yielding has to be in vain before it is not tried any more.
+/// How often in a row yielding may be in vain before it is given up.
 const MAX_CREDIT: u8 = 4;
-/// How often it is left out, then, before it is tried again.
+/// How many waits go by then before yielding is tried again.
 const PAUSE: u8 = 200;
 
-/// Whether a task that found nothing comes back once before it asks the system to say when there is
-/// something.
+/// Whether a task that found nothing comes back once before it asks the system to wake it.
 ///
-/// Where both sides of a pipe live in one executor, what a task waits for is often written by the
-/// next one that runs: a task that wakes itself once finds it there, and neither the system nor
-/// another thread had to be asked. Where the other side is another process this is in vain, so it
-/// is given up after a few times and tried again now and then.
+/// Where both sides of a pipe run in one executor, the next task to run often writes what this task
+/// waits for. A task that wakes itself once then finds the data, without asking the system or
+/// another thread. Where the other side is another process, this is in vain. So yielding is given
+/// up after a few times, and tried again now and then.
 pub(crate) struct AdaptiveYield {
     credit: u8,
     pause: u8,
-    /// The task was asked to come back, and has found nothing since.
+    /// Whether the task was asked to come back, and has found nothing since.
     yielded: bool,
 }
 
@@ -27,7 +25,7 @@ impl Default for AdaptiveYield {
 }
 
 impl AdaptiveYield {
-    /// Whether it is worth while to look before the system is asked.
+    /// Whether a look before asking the system is worth while.
     pub(crate) fn looks_first(&mut self) -> bool {
         if self.yielded || self.credit > 0 {
             return true;
@@ -40,26 +38,26 @@ impl AdaptiveYield {
         now_and_then
     }
 
-    /// Whether the task should come back once, now that it looked, as
-    /// [`looks_first`](Self::looks_first) said, and found nothing.
+    /// Whether the task should come back once, after it looked because of
+    /// [`looks_first`](Self::looks_first) and found nothing.
     pub(crate) fn comes_back(&mut self) -> bool {
         !std::mem::replace(&mut self.yielded, true)
     }
 
-    /// Both: whether a task that looks in any case should come back once, now that it found
-    /// nothing.
+    /// Both in one, for a task that looks in any case and found nothing: whether it should come
+    /// back once.
     pub(crate) fn yields_once(&mut self) -> bool {
         self.looks_first() && self.comes_back()
     }
 
-    /// There was nothing.
+    /// Called when the task found nothing.
     pub(crate) fn found_nothing(&mut self) {
         if std::mem::take(&mut self.yielded) {
             self.credit = self.credit.saturating_sub(1);
         }
     }
 
-    /// There was something.
+    /// Called when the task found something.
     pub(crate) fn found_something(&mut self) {
         if std::mem::take(&mut self.yielded) {
             self.credit = MAX_CREDIT.min(self.credit + 1);
@@ -76,7 +74,8 @@ mod tests {
         let mut adaptive = AdaptiveYield::default();
         let mut yields = 0;
         for _ in 0..10 * usize::from(PAUSE) {
-            // A wait: nothing, perhaps nothing once more, then something after the system said so.
+            // A wait: nothing, perhaps nothing once more, then something after the system woke the
+            // task.
             if adaptive.yields_once() {
                 yields += 1;
                 assert!(!adaptive.yields_once(), "it yields twice in one wait");
@@ -94,7 +93,7 @@ mod tests {
             assert!(adaptive.yields_once());
             adaptive.found_something();
         }
-        // A few times in vain do not end it.
+        // A few yields in vain do not end it.
         for _ in 0..3 {
             assert!(adaptive.yields_once());
             adaptive.found_nothing();

@@ -1,4 +1,4 @@
-//! Which driver completes what is in flight on a channel.
+//! Which driver completes the operations on a channel.
 
 use std::io;
 use std::sync::OnceLock;
@@ -6,8 +6,7 @@ use std::sync::OnceLock;
 use super::{Channel, Driver, System};
 use crate::contract::{Failure, Turn};
 
-/// The driver of a channel: one that the caller turns, if the end was attached to one, else the
-/// process's.
+/// The driver of a channel: the caller's, if the end was attached to one, else the process's.
 pub(crate) struct Attachment<S: System>(OnceLock<S::Driver>);
 
 impl<S: System> Attachment<S> {
@@ -15,23 +14,23 @@ impl<S: System> Attachment<S> {
         Self(OnceLock::new())
     }
 
-    /// The caller's driver. `None`: the end is attached to none, or to the driver of a process that
-    /// this one was forked from.
+    /// The caller's driver. `None`: the end is not attached, or is attached to a driver of the
+    /// process that this one was forked from.
     pub(crate) fn get(&self) -> Option<&S::Driver> {
         self.0.get().filter(|driver| driver.poller().is_of_this_process())
     }
 
-    /// A share in the driver, whichever it is. Starts the process's if that is needed.
+    /// A share in the channel's driver. Starts the process's driver if necessary.
     pub(super) fn driver(&self) -> io::Result<S::Driver> {
         self.get().map_or_else(S::process_driver, |driver| Ok(driver.clone()))
     }
 }
 
-/// Has `driver` complete what is submitted on `channel`, from the first operation on.
+/// Makes `driver` complete the operations on `channel`, from the first one on.
 pub(crate) fn attach<S: System>(channel: &S::Channel, driver: S::Driver) -> Result<(), Failure> {
     let attachment = channel.attachment();
     if attachment.0.get().is_some_and(|known| known.is_same(&driver)) {
-        // By a clone, or by the other half.
+        // Attached before, through a clone or the other half.
         return Ok(());
     }
     channel.check_process()?;

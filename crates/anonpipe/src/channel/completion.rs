@@ -1,8 +1,8 @@
-//! The model of Windows: submit, and be told.
+//! The model of Windows: submit, and be told of the outcome.
 //!
-//! The kernel has the queue: first in, first out, for each half. The [`table`] here only says what
-//! is in it, so that an operation and its buffer live until their completion was observed, and a
-//! packet is matched with an operation without trusting its pointer.
+//! The kernel has the queue: first in, first out, for each half. The [`table`] here only records
+//! what is in it. So an operation and its buffer live until their completion was observed, and a
+//! packet is matched with an operation without trusting the packet's pointer.
 
 mod binding;
 mod blocking;
@@ -44,7 +44,7 @@ pub(crate) trait System:
     type Issuer: Issuer;
 }
 
-/// An overlapped end: its handle, and what is in flight on it.
+/// An overlapped end: its handle, and the operations in flight on it.
 pub(crate) struct Channel<S: System> {
     binding: Mutex<Binding<S>>,
     reads: Line<S>,
@@ -53,15 +53,15 @@ pub(crate) struct Channel<S: System> {
     /// A place with the process's driver, whose thread issues the operations that go through
     /// events.
     issuing: OnceLock<Place<S>>,
-    /// How often all reads were cancelled: a task compares it with what it was when its wait began.
+    /// How often all reads were cancelled. A task compares this with the count when its wait began.
     read_cancels: AtomicU64,
-    /// There is no other handle to this end, so it may be bound to our port.
+    /// No other handle to this end exists, so it may be bound to our port.
     exclusive: bool,
     issuer: S::Issuer,
 }
 
 impl<S: System> Channel<S> {
-    /// `exclusive`: there is no other handle to this end. Else nothing of the file object is
+    /// `exclusive`: no other handle to this end exists. Otherwise nothing of the file object is
     /// changed.
     pub(crate) fn new(issuer: S::Issuer, exclusive: bool) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl<S: System> Channel<S> {
         self.line(half).lock()
     }
 
-    /// Gives the handle away although it may be bound, unbound where the system can do that.
+    /// Gives the handle away even if it is bound, and unbinds it where the system can do so.
     /// `None`: operations are in flight.
     pub(crate) fn take_handle_still_bound(&self) -> Result<Option<S::Handle>, Failure> {
         self.give_away(|| {
@@ -129,22 +129,23 @@ impl<S: System> Channel<S> {
         }
     }
 
-    /// The route of an operation; binds the handle if it is the first.
+    /// The route of an operation; the first call binds the handle.
     fn route(self: &Arc<Self>) -> io::Result<Route> {
         let route = self.binding().route(self)?;
         if route == Route::Event && self.issuing.get().is_none() {
-            // Of two threads that come here first, one gives its place back.
+            // If two threads come here first, one of them gives its place back.
             let _ = self.issuing.set(Place::new(S::process_driver()?, self));
         }
         Ok(route)
     }
 
-    /// The table is locked meanwhile, so that the operation is not issued again in between.
+    /// Cancels an operation. The caller holds the table's lock, so the operation cannot be issued
+    /// again in between.
     fn cancel_entry(&self, half: Half, entry: &mut Entry<S>) {
         if entry.set_cancelled() {
             self.issuer.cancel(entry.id());
         } else {
-            // Should it be a thread that waits for its turn.
+            // The entry may be a thread that waits for its turn.
             self.line(half).notify();
         }
     }
@@ -158,7 +159,7 @@ impl<S: System> Channel<S> {
         self.read_cancels.load(Ordering::SeqCst)
     }
 
-    /// Why a write that is submitted now will fail, where the submission does not say so: where
+    /// Why a write that is submitted now will fail, for where the submission cannot say so because
     /// another thread makes it.
     #[cfg_attr(
         not(any(feature = "tokio", feature = "futures-io")),
@@ -186,10 +187,11 @@ impl<S: System> super::Channel<S> for Channel<S> {
         }
     }
 
-    /// On the calling thread, or, where the operation goes through an event, on the driver's.
+    /// Issues the operation on the calling thread, or, if it goes through an event, on the
+    /// driver's.
     fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight<S>>) {
         match self.start(&operation) {
-            // It is pending, and its completion will be observed.
+            // The operation is pending, and its completion will be observed.
             Ok(None) => {}
             Ok(Some(ended)) => ended.tell(),
             Err(failure) => operation.complete(Err(failure)),
@@ -237,7 +239,7 @@ impl<S: System> super::Channel<S> for Channel<S> {
         Ok(())
     }
 
-    /// There is no half-close here, so writing goes on.
+    /// There is no half-close in this model, so writing goes on.
     fn check_write(&self) -> Result<(), Failure> {
         Ok(())
     }
@@ -246,10 +248,10 @@ impl<S: System> super::Channel<S> for Channel<S> {
         self.issuer.shutdown_write()
     }
 
-    /// There is no half-close: the peer's writes go on while ours are in flight.
+    /// There is no half-close in this model: the peer's writes go on while ours are in flight.
     fn stop_reading(&self) {}
 
-    /// The handle must be bound to no port of ours.
+    /// The handle must not be bound to a port of ours.
     fn take_handle(&self) -> Result<Option<S::Handle>, Failure> {
         self.give_away(|| self.binding().check_unbound())
     }

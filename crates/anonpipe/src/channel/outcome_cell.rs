@@ -20,9 +20,9 @@ struct State {
     completed: bool,
     /// The task that polled last.
     waker: Option<Waker>,
-    /// Threads that wait for the first of several operations, this one among them.
+    /// Threads that wait for the first of several operations, of which this is one.
     watchers: Vec<Waker>,
-    /// A thread sleeps on `done`.
+    /// Whether a thread sleeps on `done`.
     asleep: bool,
 }
 
@@ -31,7 +31,7 @@ impl OutcomeCell {
         Self { state: Mutex::new(State::default()), done: Condvar::new() }
     }
 
-    /// Completes the operation. Only its first completion counts.
+    /// Completes the operation. Only the first completion counts.
     pub(crate) fn complete(&self, outcome: Outcome) {
         let mut state = lock(&self.state);
         debug_assert!(!state.completed, "an operation completes once");
@@ -55,7 +55,7 @@ impl OutcomeCell {
         lock(&self.state).completed
     }
 
-    /// Ends a wait, however often it is called: for a wait for several operations.
+    /// Ends a wait for several operations. May be called more than once.
     pub(crate) fn end_wait(&self) {
         let mut state = lock(&self.state);
         if !state.completed {
@@ -70,7 +70,7 @@ impl OutcomeCell {
         }
     }
 
-    /// The outcome if there is one, else arranges for a call of `waker`.
+    /// The outcome if there is one; otherwise `waker` will be called.
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Outcome> {
         let mut state = lock(&self.state);
         if let Some(outcome) = state.outcome.take() {
@@ -80,8 +80,8 @@ impl OutcomeCell {
             return Poll::Pending;
         }
         drop(state);
-        // An executor's code: it may come back to this very operation, so no lock is held
-        // meanwhile.
+        // This is an executor's code, which may come back to this very operation. So no lock is
+        // held meanwhile.
         let new = waker.clone();
         let mut state = lock(&self.state);
         if let Some(outcome) = state.outcome.take() {
@@ -90,26 +90,26 @@ impl OutcomeCell {
             return Poll::Ready(outcome);
         }
         let old = state.waker.replace(new);
-        // With it may go a task, and an end that cancels this very operation.
+        // Dropping the waker may drop a task, and with it an end that cancels this very operation.
         drop(state);
         drop(old);
         Poll::Pending
     }
 
-    /// The outcome, if it is there and no lock has to be waited for.
+    /// The outcome, if it is there and the lock is free.
     pub(crate) fn outcome_at_once(&self) -> Option<Outcome> {
         try_lock(&self.state)?.outcome.take()
     }
 
-    /// Lets go of the task that polled last. Its waker would keep its executor alive for as long as
-    /// the peer pleases.
+    /// Forgets the task that polled last. Its waker would keep its executor alive for as long as
+    /// the peer lets the operation wait.
     pub(crate) fn forget_task(&self) {
         let waker = lock(&self.state).waker.take();
         drop(waker);
     }
 
-    /// Whether it is complete; if not, `waker` is called when it is, unless it is taken back with
-    /// `unwatch`.
+    /// Whether the operation is complete. If not, `waker` is called when it is, unless `unwatch`
+    /// takes it back.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         let mut state = lock(&self.state);
         if !state.completed {

@@ -1,4 +1,4 @@
-//! Where something is: a channel among a driver's keys, an element in a queue.
+//! Places: of a channel among a driver's keys, and of an element in a queue.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Driver, System};
 use crate::contract::Turn;
 
-/// A channel's place in the table of keys of its driver, until this is dropped.
+/// A channel's place in its driver's table of keys. Dropping this gives the place back.
 pub(crate) struct Place<S: System> {
     driver: S::Driver,
     key: usize,
@@ -33,15 +33,17 @@ impl<S: System> Place<S> {
 
 impl<S: System> Drop for Place<S> {
     fn drop(&mut self) {
-        // In a forked process the table is the parent's, and so may be its lock.
+        // In a forked process the table is the parent's, and this copy of its lock may be held for
+        // ever.
         if self.poller().is_of_this_process() {
             self.driver.take_back_key(self.key);
         }
     }
 }
 
-/// Where in a queue the element is for which `is` holds. It looks from both ends, because most are
-/// completed from the front and dropped in the order, or against the order, in which they came.
+/// The place in a queue of the element for which `is` holds. Looks from both ends, because most
+/// elements are completed from the front, and dropped in the order in which they came or its
+/// reverse.
 pub(crate) fn place_in<T>(queue: &VecDeque<T>, is: impl Fn(&T) -> bool) -> Option<usize> {
     let last = queue.len().checked_sub(1)?;
     (0..=last / 2).find_map(|front| [front, last - front].into_iter().find(|place| is(&queue[*place])))

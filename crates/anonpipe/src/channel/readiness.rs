@@ -1,9 +1,10 @@
 //! The model of Unix: try, wait until the descriptor is ready, try again.
 //!
-//! What wants to read or write takes a place in a queue, operations and blocked threads alike; only
-//! the head of a queue touches the descriptor. An operation at the head is advanced by the driver
-//! (on an end that is attached to the caller's driver, by a thread behind it, too), a thread by
-//! itself. With an empty queue both try at once, and take a place only if they would have to wait.
+//! Operations and blocked threads share one queue for each half, and only the head of a queue
+//! touches the descriptor. An operation at the head is advanced by the driver, or, on an end that
+//! is attached to the caller's driver, also by a thread behind it. A thread at the head advances
+//! itself. If the queue is empty, both try at once, and enter the queue only if they would have to
+//! wait.
 
 mod advance;
 mod blocking;
@@ -52,7 +53,7 @@ pub(crate) trait System:
     type Descriptor: Descriptor;
 }
 
-/// What an operation needs here: how many bytes of a write have gone.
+/// What an operation needs in this model: how many bytes of a write have gone.
 #[derive(Debug, Default)]
 pub(crate) struct Progress(AtomicUsize);
 
@@ -74,14 +75,14 @@ pub(crate) struct Channel<S: System> {
     attachment: Attachment<S>,
     #[cfg(feature = "tokio")]
     reactor: <S::Descriptor as Descriptor>::Reactor,
-    /// The process that made it.
+    /// The process that made the channel.
     process: S::Process,
     descriptor: S::Descriptor,
 }
 
 impl<S: System> Drop for Channel<S> {
     fn drop(&mut self) {
-        // Before the descriptor is closed, as it must be.
+        // This must happen before the descriptor is closed.
         self.registration.get_mut().unwrap_or_else(PoisonError::into_inner).take_back(&self.descriptor);
     }
 }
@@ -115,13 +116,13 @@ impl<S: System> Channel<S> {
         self.half(half).lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this is a copy that came along with a fork. Its locks may be held by threads that
-    /// are not here.
+    /// Whether this is a forked process's copy of its parent's channel. Its locks may be held by
+    /// threads that do not exist here.
     fn is_of_a_parent(&self) -> bool {
         !self.process.is_current()
     }
 
-    /// Lets go of what the parent has in flight, so that the descriptor can be closed here.
+    /// Forgets what the parent has in flight, so that the descriptor can be closed here.
     fn forget(&self, half: Half) {
         if let Ok(mut queue) = self.half(half).try_lock() {
             let entries = std::mem::take(&mut queue.entries);
@@ -139,7 +140,7 @@ impl<S: System> super::Channel<S> for Channel<S> {
         Self::on_ready(channel, event);
     }
 
-    /// Tries at once if nothing is before the operation, else it waits for its turn.
+    /// Tries at once if the queue is empty; otherwise the operation waits for its turn.
     fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight<S>>) {
         let half = operation.request().half;
         if let Err(failure) = self.check_process() {
@@ -187,7 +188,7 @@ impl<S: System> super::Channel<S> for Channel<S> {
         for entry in std::mem::take(&mut queue.entries) {
             match &entry {
                 Entry::Operation(..) => finished.cancel(entry),
-                // It takes itself out: it may be in the middle of a write.
+                // The thread takes itself out: it may be in the middle of a write.
                 Entry::Thread(thread) => {
                     thread.cancel();
                     queue.entries.push_back(entry);
@@ -248,7 +249,7 @@ impl<S: System> super::Channel<S> for Channel<S> {
             self.descriptor.shutdown_write()?;
         }
         queue.shut = true;
-        // They have nothing to wait for any more, and the system may not say so.
+        // These tasks have nothing to wait for any more, and the system may not wake them.
         let woken = queue.waiters.take();
         drop(queue);
         woken.wake();
@@ -269,12 +270,12 @@ impl<S: System> super::Channel<S> for Channel<S> {
         if !(reads.entries.is_empty() && writes.entries.is_empty()) {
             return Ok(None);
         }
-        // The poller forgets it while it is ours.
+        // The poller has to forget the descriptor while it is ours.
         self.registration().take_back(&self.descriptor);
         Ok(self.descriptor.give_away())
     }
 
-    /// Without the parent's locks: nothing uses the descriptor here any more.
+    /// Takes none of the parent's locks: nothing uses the descriptor here any more.
     fn leave_to_parent(&self) {
         if self.is_of_a_parent() {
             drop(self.descriptor.give_away());

@@ -1,4 +1,4 @@
-//! An operation while it is in flight: what its channel has to know, and what it is waited for by.
+//! An operation in flight: what its channel has to know, and where the caller waits for it.
 
 use std::sync::Arc;
 
@@ -9,31 +9,32 @@ use crate::contract::{Half, Outcome, Process};
 /// What a channel has to know of an operation, besides its bytes.
 pub(crate) struct Request<S: System> {
     pub(crate) half: Half,
-    /// Of the buffer.
+    /// The length of the buffer.
     pub(crate) length: usize,
-    /// What the system needs for it.
+    /// What the system needs for the operation.
     pub(crate) slot: S::Slot,
 }
 
-/// An operation as the queues hold it: of any type of buffer.
+/// An operation as the queues hold it, with a buffer of any type.
 pub(crate) trait InFlight<S: System>: Send + Sync {
     fn request(&self) -> &Request<S>;
 
-    /// The buffer's bytes. They are the system's from the submission until the completion: the
-    /// buffer is not looked at in between.
+    /// The buffer's bytes. They are the system's from submission to completion; this crate does not
+    /// look at the buffer in between.
     fn bytes(&self) -> &Bytes;
 
-    /// Tells the caller what became of it, once. This runs the caller's code: no lock may be held.
+    /// Tells the caller the outcome, once. This runs the caller's code: no lock may be held.
     fn complete(&self, outcome: Outcome);
 }
 
-/// An operation, its buffer, and the place where its completer meets the caller that waits for it.
+/// An operation, its buffer, and the place where the completing thread meets the caller that waits.
 ///
-/// The handle that the caller has and, from before it is issued until its completion was observed,
-/// the queue of its end each own a share. So the system's memory stays, even if the
-/// handle is dropped.
+/// It has two owners: the caller's handle, and the queue of its end, from before the operation is
+/// issued until its completion was observed. So the system's memory stays, even if the handle is
+/// dropped.
 pub(crate) struct Record<B, S: System> {
-    // Before the buffer, because it is dropped first: a system may check that it is done with it.
+    // Before the buffer, because it is dropped first: a system may check here that it is done with
+    // the buffer.
     request: Request<S>,
     lent: Lent<B>,
     outcome: OutcomeCell,
@@ -42,8 +43,8 @@ pub(crate) struct Record<B, S: System> {
 }
 
 impl<B: Send + 'static, S: System> Record<B, S> {
-    /// Of an operation on `length` bytes of `buffer`. They are lent to the system later, in their
-    /// final place.
+    /// Makes the record of an operation on `length` bytes of `buffer`. They are lent to the system
+    /// later, in their final place.
     pub(crate) fn new(half: Half, buffer: B, length: usize) -> Arc<Self> {
         Arc::new(Self {
             request: Request { half, length, slot: S::Slot::default() },
@@ -61,7 +62,7 @@ impl<B: Send + 'static, S: System> Record<B, S> {
         &self.outcome
     }
 
-    /// Whether it was submitted by this process, and not by the one that this was forked from.
+    /// Whether this process submitted the operation, and not one that it was forked from.
     pub(crate) fn is_of_this_process(&self) -> bool {
         self.process.is_current()
     }

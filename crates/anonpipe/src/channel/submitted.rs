@@ -1,4 +1,4 @@
-//! The submitter's share of an operation: to wait for it, to cancel it, to let it go.
+//! The submitter's share of an operation: to wait for it, to cancel it, or to let it go.
 
 use std::io;
 use std::sync::{Arc, Weak};
@@ -19,7 +19,7 @@ pub(crate) struct Submitted<B: Send + 'static, S: System> {
 
 const SPENT: &str = "this operation's outcome was already taken";
 
-/// The outcome of an operation that came along with a fork.
+/// The outcome of a parent's operation in a forked process.
 fn left_in_the_parent() -> Failure {
     let why = "it is in flight in the process that this one was forked from, and goes on there alone";
     Failure::refused(io::ErrorKind::Unsupported, why)
@@ -32,7 +32,7 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
         Self::over(record, Arc::downgrade(channel))
     }
 
-    /// An operation that is complete before it began.
+    /// An operation that is complete from the start.
     pub(crate) fn decided(record: Arc<Record<B, S>>, outcome: Outcome) -> Self {
         record.complete(outcome);
         Self::over(record, Weak::new())
@@ -53,13 +53,13 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
         self.record.is_none()
     }
 
-    /// What can be waited for: nothing once the outcome was taken, and nothing of the process that
-    /// this one was forked from, whose threads may have held the operation's locks.
+    /// The record, if it can be waited for: not once the outcome was taken, and not in a forked
+    /// process, because the parent's threads may have held the operation's locks.
     fn local(&self) -> Option<&Arc<Record<B, S>>> {
         self.record.as_ref().filter(|record| record.is_of_this_process())
     }
 
-    /// The outcome of an operation that came along with a fork; takes no lock that may be held for
+    /// The outcome of a parent's operation in a forked process. Takes no lock that may be held for
     /// ever.
     fn outcome_after_fork(&self) -> Option<Outcome> {
         let record = self.record.as_ref().filter(|record| !record.is_of_this_process())?;
@@ -93,8 +93,8 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
         }
     }
 
-    /// The driver that the caller has to turn for this operation, if it is in flight on such an
-    /// end.
+    /// The driver that the caller has to turn for this operation. `None`: it is complete, or its
+    /// end is not attached.
     pub(crate) fn attached(&self) -> Option<S::Driver> {
         if self.is_complete() {
             return None;
@@ -123,7 +123,7 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
         }
     }
 
-    /// Also true of one that came along with a fork, and after the outcome was taken.
+    /// Also true of a parent's operation in a forked process, and after the outcome was taken.
     pub(crate) fn is_complete(&self) -> bool {
         self.local().is_none_or(|record| record.outcome().is_complete())
     }
@@ -140,8 +140,8 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
         Poll::Ready(self.finish(outcome))
     }
 
-    /// Whether it is complete; if not, `waker` is called when it is, unless it is taken back with
-    /// `unwatch`.
+    /// Whether the operation is complete. If not, `waker` is called when it is, unless `unwatch`
+    /// takes it back.
     pub(crate) fn watch(&self, waker: &Waker) -> bool {
         self.local().is_none_or(|record| record.outcome().watch(waker))
     }
@@ -155,7 +155,7 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
 
 impl<B: Send + 'static, S: System> Drop for Submitted<B, S> {
     fn drop(&mut self) {
-        // First, because the task that drops it need not be told that it was cancelled.
+        // First, because the task that drops the operation need not be told that it was cancelled.
         self.forget_task();
         self.cancel();
     }

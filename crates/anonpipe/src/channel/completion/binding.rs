@@ -1,8 +1,8 @@
 //! Which completion port a handle is bound to: ours, or none that we know of.
 //!
 //! The binding, and the modes that go with it, belong to the *file object*, which all owners of a
-//! handle to it share. So only an end that is ours alone is bound, and it is not handed on
-//! afterwards unless the caller insists.
+//! handle share. So only an end without other handles is bound, and a bound end is not handed on
+//! unless the caller insists.
 
 use std::io;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use crate::contract::Failure;
 /// How the completions of submitted operations arrive.
 #[derive(Default)]
 pub(super) enum Binding<S: System> {
-    /// Nothing was submitted yet.
+    /// No operation was submitted yet.
     #[default]
     None,
     /// Through our port.
     Port {
         place: Place<S>,
-        /// An operation that succeeds at once sends no packet.
+        /// Whether an operation that succeeds at once sends no packet.
         skips: bool,
     },
-    /// Through an event for each operation: others may have the handle, or it is bound to a port
-    /// that we know nothing of.
+    /// Through an event for each operation: the handle may have other owners, or is bound to a port
+    /// that is not ours.
     Events,
 }
 
-/// What submitting an operation needs to know of the binding.
+/// What submitting an operation depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
     Port { skips: bool },
@@ -40,8 +40,7 @@ impl<S: System> Binding<S> {
         matches!(self, Self::None)
     }
 
-    /// The route of an operation of `channel`; if nothing was submitted before, that is decided
-    /// now.
+    /// The route of an operation of `channel`; the first call decides it.
     pub(super) fn route(&mut self, channel: &Arc<Channel<S>>) -> io::Result<Route> {
         if self.is_none() {
             *self = if channel.exclusive { Self::bind(channel)? } else { Self::Events };
@@ -57,7 +56,7 @@ impl<S: System> Binding<S> {
         }
     }
 
-    /// Has the driver look at an operation, as if it were complete.
+    /// Makes the driver look at an operation, as if it were complete.
     pub(super) fn post(&self, id: SlotId) -> io::Result<()> {
         match self {
             Self::Port { place, .. } => S::Issuer::post(place.poller(), place.key(), id),
@@ -85,7 +84,7 @@ impl<S: System> Binding<S> {
         }
     }
 
-    /// Lets go of the handle's packets. Unbinds it where the system can do that.
+    /// Gives up the handle's packets. Unbinds the handle where the system can do so.
     pub(super) fn let_go(&mut self, issuer: &S::Issuer) {
         if let Self::Port { .. } = self {
             issuer.unbind();

@@ -1,5 +1,5 @@
-//! Reads and writes that block the caller: an event of the issuing thread, no port, no hop, no
-//! other thread.
+//! Reads and writes that block the caller: an event of the issuing thread, no port, no other
+//! thread.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::rc::Rc;
@@ -13,8 +13,8 @@ use crate::contract::{Failure, Half, Outcome};
 
 type EventOf<S> = <<S as System>::Issuer as Issuer>::Event;
 
-/// Reads, blocking the caller until `deadline`. Pipes have no scattered reads: the first buffer
-/// that holds anything is filled.
+/// Reads, blocking the caller until `deadline`. Pipes have no scattered reads, so only the first
+/// non-empty buffer is filled.
 pub(super) fn read<S: System>(
     channel: &Arc<Channel<S>>,
     buffers: &mut [IoSliceMut<'_>],
@@ -26,8 +26,8 @@ pub(super) fn read<S: System>(
     block(channel, Half::Read, &Borrowed::to_read(&mut first[..most]), deadline)
 }
 
-/// Writes, blocking the caller until `deadline`. Pipes have no gathered writes: the first buffer
-/// that holds anything is written.
+/// Writes, blocking the caller until `deadline`. Pipes have no gathered writes, so only the first
+/// non-empty buffer is written.
 pub(super) fn write<S: System>(
     channel: &Arc<Channel<S>>,
     buffers: &[IoSlice<'_>],
@@ -40,8 +40,8 @@ pub(super) fn write<S: System>(
 
 fn block<S: System>(channel: &Arc<Channel<S>>, half: Half, bytes: &Borrowed<'_>, deadline: Option<Instant>) -> Outcome {
     let event = EventOf::<S>::of_this_thread()?;
-    // After the bytes, so that it is dropped before they are given back: a system may check that it
-    // is done with it.
+    // Declared after the bytes, so that it is dropped before they are given back: a system may
+    // check in this drop that it is done with them.
     let slot = S::Slot::default();
     let mut blocked = Blocked { channel, half, bytes, event: &event, slot: &slot, deadline, timed_out: false };
     channel.table(half).push(Entry::thread(slot.id()), false);
@@ -67,20 +67,20 @@ fn block<S: System>(channel: &Arc<Channel<S>>, half: Half, bytes: &Borrowed<'_>,
     outcome
 }
 
-/// What a blocked thread does next.
+/// The next step of a blocked thread.
 enum Step {
     Over(Outcome),
-    /// What came before is not issued yet. That is not for long: it is the driver that does it.
+    /// An earlier operation is not issued yet. This does not last long: the driver issues it.
     AwaitTurn,
     /// The kernel has the operation.
     AwaitEvent {
         until: Option<Instant>,
     },
-    /// It has met an empty message, and goes on behind the others.
+    /// The read has met an empty message, and continues behind the others.
     LetOthersRun,
 }
 
-/// An operation of a thread that waits for it. Nothing here waits, but for
+/// An operation of a thread that waits for it. No method waits, except for
 /// [`await_turn`](Self::await_turn).
 struct Blocked<'a, S: System> {
     channel: &'a Arc<Channel<S>>,
@@ -89,7 +89,7 @@ struct Blocked<'a, S: System> {
     event: &'a Rc<EventOf<S>>,
     slot: &'a S::Slot,
     deadline: Option<Instant>,
-    /// The time was up, and the kernel was asked for the end of the operation.
+    /// The time was up, and the kernel was asked to end the operation.
     timed_out: bool,
 }
 
@@ -125,12 +125,12 @@ impl<S: System> Blocked<'_, S> {
         }
     }
 
-    /// The kernel has said what became of the operation, or else the time is up.
+    /// The kernel has reported the outcome, or the time is up.
     fn go_on(&mut self, is_set: bool) -> Step {
         if !is_set {
             self.timed_out = true;
             self.channel.issuer.cancel(self.slot.id());
-            // What became of that.
+            // Wait for the result of the cancellation.
             return Step::AwaitEvent { until: None };
         }
         match self.channel.issuer.observe(self.half, self.slot, self.bytes) {
@@ -139,13 +139,13 @@ impl<S: System> Blocked<'_, S> {
             }
             Answer::Done(outcome) => Step::Over(outcome),
             Answer::Empty => self.go_behind(),
-            // The event was set, but not for this operation: an earlier one's.
+            // The event was set for an earlier operation, not for this one.
             Answer::Pending => Step::AwaitEvent { until: self.deadline.filter(|_| !self.timed_out) },
         }
     }
 
-    /// It has met an empty message of a peer that writes messages. Cancels are heard even if that
-    /// writes nothing else.
+    /// The read has met an empty message of a peer that writes messages. It still notices a
+    /// cancellation, even if the peer writes nothing else.
     fn go_behind(&mut self) -> Step {
         if self.timed_out || self.is_late() {
             return Step::Over(Err(Failure::TimedOut { transferred: Some(0) }));
@@ -156,7 +156,7 @@ impl<S: System> Blocked<'_, S> {
         Step::LetOthersRun
     }
 
-    /// Waits until it may be this thread's turn, it was cancelled, or the time is up.
+    /// Waits until it may be this thread's turn, the operation was cancelled, or the time is up.
     fn await_turn(&self) {
         let id = self.slot.id();
         if self.channel.is_on_drivers_thread() {
@@ -178,8 +178,8 @@ impl<S: System> Blocked<'_, S> {
 }
 
 /// The kernel writes to this thread's stack until the event is set, and there is no way to wait for
-/// it: going on would be worse than ending. Seen only when the program closes a handle that is not
-/// its own.
+/// the event. To go on would be worse than to end the process. Seen only when the program closes a
+/// handle that is not its own.
 fn unwaitable(error: &io::Error) -> ! {
     eprintln!("anonpipe: cannot wait for an operation in flight: {error}");
     std::process::abort()

@@ -1,10 +1,16 @@
 //! Operations that go through events: the process's driver thread issues them.
 //!
-//! What a thread has issued is cancelled when it ends, unless the handle is bound to a port
-//! (*documented*, CancelIoEx): the submitting thread may end at any time, and so may those of the
-//! thread pool. The driver's thread does not. A submitted operation waits in the table, where it
-//! can be cancelled, until that thread comes; threads that block in a call of their own keep their
-//! place among those that wait.
+//! When a thread ends, the system cancels what the thread has issued, unless the handle is bound to
+//! a port (*documented*, CancelIoEx). The submitting thread may end at any time, and so may the
+//! threads of the thread pool. The driver's thread does not. A submitted operation waits in the
+//! table, where it can be cancelled, until the driver's thread issues it. Threads that block in a
+//! call of their own keep their place among the waiting entries.
+//!
+//! # References
+//!
+//! - [`CancelIoEx`]
+//!
+//! [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
 
 use std::io;
 use std::mem;
@@ -24,14 +30,14 @@ impl<S: System> Channel<S> {
         let mut table = self.table(half);
         table.push(Entry::operation(operation, Arc::clone(self)), true);
         if self.is_on_drivers_thread() {
-            // A waker's: it may wait for what it submits, though it had better not.
+            // Submitted by a waker. It may wait for the operation, though it should not.
             drop(table);
             return Self::issue_waiting(Arc::clone(self), half);
         }
         self.pass_on(half, table);
     }
 
-    /// Sees to it that what waits is issued.
+    /// Makes sure that the next waiting entry is issued.
     pub(super) fn pass_on(self: &Arc<Self>, half: Half, mut table: MutexGuard<'_, Table<S>>) {
         let Some(next) = table.next_waiting() else { return };
         if next.as_operation().is_none() {
@@ -45,7 +51,7 @@ impl<S: System> Channel<S> {
     }
 
     fn tell_driver(&self) -> io::Result<()> {
-        // What waits came by a route that has set it.
+        // A waiting operation came by the event route, which has set `issuing`.
         self.issuing.get().map_or(Ok(()), |place| S::Issuer::post(place.poller(), place.key(), SlotId::NONE))
     }
 
@@ -53,7 +59,8 @@ impl<S: System> Channel<S> {
         self.issuing.get().is_some_and(|place| place.driver().is_turned_by_this_thread())
     }
 
-    /// The driver cannot be told; no memory, at worst. What waits for it ends with that.
+    /// The driver cannot be told; out of memory, at worst. The operations that wait for it end with
+    /// this error.
     fn give_up(&self, half: Half, error: &io::Error) {
         let mut ended = Vec::new();
         let mut table = self.table(half);
@@ -68,13 +75,13 @@ impl<S: System> Channel<S> {
         ended.into_iter().for_each(Ended::tell);
     }
 
-    /// Issues what waits, on the driver's thread.
+    /// Issues the waiting operations, on the driver's thread.
     pub(super) fn issue_waiting(channel: Arc<Self>, half: Half) {
         let mut ended = Vec::new();
         let mut table = channel.table(half);
         table.told = false;
-        // Each of them once: what meets an empty message goes on when the others of this driver had
-        // their turn.
+        // Each of them once: a read that meets an empty message continues after the other
+        // operations of this driver had their turn.
         let count = table.waiting().len();
         for _ in 0..count {
             let Some(operation) = table.next_waiting().and_then(Entry::as_operation).map(Arc::clone) else { break };
@@ -91,8 +98,8 @@ impl<S: System> Channel<S> {
         ended.into_iter().for_each(Ended::tell);
     }
 
-    /// Issues the next operation that waits. If it is pending, its event comes back, to be waited
-    /// for.
+    /// Issues the next waiting operation. If it is pending, returns its event, which has to be
+    /// awaited.
     fn issue_next<'a>(
         &self,
         half: Half,
@@ -125,13 +132,13 @@ impl<S: System> Channel<S> {
         (table, None)
     }
 
-    /// Has the thread pool wait for a pending operation's event. Returns the operation if that
-    /// cannot be, and it is over.
+    /// Makes the thread pool wait for a pending operation's event. If it cannot, ends the operation
+    /// and returns it.
     fn await_event(self: &Arc<Self>, operation: &dyn InFlight<S>, event: EventOf<S>) -> Option<Ended<S>> {
         let id = super::Slot::id(&operation.request().slot);
         let channel = Arc::clone(self);
         let Err(event) = event.when_set(move || Self::on_completion(channel, id, None)) else { return None };
-        // No memory, at worst. The operation must end before its event does.
+        // Out of memory, at worst. The operation must end before its event does.
         self.issuer.cancel(id);
         let _ = event.wait(None);
         self.observe(id, None)

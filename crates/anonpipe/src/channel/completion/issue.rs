@@ -9,16 +9,16 @@ use crate::channel::Request;
 use crate::contract::{Failure, Half};
 
 /// How many empty messages a read may meet in a row before others get their turn: the caller, who
-/// wants to submit and not to wait, or the other ends of the driver that goes on with it.
+/// wants to submit and not to wait, or the other ends of the driver that continues the read.
 const MAX_EMPTY_MESSAGES: usize = 16;
 
 impl<S: System> Channel<S> {
-    /// Issues an operation that is in the table, on this thread and for our port; again, if it
-    /// meets an empty message. Returns it if it is over.
+    /// Issues an operation that is in the table, on this thread and for our port; issues it again
+    /// if it meets an empty message. Returns the operation if it is over.
     ///
-    /// It is in the table before it is issued. The lock is held meanwhile, so that the table's
-    /// order is the kernel's, and a cancel comes before (and is seen here) or after (and goes to
-    /// the kernel).
+    /// The operation is in the table before it is issued, and the table stays locked meanwhile. So
+    /// the table has the kernel's order, and a cancel comes either before (and is seen here) or
+    /// after (and goes to the kernel).
     pub(super) fn issue_for_port(
         &self,
         half: Half,
@@ -33,7 +33,8 @@ impl<S: System> Channel<S> {
             }
             entry.set_issued_by(Thread::current());
             let operation = entry.as_operation()?;
-            // The packet of an operation that succeeds at once is skipped, or comes all the same.
+            // If the handle `skips`, an operation that succeeds at once sends no packet. Otherwise
+            // its packet comes, and is waited for.
             let slot = &operation.request().slot;
             match self.issuer.issue(half, slot, operation.bytes(), None, !skips) {
                 Answer::Pending => {
@@ -44,8 +45,8 @@ impl<S: System> Channel<S> {
                 Answer::Empty => table.send_to_the_back(id, false),
             }
         }
-        // A peer that writes nothing else holds up neither the caller nor other ends: the driver
-        // goes on with it when it comes to that.
+        // A peer that writes only empty messages must not hold up the caller or other ends. The
+        // driver continues the read when it gets to this packet.
         match self.binding().post(id) {
             Ok(()) => None,
             Err(error) => table.end(id, Err(error.into())),

@@ -7,15 +7,16 @@ use std::time::Instant;
 use crate::buffer::Bytes;
 use crate::contract::{Failure, Half, Outcome, Process, Turn};
 
-/// The handle of one end, on a system that takes operations and says when they are complete.
+/// The handle of one end, on a system that takes operations and reports their completion.
 ///
-/// Its kernel has a queue for each half: first in, first out. It knows an operation by its slot,
-/// and may use that and the operation's bytes until it has said that the operation is complete.
+/// The kernel has a queue for each half: first in, first out. It knows an operation by its slot,
+/// and may use the slot and the operation's bytes until it has reported that the operation is
+/// complete.
 ///
 /// No call waits.
 pub(crate) trait Issuer: Send + Sync + Sized + 'static {
     type Process: Process;
-    /// What a caller gets who takes it out.
+    /// What a caller gets who takes the handle out.
     type Handle;
     type Port: Turn<Event = Packet<Self::Said>>;
     type Slot: Slot;
@@ -24,14 +25,14 @@ pub(crate) trait Issuer: Send + Sync + Sized + 'static {
     /// What a packet says of its operation.
     type Said: Copy + Send;
 
-    /// How many bytes one operation transfers at most.
+    /// The most bytes that one operation transfers.
     const MOST_AT_ONCE: usize;
 
-    /// Gives an operation to the kernel. Slot and bytes belong together, and stay until the slot
-    /// was observed to be complete.
+    /// Gives an operation to the kernel. The slot and the bytes belong together, and must stay
+    /// until the operation was observed to be complete.
     ///
-    /// It is told by `event`, or else by a packet. `packet_on_success`: that comes even if the
-    /// operation succeeds at once.
+    /// The kernel reports the completion through `event`, or else by a packet. `packet_on_success`:
+    /// the packet comes even if the operation succeeds at once.
     fn issue(
         &self,
         half: Half,
@@ -41,53 +42,53 @@ pub(crate) trait Issuer: Send + Sync + Sized + 'static {
         packet_on_success: bool,
     ) -> Answer;
 
-    /// What the kernel has said of an operation.
+    /// What the kernel has reported about an operation.
     fn observe(&self, half: Half, slot: &Self::Slot, bytes: &Bytes) -> Answer;
 
-    /// The outcome of an operation that the kernel is done with, although it never said so in the
-    /// slot: all that is known of it is what its packet said.
+    /// The outcome of an operation that the kernel is done with, although it never reported so in
+    /// the slot. Only what the packet said is known.
     fn observe_lost(&self, half: Half, slot: &Self::Slot, bytes: &Bytes, said: Self::Said) -> Outcome;
 
-    /// Asks for the end of an operation. Returns whether the kernel had it.
+    /// Asks the kernel to end an operation. Returns whether the kernel had it.
     fn cancel(&self, id: SlotId) -> bool;
 
-    /// Binds the handle to a port: its packets come there, with `key`.
+    /// Binds the handle to a port: its packets go there, with `key`.
     fn bind(&self, port: &Self::Port, key: usize) -> io::Result<Bound>;
 
-    /// Undoes that, where the system can.
+    /// Unbinds the handle, where the system can do so.
     fn unbind(&self);
 
     /// Sends a packet to a port.
     fn post(port: &Self::Port, key: usize, id: SlotId) -> io::Result<()>;
 
-    /// Whether children inherit the handle. Yes, if that is not known.
+    /// Whether children inherit the handle. Yes, if that is unknown.
     fn is_inheritable(&self) -> bool;
 
-    /// Whether there is something to read, or the end of file. No, if that is not known.
+    /// Whether there is something to read, or the end of file. No, if that is unknown.
     fn is_readable(&self) -> bool;
 
-    /// How a write would fail at once, because the peer is gone. `None`: it would not, or that is
-    /// not known.
+    /// How a write would fail at once, because the peer is gone. `None`: it would not fail, or that
+    /// is unknown.
     fn refusal_of_writes(&self) -> Option<Failure>;
 
-    /// Half-closes, where the system can do that.
+    /// Half-closes, where the system can do so.
     fn shutdown_write(&self) -> Result<(), Failure>;
 
-    /// Gives the system's handle away, once. It is not used here from then on.
+    /// Gives the system's handle away, once. From then on the handle is not used here.
     fn give_away(&self) -> Option<Self::Handle>;
 }
 
-/// What the kernel has said of an operation.
+/// What the kernel has reported about an operation.
 pub(crate) enum Answer {
     /// Nothing yet.
     Pending,
     Done(Outcome),
-    /// It read an empty message of a peer that writes messages. Nothing came of it, so it has to go
-    /// on.
+    /// The operation read an empty message of a peer that writes messages. It got nothing, so it
+    /// has to be issued again.
     Empty,
 }
 
-/// What an operation is known by to the kernel: the address of its slot. Zero is no slot's.
+/// Identifies an operation to the kernel: the address of its slot. Zero is no slot's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SlotId(pub(crate) usize);
 
@@ -95,38 +96,38 @@ impl SlotId {
     pub(crate) const NONE: Self = Self(0);
 }
 
-/// What the kernel writes to. It is not moved while the kernel has it.
+/// Memory that the kernel writes to. It does not move while the kernel has it.
 pub(crate) trait Slot: Default + Send + Sync {
     fn id(&self) -> SlotId;
 }
 
-/// What a port says: that the operation with that id is complete, if it is one of ours.
+/// A port's report: the operation with that id is complete, if it is one of ours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Packet<Said> {
     pub(crate) id: SlotId,
     pub(crate) said: Said,
 }
 
-/// What became of binding a handle.
+/// The result of binding a handle.
 pub(crate) enum Bound {
     /// `skips`: an operation that succeeds at once sends no packet.
     Here { skips: bool },
-    /// It was bound to another port already.
+    /// The handle was already bound to another port.
     Elsewhere,
 }
 
-/// What a thread, or a thread pool, waits for.
+/// An event that a thread, or a thread pool, waits for.
 pub(crate) trait Event: Send + Sync + Sized + 'static {
     fn new() -> io::Result<Self>;
 
-    /// That of the calling thread, which blocks in one operation at a time.
+    /// The event of the calling thread, which blocks in one operation at a time.
     fn of_this_thread() -> io::Result<Rc<Self>>;
 
-    /// Blocks until it is set. `Ok(false)`: `deadline` came first.
+    /// Blocks until the event is set. `Ok(false)`: `deadline` came first.
     fn wait(&self, deadline: Option<Instant>) -> io::Result<bool>;
 
-    /// Has `then` called when it is set, on a thread of the system's. If that cannot be, the caller
-    /// gets the event back, and has to wait for it.
+    /// Calls `then` when the event is set, on a thread of the system's. If the system cannot do so,
+    /// returns the event, and the caller has to wait for it.
     fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), Self>;
 }
 
@@ -134,6 +135,6 @@ pub(crate) trait Event: Send + Sync + Sized + 'static {
 pub(crate) trait Thread: Default + Send {
     fn current() -> Self;
 
-    /// Whether it is known to have ended.
+    /// Whether the thread is known to have ended.
     fn has_ended(&self) -> bool;
 }

@@ -1,4 +1,4 @@
-//! What is said to be complete.
+//! Observes completions that the kernel reports.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -10,10 +10,10 @@ use crate::contract::{Failure, Half};
 type SaidOf<S> = <<S as System>::Issuer as Issuer>::Said;
 
 impl<S: System> Channel<S> {
-    /// An operation with that slot is said to be complete: by a packet, which says how it ended, or
-    /// by its event.
+    /// Handles a report that the operation with this slot is complete: by a packet, which says how
+    /// it ended, or by its event.
     ///
-    /// It may not be one of ours. Then nothing happens.
+    /// Does nothing if the operation is not one of ours.
     pub(super) fn on_completion(channel: Arc<Self>, id: SlotId, said: Option<SaidOf<S>>) {
         let ended = channel.observe(id, said);
         drop(channel);
@@ -22,8 +22,7 @@ impl<S: System> Channel<S> {
         }
     }
 
-    /// Takes an operation that is complete out of its table; or issues it again, if it met an empty
-    /// message.
+    /// Takes a complete operation out of its table, or issues it again if it met an empty message.
     pub(super) fn observe(self: &Arc<Self>, id: SlotId, said: Option<SaidOf<S>>) -> Option<Ended<S>> {
         for half in [Half::Read, Half::Write] {
             let mut table = self.table(half);
@@ -45,8 +44,8 @@ impl<S: System> Channel<S> {
         let operation = entry.as_operation()?;
         let (slot, bytes) = (&operation.request().slot, operation.bytes());
         if !entry.is_issued() {
-            // It has met so many empty messages that others got their turn first. (What waits for
-            // the driver has no packets.)
+            // The read has met so many empty messages that others got their turn first. (An
+            // operation that waits for the driver has no packets.)
             return self.go_on(half, table, id);
         }
         let outcome = match self.issuer.observe(half, slot, bytes) {
@@ -57,33 +56,33 @@ impl<S: System> Channel<S> {
             Answer::Done(outcome) => outcome,
             // The cancel came too late for the kernel, but not for us.
             Answer::Empty if entry.is_cancelled() => Err(Failure::Cancelled { transferred: Some(0) }),
-            // Its buffer is still empty. It does not leave the table, where it can be cancelled all
-            // the time.
+            // The read's buffer is still empty. The read stays in the table, where it can be
+            // cancelled at any time.
             Answer::Empty => return self.go_on(half, table, id),
         };
         table.end(id, outcome)
     }
 
-    /// A packet came for an operation of which the kernel has said nothing. Whether it is over all
-    /// the same: some systems lose what they would say to a thread that has ended.
+    /// Whether an operation is over although the kernel has reported nothing but its packet: some
+    /// systems lose what they would report to a thread that has ended.
     ///
-    /// Else it is a stray packet, for an operation whose slot has the same address in another
-    /// process, and the kernel will still write to the operation's memory. So all of this must
-    /// hold:
+    /// Otherwise this is a stray packet, for an operation whose slot has the same address in
+    /// another process, and the kernel will still write to our operation's memory. So all of this
+    /// must hold:
     ///
-    /// - the thread that issued it has ended. Else nothing was lost;
-    /// - there is no other handle, and so no stray packet: the end was made here, or the caller
-    ///   said so, and no child inherits it. (A caller who duplicates the handle, and starts I/O in
-    ///   another process, might cause one);
-    /// - the kernel does not know it. (Were it asked for an operation that is in flight, that would
-    ///   be cancelled.) What is over and not lost is on its way to a thread that lives, and then
-    ///   the packet comes after the status.
+    /// - The thread that issued the operation has ended. Otherwise nothing was lost.
+    /// - There is no other handle, and so no stray packet: the end was made here or the caller
+    ///   promised so, and no child inherits it. (A caller who duplicates the handle, and starts I/O
+    ///   in another process, might cause one.)
+    /// - The kernel does not know the operation. (The question would cancel it, if it were in
+    ///   flight.) If an operation is over and its report not lost, the report goes to a live
+    ///   thread, and its packet comes after its status.
     fn was_lost(&self, entry: &Entry<S>) -> bool {
         let is_exclusive = || self.exclusive && !self.issuer.is_inheritable();
         entry.issuing_thread_has_ended() && is_exclusive() && !self.issuer.cancel(entry.id())
     }
 
-    /// Issues an operation again that is not with the kernel any more.
+    /// Issues an operation again that the kernel no longer has.
     fn go_on(self: &Arc<Self>, half: Half, mut table: MutexGuard<'_, Table<S>>, id: SlotId) -> Option<Ended<S>> {
         let route = self.binding().known_route();
         table.send_to_the_back(id, route == Route::Event);

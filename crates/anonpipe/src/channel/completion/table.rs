@@ -1,9 +1,9 @@
-//! What is in flight in one half of an end.
+//! The operations in flight in one half of an end.
 //!
-//! The kernel has the queue: first in, first out. This table only says what is in it, so that an
+//! The kernel has the queue: first in, first out. This table only records what is in it. So an
 //! operation and its buffer live until their completion was observed, a packet is matched with an
-//! operation without trusting its pointer, and no cancel is lost while an operation is not with the
-//! kernel.
+//! operation without trusting the packet's pointer, and no cancel is lost while the kernel does not
+//! have the operation.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,7 @@ impl<S: System> Line<S> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits to be notified, at most as long as `limit`.
+    /// Waits to be notified, for at most `limit`.
     pub(super) fn wait<'a>(
         &self,
         table: MutexGuard<'a, Table<S>>,
@@ -44,37 +44,37 @@ impl<S: System> Line<S> {
         }
     }
 
-    /// It may be a waiting thread's turn, or it was cancelled.
+    /// It may be a waiting thread's turn, or a waiting thread was cancelled.
     pub(super) fn notify(&self) {
         self.turn.notify_all();
     }
 }
 
-/// The kernel's part of it, in its order, and then what waits to be issued, in the order in which
-/// it came.
+/// First the entries that the kernel has, in its order; then the entries that wait to be issued, in
+/// the order in which they came.
 pub(super) struct Table<S: System> {
     entries: VecDeque<Entry<S>>,
-    /// How many wait, at the back, for another thread to issue them or what is before them. Only
-    /// where operations go through events are there any.
+    /// How many entries, at the back, wait for another thread to issue them or an entry before
+    /// them. Always 0 unless operations go through events.
     waiting: usize,
-    /// The driver's thread was told that something waits, and has not come yet.
+    /// Whether the driver's thread was told that an entry waits, and has not come yet.
     pub(super) told: bool,
 }
 
 pub(super) struct Entry<S: System> {
     what: What<S>,
-    /// The kernel has it, and will say when it is complete.
+    /// Whether the kernel has it, and will report its completion.
     issued: bool,
-    /// The thread that issued it, if it is to be told by a packet.
+    /// The thread that issued it, if a packet is to report its completion.
     issued_by: ThreadOf<S>,
-    /// Its end was asked for. The kernel can be told only while it has the operation: before it is
-    /// issued, and issued again, this is looked at.
+    /// Whether its cancellation was requested. The kernel can be asked only while it has the
+    /// operation, so this is checked before each issue.
     cancelled: bool,
 }
 
 enum What<S: System> {
-    /// An operation owns the channel it runs on: closing the handle under it would look like the
-    /// peer's end of file.
+    /// An operation owns the channel it runs on: closing the handle during the operation would look
+    /// like the peer's end of file.
     Operation(Arc<dyn InFlight<S>>, Arc<Channel<S>>),
     /// The slot of a thread that blocks in `read` or `write`.
     Thread(SlotId),
@@ -100,7 +100,7 @@ impl<S: System> Entry<S> {
         }
     }
 
-    /// The operation, if it is one.
+    /// The operation, if the entry is one.
     pub(super) fn as_operation(&self) -> Option<&Arc<dyn InFlight<S>>> {
         match &self.what {
             What::Operation(operation, _) => Some(operation),
@@ -124,7 +124,7 @@ impl<S: System> Entry<S> {
         self.issued_by.has_ended()
     }
 
-    /// Asks for its end. Returns whether the kernel has to be told.
+    /// Requests its cancellation. Returns whether the kernel has to be asked.
     pub(super) fn set_cancelled(&mut self) -> bool {
         self.cancelled = true;
         self.issued
@@ -138,9 +138,8 @@ pub(super) struct Ended<S: System> {
 }
 
 impl<S: System> Ended<S> {
-    /// Tells the caller who waits for it. This runs the caller's code, so no lock is held, and no
-    /// share of the channel: the caller may want to take the handle out, and must be the last owner
-    /// then.
+    /// Tells the caller the outcome. This runs the caller's code. So no lock is held, and no share
+    /// of the channel: a caller who takes the handle out then must be the last owner.
     pub(super) fn tell(self) {
         caught(|| {
             self.operation.complete(self.outcome);
@@ -156,7 +155,8 @@ impl<S: System> Default for Table<S> {
 }
 
 impl<S: System> Table<S> {
-    /// Adds what `waits` for another thread to issue it, or to what waits.
+    /// Adds an entry. It waits to be issued if it `waits` for another thread, or if other entries
+    /// wait.
     pub(super) fn push(&mut self, entry: Entry<S>, waits: bool) {
         self.waiting += usize::from(waits || self.waiting > 0);
         self.entries.push_back(entry);
@@ -166,7 +166,7 @@ impl<S: System> Table<S> {
         self.entries.len()
     }
 
-    /// The entry whose slot that is.
+    /// The entry with this slot.
     pub(super) fn find(&mut self, id: SlotId) -> Option<&mut Entry<S>> {
         let place = self.place_of(id)?;
         self.entries.get_mut(place)
@@ -176,22 +176,22 @@ impl<S: System> Table<S> {
         self.entries.iter_mut()
     }
 
-    /// What waits, in its order.
+    /// The waiting entries, in their order.
     pub(super) fn waiting(&self) -> impl ExactSizeIterator<Item = &Entry<S>> {
         self.entries.range(self.entries.len() - self.waiting..)
     }
 
-    /// What is to be issued next of what waits.
+    /// The waiting entry that is to be issued next.
     pub(super) fn next_waiting(&self) -> Option<&Entry<S>> {
         self.waiting().next()
     }
 
-    /// Whether nothing that waits is before it.
+    /// Whether no waiting entry is before it.
     pub(super) fn is_next(&self, id: SlotId) -> bool {
         self.place_of(id).is_none_or(|place| place <= self.entries.len() - self.waiting)
     }
 
-    /// The kernel has it now. If it waited, it was the next.
+    /// The kernel has the entry now. If it waited, it was the next.
     pub(super) fn set_issued(&mut self, id: SlotId) {
         let Some(place) = self.place_of(id) else { return };
         self.waiting -= usize::from(self.waits(place));
@@ -208,7 +208,7 @@ impl<S: System> Table<S> {
     pub(super) fn end(&mut self, id: SlotId, outcome: Outcome) -> Option<Ended<S>> {
         match self.remove(id)?.what {
             What::Operation(operation, owner) => {
-                // Not the last share, so nothing is closed here: the caller has one, too.
+                // The caller has a share of the channel, too, so nothing is closed here.
                 drop(owner);
                 Some(Ended { operation, outcome })
             }
@@ -216,8 +216,8 @@ impl<S: System> Table<S> {
         }
     }
 
-    /// It has met an empty message: the kernel has it no more, and behind the others it is issued
-    /// again.
+    /// The entry has met an empty message: the kernel no longer has it. It will be issued again,
+    /// behind the others.
     pub(super) fn send_to_the_back(&mut self, id: SlotId, waits: bool) {
         if let Some(mut entry) = self.remove(id) {
             entry.issued = false;
@@ -264,12 +264,12 @@ mod tests {
         assert_eq!([1, 2, 3, 4].map(|number| table.is_next(at(number))), [true, true, false, false]);
         table.set_issued(at(2));
         assert!(table.is_next(at(3)) && !table.is_next(at(4)));
-        // One that is taken out from the middle, of what waits and of what is issued.
+        // Take entries out of the middle, of those that wait and of those that are issued.
         table.remove(at(3));
         table.remove(at(1));
         assert_eq!(numbers(table.waiting()), [4]);
         assert_eq!(numbers(table.iter_mut().map(|entry| &*entry)), [2, 4]);
-        // One that goes to the back waits there, as long as something does.
+        // An entry that goes to the back waits there, as long as another entry does.
         table.send_to_the_back(at(2), false);
         assert_eq!(numbers(table.waiting()), [4, 2]);
         assert!(table.find(at(2)).is_some_and(|entry| !entry.is_issued()));

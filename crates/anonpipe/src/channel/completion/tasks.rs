@@ -11,30 +11,30 @@ use crate::channel::adaptive_yield::AdaptiveYield;
 use crate::channel::{Channel as _, Record, Submitted, TaskReads, TaskWrites, WokenBy};
 use crate::contract::{Failure, Half, Outcome};
 
-/// How often in a row, in one poll, there may be something to read that is gone when it is read.
+/// How often in a row, in one poll, data may be gone before it is read.
 const MAX_IN_VAIN: usize = 16;
 
-/// How many bytes one write takes at most. Larger than the usual capacity, so that a bulk transfer
-/// is few operations.
+/// The most bytes that one write takes. Larger than the usual capacity, so that a bulk transfer
+/// takes few operations.
 const MAX_WRITE: usize = 256 * 1024;
 
-/// How many writes may be in flight: the next is with the system while the completion of one is on
-/// its way to us.
+/// How many writes may be in flight. With two, the next write is with the system while the
+/// completion of the first is on its way to us.
 const MAX_WRITES: usize = 2;
 
-/// How large a buffer is kept for the next write after a flush. Most ends write little, and there
-/// may be many.
+/// The largest buffer that is kept for the next write after a flush. Most ends write little, and
+/// there may be many ends.
 const MAX_SPARE: usize = 64 * 1024;
 
 /// The reads of one end.
 ///
-/// A read of nothing completes when there is something to read, and consumes nothing; libuv uses it
-/// in the same way. Then a direct read takes what there is. If another reader was faster, that read
-/// is cancelled again, in the same poll.
+/// An empty read completes when there is something to read, and consumes nothing; libuv uses it in
+/// the same way. Then a direct read takes what there is. If another reader was faster, the direct
+/// read is cancelled again in the same poll.
 pub(crate) struct Reads<S: System> {
-    /// The read of nothing, while it is in flight. Dropping it cancels it.
+    /// The empty read, while it is in flight. Dropping it cancels it.
     readable: Option<Submitted<(), S>>,
-    /// What the channel's `read_cancels` was when the wait began.
+    /// The channel's `read_cancels` when the wait began.
     waits_since: Option<u64>,
     adaptive_yield: AdaptiveYield,
 }
@@ -99,8 +99,7 @@ impl<S: System> Reads<S> {
         }
         for _ in 0..MAX_IN_VAIN {
             let readable = self.readable.get_or_insert_with(|| {
-                // It completes with 1 when there is something to read, and with 0 at the end of
-                // file.
+                // Completes with 1 when there is something to read, and with 0 at the end of file.
                 Submitted::to(channel, Record::new(Half::Read, (), 0))
             });
             let (outcome, ()) = ready!(readable.poll(context));
@@ -112,14 +111,15 @@ impl<S: System> Reads<S> {
                 return Poll::Ready(outcome);
             }
         }
-        // Another reader is always faster, or the peer writes empty messages only: let other tasks
+        // Another reader is always faster, or the peer writes only empty messages: let other tasks
         // run.
         context.waker().wake_by_ref();
         Poll::Pending
     }
 }
 
-/// Reads what there is. `None`: nothing, or nothing any more. The read that found this out is over.
+/// Reads what there is. `None`: there is nothing, or nothing any more. The read that found this out
+/// is over.
 fn read_at_once<S: System>(channel: &Arc<Channel<S>>, buffers: &mut [IoSliceMut<'_>]) -> Option<Outcome> {
     match channel.read(buffers, Some(S::now())) {
         Err(Failure::TimedOut { .. }) => None,
@@ -129,12 +129,12 @@ fn read_at_once<S: System>(channel: &Arc<Channel<S>>, buffers: &mut [IoSliceMut<
 
 /// The writes of one end.
 ///
-/// The system uses a write's bytes until it is complete, and a cancelled write would not say how
-/// many have gone. So the bytes are copied, and the copy is written whole.
+/// The system uses a write's bytes until the write is complete, and a cancelled write would not say
+/// how many have gone. So the bytes are copied, and the whole copy is written.
 pub(crate) struct Writes<S: System> {
-    /// The writes that were accepted, until their outcome was seen; the oldest first.
+    /// The accepted writes whose outcome was not seen yet; the oldest first.
     accepted: VecDeque<Submitted<Vec<u8>, S>>,
-    /// Buffers for the next writes, of those that are complete.
+    /// The buffers of completed writes, for the next writes.
     spare: Vec<Vec<u8>>,
 }
 
@@ -169,7 +169,7 @@ impl<S: System> TaskWrites<S> for Writes<S> {
         let record = Record::new(Half::Write, copy, count);
         record.lent().lend_to_write();
         let mut write = Submitted::to(channel, record);
-        // One that failed at once was not accepted.
+        // A write that failed at once was not accepted.
         match write.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => self.accepted.push_back(write),
             Poll::Ready((outcome, copy)) => self.is_over(outcome, copy)?,
@@ -212,7 +212,7 @@ impl<S: System> TaskWrites<S> for Writes<S> {
 }
 
 impl<S: System> Writes<S> {
-    /// As much of what is in `buffers` as one write takes.
+    /// Copies as much of `buffers` as one write takes.
     fn copy_of(&mut self, buffers: &[IoSlice<'_>]) -> Vec<u8> {
         let mut copy = self.spare.pop().unwrap_or_default();
         copy.clear();
@@ -230,8 +230,8 @@ impl<S: System> Writes<S> {
         Poll::Ready(self.is_over(outcome, copy))
     }
 
-    /// Keeps the buffer of a write that is over; if it failed, that stands for all that was
-    /// accepted by then.
+    /// Keeps the buffer of a write that is over. If the write failed, its error stands for all
+    /// writes that were accepted by then.
     fn is_over(&mut self, outcome: Outcome, copy: Vec<u8>) -> Result<(), Failure> {
         if self.spare.len() < MAX_WRITES {
             self.spare.push(copy);
@@ -242,8 +242,8 @@ impl<S: System> Writes<S> {
         outcome.map(drop)
     }
 
-    /// Lets go of what was accepted: it is written all the same, but the caller is not told any
-    /// more what became of it.
+    /// Gives up the accepted writes: they still go out, but the caller does not learn their outcome
+    /// any more.
     fn detach(&mut self) {
         for accepted in self.accepted.drain(..) {
             accepted.detach();

@@ -14,7 +14,7 @@ use crate::sim::{read, soon, taken, write};
 
 type Channel = super::Channel<Sim>;
 
-/// Both ways of being told: by packets, and by events.
+/// Both ways of reporting a completion: by packets, and by events.
 const WAYS: [bool; 2] = [true, false];
 
 #[test]
@@ -42,7 +42,7 @@ fn a_cancel_comes_in_time_or_too_late() {
         let (outcome, _) = first.wait(Some(Instant::now())).unwrap();
         assert!(matches!(outcome, Err(Failure::Cancelled { transferred: Some(0) })));
         assert!(matches!(writer.write(&[IoSlice::new(b"kept")], soon()), Ok(4)));
-        // The kernel is done with it, though its packet was not seen yet.
+        // The kernel is done with this read, though its packet was not seen yet.
         second.cancel();
         turn();
         assert_eq!(taken(second), b"kept");
@@ -76,7 +76,7 @@ fn a_write_beyond_the_quota_pends_until_it_is_read() {
     }
 }
 
-/// The kernel in memory panics if it is freed.
+/// The kernel in memory panics if an operation is freed before the kernel is done with it.
 #[test]
 fn a_dropped_operation_stays_until_the_kernel_is_done_with_it() {
     for exclusive in WAYS {
@@ -109,7 +109,8 @@ fn stray_packets_are_ignored() {
     assert_eq!(taken(pending), b"still ok");
 }
 
-/// Operations pass them over; a peer that writes nothing else holds up no other operation.
+/// Operations skip empty messages; a peer that writes only empty messages holds up no other
+/// operation.
 #[test]
 fn empty_messages_are_passed_over() {
     for exclusive in WAYS {

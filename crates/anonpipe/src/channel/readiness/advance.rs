@@ -9,20 +9,20 @@ use super::{Channel, Descriptor, System};
 use crate::channel::InFlight;
 use crate::contract::{Failure, Half, Outcome};
 
-/// How many calls one write gets at a stretch, so that a fast peer does not keep the driver from
-/// the other pipes.
+/// How many calls one write gets in a row, so that a fast peer does not keep the driver from other
+/// pipes.
 pub(super) const CALLS_AT_A_STRETCH: usize = 16;
 
-/// What became of an operation at the head of its queue.
+/// The result of one attempt at the operation at the head of its queue.
 enum Attempt {
     Done(Outcome),
     WouldBlock,
-    /// There may be more to do at once, but it is another pipe's turn.
+    /// More may be possible at once, but it is another pipe's turn.
     Yield,
 }
 
 impl<S: System> Channel<S> {
-    /// Lets the head of the queue, and what becomes the head, go as far as possible.
+    /// Advances the head of the queue, and every entry that becomes the head, as far as possible.
     pub(super) fn advance(self: &Arc<Self>, half: Half, queue: &mut Queue<S>, finished: &mut Finished<S>) {
         loop {
             let attempt = match queue.entries.front() {
@@ -41,7 +41,8 @@ impl<S: System> Channel<S> {
                     match self.arm(half, /* may_be_ready */ matches!(attempt, Attempt::Yield)) {
                         Ok(Armed::Listening) => return,
                         Ok(Armed::TryAgain) => continue,
-                        // No descriptors for the driver, say. What went before is known.
+                        // The driver has no descriptors left, for example. What went before is
+                        // known.
                         Err(error) => Err(Failure::from(error).after(queue.progress_of_head())),
                     }
                 }

@@ -1,5 +1,5 @@
-//! Reads and writes that block the caller: the thread takes a place in the queue and does its own
-//! waiting, without the driver.
+//! Reads and writes that block the caller: the thread takes a place in the queue and waits by
+//! itself, without the driver.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use super::{Alarm, Channel, Descriptor, Entry, Finished, System, WaitEnd};
 use crate::channel::Channel as _;
 use crate::contract::{Failure, Half, Outcome};
 
-/// A thread in the queue of an end, and the means to wake it: for its turn, or because it was
-/// cancelled.
+/// A thread in the queue of an end, and the means to wake it: because it is its turn, or because it
+/// was cancelled.
 pub(super) struct BlockedThread<S: System> {
     alarm: Arc<<S::Descriptor as Descriptor>::Alarm>,
     cancelled: AtomicBool,
@@ -63,13 +63,13 @@ pub(super) fn write<S: System>(
                 Err(failure) => return Some(Err(failure)),
             }
         }
-        // Let go of the queue now and then, for those who submit, poll or cancel meanwhile.
+        // Release the queue now and then, for threads that submit, poll or cancel meanwhile.
         (*progress == total).then_some(Ok(total))
     })
 }
 
-/// Calls `attempt` when it is this thread's turn, until it has an answer. It is given what it has
-/// transferred so far, and adds to it.
+/// Calls `attempt` when it is this thread's turn, until `attempt` has an outcome. `attempt` is
+/// given the number of bytes transferred so far, and adds to it.
 fn block<S: System>(
     channel: &Arc<Channel<S>>,
     half: Half,
@@ -94,7 +94,7 @@ fn block<S: System>(
     outcome
 }
 
-/// A read or write of a thread that has a place in the queue. Nothing here waits.
+/// A read or write of a thread that has a place in the queue. No method waits.
 struct Blocked<'a, S: System, A> {
     channel: &'a Arc<Channel<S>>,
     half: Half,
@@ -105,7 +105,7 @@ struct Blocked<'a, S: System, A> {
 }
 
 impl<'a, S: System, A: FnMut(&mut usize) -> Option<Outcome>> Blocked<'a, S, A> {
-    /// Takes a place in the queue; `Err`: it is over without that.
+    /// Takes a place in the queue. `Err`: the call was over without one.
     fn begin(channel: &'a Arc<Channel<S>>, half: Half, mut attempt: A) -> Result<Self, Outcome> {
         channel.check_process().map_err(Err)?;
         let mut progress = 0;
@@ -125,9 +125,9 @@ impl<'a, S: System, A: FnMut(&mut usize) -> Option<Outcome>> Blocked<'a, S, A> {
         Ok(Self { channel, half, thread, attempt, progress })
     }
 
-    /// Whether the next wait is for the descriptor, too: this thread is at the head; or it is the
-    /// first thread behind operations of an end that is attached to a driver, which may not be
-    /// turned.
+    /// Whether the next wait is also for the descriptor. That is so if this thread is at the head;
+    /// or if the end is attached to a driver, which may not be turned, and this is the first thread
+    /// behind operations.
     fn watches(&self) -> bool {
         let queue = self.channel.queue(self.half);
         let is_head = queue.entries.front().is_some_and(|entry| entry.is_thread(&self.thread));
@@ -135,11 +135,11 @@ impl<'a, S: System, A: FnMut(&mut usize) -> Option<Outcome>> Blocked<'a, S, A> {
         is_head || (self.channel.attachment.get().is_some() && is_first_thread())
     }
 
-    /// What a blocked thread does between two waits.
+    /// The work of a blocked thread between two waits.
     fn step(&mut self, wait_end: WaitEnd) -> Option<Outcome> {
         let mut queue = self.channel.queue(self.half);
-        // Under the lock, because the head is the only one to touch the descriptor, and we might
-        // have to give up the place in the same moment.
+        // The lock is held, because only the head may touch the descriptor, and this thread might
+        // lose its place at any moment.
         if queue.entries.front().is_some_and(|entry| entry.is_thread(&self.thread)) {
             if let Some(outcome) = (self.attempt)(&mut self.progress) {
                 return Some(outcome.map_err(|failure| failure.after(self.progress)));
@@ -172,7 +172,7 @@ impl<'a, S: System, A: FnMut(&mut usize) -> Option<Outcome>> Blocked<'a, S, A> {
         if self.channel.attachment.get().is_some()
             && let Some(next) = queue.first_thread()
         {
-            // It may be the one now that sees to what is before it.
+            // The next thread may now be the one that advances the operations before it.
             next.wake();
         }
         drop(queue);
@@ -180,7 +180,7 @@ impl<'a, S: System, A: FnMut(&mut usize) -> Option<Outcome>> Blocked<'a, S, A> {
     }
 }
 
-/// The slices from the first that is not wholly written, and how much of that one is.
+/// The slices from the first one that is not wholly written, and how much of that one is written.
 fn unwritten<'a, 'b>(buffers: &'a [IoSlice<'b>], mut progress: usize) -> (usize, &'a [IoSlice<'b>]) {
     for (index, buffer) in buffers.iter().enumerate() {
         if progress < buffer.len() {

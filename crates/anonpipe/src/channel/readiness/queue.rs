@@ -1,4 +1,4 @@
-//! What waits for its turn in one direction of an end, and what is done with it.
+//! The queue for one direction of an end, and what is done with its entries.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::contract::{Failure, Outcome, caught};
 
 pub(super) struct Queue<S: System> {
     pub(super) entries: VecDeque<Entry<S>>,
-    /// Tasks that have no place in the queue: they try again when it is empty and the descriptor is
-    /// ready.
+    /// Tasks, which have no place in the queue: they try again when the queue is empty and the
+    /// descriptor is ready.
     pub(super) waiters: Waiters,
-    /// How often everything was cancelled: a task compares it with what it was when its wait began.
+    /// How often everything was cancelled. A task compares this with the count when its wait began.
     pub(super) cancels: u64,
     /// Writes only: half-close when the queue is empty.
     pub(super) shut: bool,
@@ -27,12 +27,12 @@ impl<S: System> Default for Queue<S> {
 }
 
 impl<S: System> Queue<S> {
-    /// The thread that waits for the longest time.
+    /// The thread that has waited longest.
     pub(super) fn first_thread(&self) -> Option<&Arc<BlockedThread<S>>> {
         self.entries.iter().find_map(Entry::as_thread)
     }
 
-    /// What has gone of the operation at the head.
+    /// How many bytes of the operation at the head have gone.
     pub(super) fn progress_of_head(&self) -> usize {
         match self.entries.front() {
             Some(Entry::Operation(operation, _)) => operation.request().slot.get(),
@@ -72,11 +72,11 @@ impl<S: System> Entry<S> {
     }
 }
 
-/// Operations whose outcome is known, to be completed when no lock is held: completing runs the
-/// caller's code, and drops the channel.
+/// Operations whose outcome is known. They are completed when no lock is held, because completing
+/// runs the caller's code and drops the channel.
 pub(super) struct Finished<S: System> {
     pub(super) outcomes: Vec<(Entry<S>, Outcome)>,
-    /// Tasks that are to try again.
+    /// Tasks that have to try again.
     pub(super) tasks: Woken,
 }
 
@@ -96,7 +96,7 @@ impl<S: System> Finished<S> {
 
     pub(super) fn complete(self) {
         // A caller who learns of the first completion and drops the end expects the descriptor to
-        // be closed: let go of the channel in all entries before.
+        // be closed. So all entries release the channel before.
         let outcomes: Vec<_> =
             self.outcomes.into_iter().filter_map(|(entry, outcome)| Some((entry.into_operation()?, outcome))).collect();
         for (operation, outcome) in outcomes {

@@ -1,4 +1,4 @@
-//! What the poller is asked about a descriptor, and what happens when it answers.
+//! What the poller is asked about a descriptor, and what follows from its answers.
 
 use std::io;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -7,32 +7,31 @@ use super::{Channel, Descriptor, Entry, Finished, Ready, System};
 use crate::channel::Place;
 use crate::contract::{Half, Turn};
 
-/// How many notifications in a row may be about nothing that waits before the poller is told to be
-/// silent.
+/// How many notifications in a row may concern no waiter before the poller is told to be silent.
 const MAX_IN_VAIN: u8 = 8;
 
 /// What to do after the poller was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Armed {
-    /// Wait: it will say when there is something.
+    /// Wait: the poller will report when the descriptor is ready.
     Listening,
     /// Try once more, and ask again if there is still nothing.
     TryAgain,
 }
 
-/// A channel's registration in its driver's poller, and what that was asked.
+/// A channel's registration in its driver's poller, and what the poller was asked.
 pub(super) struct Registration<S: System> {
     place: Option<Place<S>>,
     readable: Interest,
     writable: Interest,
 }
 
-/// Changed under the lock of the queue that it is about, too: what saw nothing to read and asks to
-/// be told does so in one step.
+/// What the poller was asked about one half. Changed only under the lock of that half's queue as
+/// well, so finding nothing and asking the poller are one step.
 #[derive(Default)]
 struct Interest {
     asked: bool,
-    /// Notifications since something last waited for one.
+    /// Notifications since an entry or a task last waited for one.
     in_vain: u8,
 }
 
@@ -47,16 +46,16 @@ impl<S: System> Registration<S> {
         self.place.is_some()
     }
 
-    /// Has the poller forget the descriptor.
+    /// Makes the poller forget the descriptor.
     pub(super) fn take_back(&mut self, descriptor: &S::Descriptor) {
         let known = std::mem::take(self).place;
-        // The poller may be the parent's, and with it the notifications that it waits for.
+        // The poller may be the parent's, and the parent waits for its notifications.
         if let Some(place) = known.filter(|place| place.poller().is_of_this_process()) {
             descriptor.deregister(place.poller());
         }
     }
 
-    /// Whether the poller speaks of every change, and not only once when it was asked.
+    /// Whether the poller reports every change, and not only the first one after it was asked.
     fn is_told_of_every_change(&self) -> Option<bool> {
         self.place.as_ref().map(|place| S::Descriptor::is_told_of_every_change(place.poller()))
     }
@@ -81,11 +80,11 @@ impl<S: System> Channel<S> {
         self.registration.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the driver to say when the descriptor is ready for `half`, whose queue the caller has
-    /// locked.
+    /// Asks the driver to report when the descriptor is ready for `half`, whose queue the caller
+    /// has locked.
     ///
-    /// A poller that speaks of every change is asked once. But if the descriptor `may_be_ready` at
-    /// this moment, there may be no change to come, and it is asked again.
+    /// A poller that reports every change is asked once. But if the descriptor `may_be_ready` at
+    /// this moment, there may be no change to come, so the poller is asked again.
     pub(super) fn arm(self: &Arc<Self>, half: Half, may_be_ready: bool) -> io::Result<Armed> {
         let mut registration = self.registration();
         let is_known = registration.place.as_ref().is_some_and(|place| place.poller().is_of_this_process());
@@ -109,13 +108,13 @@ impl<S: System> Channel<S> {
         asked.map(|()| if misses_the_end { Armed::TryAgain } else { Armed::Listening })
     }
 
-    /// The driver's notification.
+    /// Handles the driver's notification.
     pub(super) fn on_ready(channel: Arc<Self>, ready: Ready) {
         let every_change = {
             let mut registration = channel.registration();
             let every_change = registration.is_told_of_every_change().unwrap_or(true);
             if !every_change {
-                // That was its answer, about both.
+                // The poller answers once, for both halves.
                 (registration.readable.asked, registration.writable.asked) = (false, false);
             }
             every_change
@@ -136,14 +135,14 @@ impl<S: System> Channel<S> {
         match queue.entries.front() {
             Some(Entry::Operation(..)) => self.advance(half, &mut queue, finished),
             None if !queue.waiters.is_empty() => finished.tasks.add(queue.waiters.take()),
-            // A thread at the head asks for itself.
+            // A thread at the head waits for the descriptor by itself.
             Some(Entry::Thread(_)) | None => {
                 let mut registration = self.registration();
                 let interest = registration.interest(half);
                 interest.in_vain = interest.in_vain.saturating_add(1);
                 if interest.asked && interest.in_vain > MAX_IN_VAIN {
                     interest.asked = false;
-                    // If that fails, it goes on talking.
+                    // If this fails, the poller goes on reporting.
                     let _ = registration.ask(&self.descriptor);
                 }
             }

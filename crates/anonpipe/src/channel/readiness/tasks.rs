@@ -1,8 +1,7 @@
-//! Reads and writes by tasks: tried when they are polled, and never otherwise.
+//! Reads and writes by tasks: tried when the task is polled, and never otherwise.
 //!
-//! A task has no place in the queue: what was submitted before it goes first, and nothing happens
-//! for it while it is not polled. What was written is with the system at once, so there is nothing
-//! to flush.
+//! A task has no place in the queue: operations submitted before it go first, and nothing happens
+//! for it between polls. Written bytes are with the system at once, so there is nothing to flush.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
@@ -43,7 +42,7 @@ impl<S: System> TaskReads<S> for Reads<S> {
         channel.forget_task(Half::Read, &mut self.0);
     }
 
-    /// Nothing is in flight for a task.
+    /// Nothing is in flight for a task in this model.
     fn take_back(&mut self, channel: &Channel<S>, _: Instant) {
         self.leave(channel);
     }
@@ -86,13 +85,14 @@ impl<S: System> TaskWrites<S> for Writes<S> {
     }
 }
 
-/// What an end keeps between the polls of one half.
+/// The state that an end keeps between the polls of one half.
 struct Task<S: System> {
-    /// Once it had to wait.
+    /// Set once the task had to wait.
     waiter: Option<Arc<Waiter>>,
-    /// It is, or was, among the queue's waiters since it last found something.
+    /// Whether the task was among the queue's waiters since it last found something; it may still
+    /// be.
     waits: bool,
-    /// What the queue's `cancels` was when the wait began.
+    /// The queue's `cancels` when the wait began.
     waits_since: Option<u64>,
     adaptive_yield: AdaptiveYield,
     #[cfg(feature = "tokio")]
@@ -114,8 +114,8 @@ impl<S: System> Default for Task<S> {
 }
 
 impl<S: System> Task<S> {
-    /// Puts it among those that are woken once. The caller then says with which waker, when no lock
-    /// is held.
+    /// Puts the task among the waiters that are woken once. The caller then sets the waker, when no
+    /// lock is held.
     fn wait_in(&mut self, queue: &mut Queue<S>) {
         queue.waiters.put(self.waiter.get_or_insert_default());
         self.waits = true;
@@ -127,8 +127,8 @@ impl<S: System> Task<S> {
         }
     }
 
-    /// It found something, or waits no more: takes it back from the queue. The caller then lets go
-    /// of the waker.
+    /// Takes the task back from the waiters: it found something, or waits no more. The caller then
+    /// drops the waker.
     fn leave(&mut self, queue: &mut Queue<S>) {
         if self.waits
             && let Some(waiter) = &self.waiter
@@ -137,7 +137,7 @@ impl<S: System> Task<S> {
         }
     }
 
-    /// To be called when no lock is held.
+    /// Call this when no lock is held.
     fn forget_waker(&mut self) {
         if std::mem::take(&mut self.waits)
             && let Some(waiter) = &self.waiter
@@ -183,14 +183,14 @@ impl<S: System> Task<S> {
     }
 }
 
-/// What became of a try.
+/// The result of a try.
 enum Tried {
     Done(Outcome),
-    /// Nothing: let the other tasks run, and try once more.
+    /// Nothing: let other tasks run, and try once more.
     Yield,
-    /// The descriptor has to be waited for.
+    /// The task has to wait for the descriptor.
     WouldBlock,
-    /// Others were first.
+    /// Others are before the task.
     Behind,
 }
 
@@ -206,7 +206,7 @@ impl<S: System> Channel<S> {
         task.forget_waker();
     }
 
-    /// Transfers at once what there is, or has the task woken when it is worth another try.
+    /// Transfers at once what there is, or has the task woken when another try is worth while.
     fn poll(
         self: &Arc<Self>,
         half: Half,
@@ -245,7 +245,8 @@ impl<S: System> Channel<S> {
                     context.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                // Still under the lock under which there was nothing, so that nothing is missed.
+                // The lock under which the try found nothing is still held, so that no change is
+                // missed.
                 Tried::WouldBlock => {
                     match self.arm(half, /* may_be_ready */ false) {
                         Ok(Armed::Listening) => {}

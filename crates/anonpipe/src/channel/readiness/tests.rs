@@ -136,7 +136,7 @@ fn a_task_is_woken_and_reads_nothing_ahead() {
         let polled = reads.poll(&reader, WokenBy::Driver, &mut context, &mut [IoSliceMut::new(&mut buffer)]);
         polled.map(|outcome| buffer[..outcome.unwrap()].to_vec())
     };
-    // Once it comes back by itself, then it waits.
+    // The task comes back by itself once, then it waits.
     assert!(poll(&mut reads).is_pending() && poll(&mut reads).is_pending());
     turn();
     let before = count.0.load(Ordering::SeqCst);
@@ -153,7 +153,7 @@ fn a_task_is_woken_and_reads_nothing_ahead() {
     assert_eq!(taken(read::<Sim>(&reader, 64)), b"at once");
 }
 
-/// The kernel in memory panics if a descriptor is closed that its poller still knows.
+/// The kernel in memory panics if a descriptor is closed while its poller knows it.
 #[test]
 fn the_poller_forgets_a_descriptor_before_it_is_closed() {
     let (reader, writer) = pipe(64);

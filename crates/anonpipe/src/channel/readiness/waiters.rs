@@ -9,17 +9,17 @@ use crate::sync::{Mutex, MutexGuard, lock};
 #[cfg(all(test, loom))]
 mod interleavings;
 
-/// A task that waits, and how to wake it. Shared by the end that it polls and the queue.
+/// A waiting task, and how to wake it. Shared by the end that the task polls and the queue.
 ///
-/// The queue's lock decides whether it is among the waiters; its waker is put here afterwards,
-/// because to clone one runs the executor's code, which may come back to the queue.
+/// The queue's lock decides whether it is among the waiters. Its waker is stored afterwards,
+/// because cloning a waker runs the executor's code, which may come back to the queue.
 #[derive(Default)]
 pub(super) struct Waiter(Mutex<State>);
 
 #[derive(Default)]
 struct State {
     waker: Option<Waker>,
-    /// It was woken since it was put among the waiters.
+    /// Whether it was woken since it was put among the waiters.
     woken: bool,
 }
 
@@ -28,8 +28,8 @@ impl Waiter {
         lock(&self.0)
     }
 
-    /// Has `waker` called when this is woken; at once, if that was so since it was put among the
-    /// waiters. No lock may be held.
+    /// Makes `wake` call `waker`; calls it at once if `wake` was called since this was put among
+    /// the waiters. No lock may be held.
     pub(super) fn wake_with(&self, waker: &Waker) {
         {
             let state = self.state();
@@ -49,7 +49,7 @@ impl Waiter {
         }
     }
 
-    /// Lets go of the task. No lock may be held.
+    /// Forgets the task. No lock may be held.
     pub(super) fn forget_waker(&self) {
         let waker = self.state().waker.take();
         drop(waker);
@@ -87,9 +87,9 @@ impl Waiters {
         self.first.is_none() && self.others.is_empty()
     }
 
-    /// Has `waiter` woken once.
+    /// Makes the next `take` include `waiter`.
     pub(super) fn put(&mut self, waiter: &Arc<Waiter>) {
-        // Whatever has woken it by now did so for an earlier wait.
+        // Earlier wakes were for an earlier wait.
         waiter.state().woken = false;
         if self.first.iter().chain(&self.others).any(|known| Arc::ptr_eq(known, waiter)) {
             return;
@@ -101,7 +101,7 @@ impl Waiters {
         }
     }
 
-    /// Takes one back. Its waker stays with it.
+    /// Takes a waiter out. It keeps its waker.
     pub(super) fn remove(&mut self, waiter: &Arc<Waiter>) {
         self.first.take_if(|first| Arc::ptr_eq(first, waiter));
         self.others.retain(|other| !Arc::ptr_eq(other, waiter));

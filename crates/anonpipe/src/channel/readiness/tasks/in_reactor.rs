@@ -1,4 +1,4 @@
-//! Tasks that wait in the reactor of the runtime at hand.
+//! Tasks that wait in the reactor of the current runtime.
 
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
@@ -30,7 +30,7 @@ impl<S: System> Channel<S> {
         self.reactor.watch(&self.descriptor, half, || [waker(Half::Read), waker(Half::Write)])
     }
 
-    /// `None`: the runtime at hand is not the one to wake the task, or cannot.
+    /// `None`: the current runtime is not the one that has to wake the task, or cannot do so.
     pub(super) fn poll_in_reactor(
         self: &Arc<Self>,
         half: Half,
@@ -63,7 +63,7 @@ impl<S: System> Channel<S> {
         loop {
             let mut try_now = |task: &mut Task<S>| task.attempt(&mut self.queue(half), &mut *attempt);
             let tried = match &*watch {
-                // Before the first wait only a try tells whether there is something, later the
+                // Before the first wait, only a try tells whether there is something. Later, the
                 // reactor does.
                 None => try_now(task),
                 Some(known) => {
@@ -88,7 +88,7 @@ impl<S: System> Channel<S> {
                             waits = true;
                             continue;
                         }
-                        // The runtime is gone, or going, and the task is still polled in it.
+                        // The runtime is gone or shutting down, and the task is still polled in it.
                         Poll::Ready(Err(_)) if known.is_of_this_runtime() => {
                             *watch = None;
                             return None;
@@ -114,7 +114,7 @@ impl<S: System> Channel<S> {
                         tries_again = S::Descriptor::MISSES_THE_END_AT_FIRST;
                     }
                 }
-                // Woken when the queue is empty: then, and only then, is it worth a try.
+                // The task is woken when the queue is empty; a try is in vain before that.
                 Tried::Behind => {
                     let mut queue = self.queue(half);
                     if !queue.entries.is_empty() {
@@ -128,8 +128,8 @@ impl<S: System> Channel<S> {
         }
     }
 
-    /// Puts the task among the waiters. This comes before the reactor is asked, so that its answer
-    /// finds the task.
+    /// Puts the task among the waiters. This comes before the reactor is asked, so that the
+    /// reactor's wake finds the task.
     fn wait_as(&self, half: Half, task: &mut Task<S>, context: &Context<'_>) -> Result<(), Failure> {
         let mut queue = self.queue(half);
         if let Some(failure) = task.refusal(&queue) {

@@ -1,4 +1,4 @@
-//! A task that begins to wait while it is woken, explored by loom: no wake is lost, and no waker
+//! A task begins to wait while it is woken, explored by loom: no wake is lost, and no waker is
 //! kept.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn counting() -> (Arc<Count>, Waker) {
     (Arc::clone(&count), Waker::from(count))
 }
 
-/// As a poll does it, and as a notification.
+/// One thread acts as a poll does, the other as a notification.
 #[test]
 fn a_task_that_begins_to_wait_is_woken() {
     loom::model(|| {
@@ -49,8 +49,8 @@ fn a_task_that_begins_to_wait_is_woken() {
     });
 }
 
-/// It waits again while the wake of its last wait is still on its way: one wake too many does no
-/// harm, one too few would.
+/// A task waits again while the wake of its last wait is still on its way. One wake too many does
+/// no harm; one too few would.
 #[test]
 fn a_task_that_waits_again_is_woken_again() {
     loom::model(|| {
