@@ -1,8 +1,9 @@
-//! Who completes operations: a system's source of notifications, and the thread that turns it.
+//! Drivers complete operations: each is a system's source of notifications, and the thread that
+//! turns it.
 //!
-//! The process has one driver of its own, made with its thread by the first operation that has to
-//! wait for the system; programs that only block or only make pairs have neither. Programs with an
-//! event loop make a [`Driver`], turn it themselves, and attach ends to it.
+//! Each process has one driver of its own. The first operation that has to wait for the system
+//! makes it, and its thread; programs that only block, or only make pairs, have neither. Programs
+//! with an event loop make a [`Driver`], turn it themselves, and attach ends to it.
 
 mod core;
 mod handle;
@@ -14,9 +15,9 @@ pub(crate) use self::core::{Core, DriverRef};
 pub use handle::Driver;
 pub(crate) use native::Native;
 
-/// The channels of the system that this is built for.
+/// The channels of the system that this build is for.
 pub(crate) type NativeChannel = <Native as crate::channel::System>::Channel;
 
-/// References to its drivers.
+/// References to the drivers of that system.
 #[cfg(feature = "tokio")]
 pub(crate) type NativeDriver = self::core::DriverRef<Native>;

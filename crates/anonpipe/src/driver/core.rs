@@ -1,4 +1,4 @@
-//! A driver: its source of notifications, the channels that it serves, and how long it lasts.
+//! A driver's parts: its source of notifications, and the channels and references it has.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -14,20 +14,20 @@ use crate::channel::{Channel, Driver, System};
 use crate::contract::Turn;
 use crate::sys;
 
-/// A source of notifications, and who is concerned with it.
+/// A source of notifications, and the channels that it serves.
 pub(crate) struct Core<S: System> {
     pub(super) turn_lock: Arc<TurnLock<S::Poller>>,
-    /// What a key leads to.
+    /// The channel of each key.
     channels: Mutex<HashMap<usize, Weak<S::Channel>>>,
     next_key: AtomicUsize,
     /// How many [`DriverRef`]s there are.
     refs: AtomicUsize,
-    /// The caller, who turned it, has dropped it: a thread of ours does so as long as there are
-    /// references.
+    /// The caller, who turned the driver, has dropped it: a thread of ours turns it as long as
+    /// there are references.
     abandoned: AtomicBool,
 }
 
-/// The key that no channel has. Systems use it for themselves.
+/// A key that no channel has. Systems use it for themselves.
 const NO_CHANNEL: usize = 0;
 
 impl<S: System> Core<S> {
@@ -54,21 +54,21 @@ impl<S: System> Core<S> {
         self.turn_lock.poller()
     }
 
-    /// Tells a channel what the poller has said about its key.
+    /// Passes the poller's event for a key to its channel.
     fn tell(&self, key: usize, event: <S::Poller as Turn>::Event) {
-        // An end that is gone by now has nothing in flight.
+        // An end that no longer exists has nothing in flight.
         let channel = self.channels().get(&key).and_then(Weak::upgrade);
         if let Some(channel) = channel {
             S::Channel::on_event(channel, event);
         }
     }
 
-    /// Turns once, or returns when another thread has turned it or notified it.
+    /// Turns once, or returns when another thread has turned or notified the driver.
     pub(crate) fn turn(&self, deadline: Option<Instant>) -> io::Result<()> {
         self.turn_unless_notified(self.turn_lock.notices(), deadline)
     }
 
-    /// Turns once; returns at once if the driver was notified after there had been `notices`.
+    /// Turns once; returns at once if the driver was notified since it had `notices`.
     fn turn_unless_notified(&self, notices: u64, deadline: Option<Instant>) -> io::Result<()> {
         self.turn_lock.turn(notices, deadline, &mut |key, event| self.tell(key, event))
     }
@@ -80,15 +80,14 @@ impl<S: System> Core<S> {
     }
 
     pub(super) fn turn_patiently(&self, notices: u64) {
-        // Out of memory, at worst. The notifications are not lost by that, so ask again, but do not
-        // spin.
+        // Out of memory, at worst. The notifications are not lost, so ask again, but do not spin.
         if self.turn_unless_notified(notices, None).is_err() {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// The caller will not turn it any more. If ends depend on it, a thread of ours does, until the
-    /// last of them is gone.
+    /// The caller will not turn the driver any more. If ends depend on it, a thread of ours turns
+    /// it until the last of them is gone.
     pub(super) fn abandon(self: &Arc<Self>) {
         self.abandoned.store(true, Ordering::SeqCst);
         if self.refs.load(Ordering::SeqCst) == 0 || !self.poller().is_of_this_process() {
@@ -104,7 +103,7 @@ impl<S: System> Core<S> {
                 core.turn_patiently(notices);
             }
         };
-        // Without a thread to be had, what is in flight stays so; its memory stays as well.
+        // If no thread can be started, operations stay in flight, and their memory stays, too.
         let _ = start(turn);
     }
 }

@@ -13,30 +13,39 @@ use crate::contract::{Action, Failure, Turn};
 
 /// Completes operations on the caller's own thread, for programs with an event loop of their own.
 ///
-/// Usually one thread of this crate completes the operations of all ends of the process. An end
-/// that was given to a `Driver` with `attach` ([`Reader::attach`](crate::Reader::attach), …) before
-/// its first operation has its operations and tasks completed where the driver is turned, and needs
-/// no other thread: call [`turn`](Self::turn) in your loop, or let [`block_on`](Self::block_on) run
-/// a future and turn it meanwhile.
+/// Usually one thread of this crate completes the operations of all ends of the process. To use a
+/// `Driver` instead, give an end to it with `attach` ([`Reader::attach`](crate::Reader::attach), …)
+/// before the end's first operation. The operations and tasks of the end are then completed where
+/// the driver is turned, and need no other thread. Call [`turn`](Self::turn) in your loop, or let
+/// [`block_on`](Self::block_on) run a future and turn the driver meanwhile.
 ///
-/// Wakers are called, and buffers of dropped operations freed, by the thread that turns, or by one
-/// that blocks in `Read`, `Write` or a timeout behind those operations; they must not turn in their
-/// turn. A driver may be shared by threads: they take turns, and what one of them completes wakes
-/// the others. [`Op::wait`](crate::Op::wait) and its like turn the driver themselves while they
-/// wait, at least once. `Read`, `Write` and the timeouts of the ends need no driver, also behind
-/// operations that do.
+/// The thread that turns calls the wakers, and frees the buffers of dropped operations. So may a
+/// thread that blocks behind those operations in `Read`, `Write` or a timeout. Wakers must not turn
+/// the driver themselves. Threads may share a driver: they take turns, and a completion by one of
+/// them wakes the others. [`Op::wait`](crate::Op::wait) and its like turn the driver themselves
+/// while they wait, at least once. `Read`, `Write` and the timeouts of the ends need no driver,
+/// even behind operations that do.
 ///
 /// # Drop
 ///
-/// Does not block. Ends that are still attached then are served by a thread that ends with the last
-/// of them: what is in flight on them goes on.
+/// Does not block. If ends are still attached, a thread of this crate serves them, so what is in
+/// flight goes on. The thread ends with the last of these ends.
 ///
 /// # Platform notes
 ///
-/// A completion port of its own on Windows, an epoll instance or a kqueue of its own elsewhere. In
-/// a forked process a driver that came along turns nothing: [`turn`](Self::turn) fails,
-/// [`notify`](Self::notify) does nothing, and [`block_on`](Self::block_on) runs what needs no
+/// A driver has its own completion port on Windows, and its own epoll instance or kqueue elsewhere.
+/// In a forked process, the parent's driver turns nothing: [`turn`](Self::turn) fails,
+/// [`notify`](Self::notify) does nothing, and [`block_on`](Self::block_on) runs only what needs no
 /// driver. Ends that are attached to it there are served by the process's own thread.
+///
+/// # References
+///
+/// - [I/O Completion Ports]
+/// - [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html)
+/// - [kqueue(2)](https://man.freebsd.org/cgi/man.cgi?query=kqueue&sektion=2)
+/// - [fork(2)](https://man7.org/linux/man-pages/man2/fork.2.html)
+///
+/// [I/O Completion Ports]: https://learn.microsoft.com/en-us/windows/win32/fileio/i-o-completion-ports
 ///
 /// # Examples
 ///
@@ -64,21 +73,22 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// What the system said, such as too many open files.
+    /// The system's error, such as too many open files.
     pub fn new() -> io::Result<Self> {
         Ok(Self { core: Arc::new(Core::new()?) })
     }
 
-    /// Waits for something to complete, but not longer than `timeout` (`None`: without a limit),
-    /// and completes it.
+    /// Waits until something completes, for at most `timeout` (`None`: without a limit), and
+    /// completes it.
     ///
-    /// Returns when something was completed (perhaps of another thread, or nothing that concerns
-    /// you), the time is up, or [`notify`](Self::notify) was called: look at your operations,
-    /// and turn again. A timeout of zero takes what is there, and does not wait.
+    /// Returns when something was completed (perhaps an operation of another thread, or nothing
+    /// that concerns the caller), when the time is up, or when [`notify`](Self::notify) was called.
+    /// Look at your operations, and turn again. A timeout of zero completes what is ready, and does
+    /// not wait.
     ///
     /// # Errors
     ///
-    /// What the system said; out of memory, at worst. Nothing is lost by that.
+    /// The system's error; out of memory, at worst. No completion is lost by it.
     /// [`Unsupported`](io::ErrorKind::Unsupported) in a process that was forked from the one that
     /// made the driver.
     pub fn turn(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -90,8 +100,8 @@ impl Driver {
         self.core.turn(deadline)
     }
 
-    /// Has every thread that is in [`turn`](Self::turn) return, or if there is none, the next that
-    /// calls it. From any thread.
+    /// Makes every thread that is in [`turn`](Self::turn) return, or, if there is none, the next
+    /// thread that calls it. May be called from any thread.
     pub fn notify(&self) {
         self.core.turn_lock.notify();
     }
@@ -135,8 +145,8 @@ impl Drop for Driver {
     }
 }
 
-/// Readable while something waits to be completed: for an event loop that watches descriptors, to
-/// know when to [`turn`](Driver::turn), with a timeout of zero.
+/// Readable while the driver has something to complete. An event loop that watches descriptors then
+/// calls [`turn`](Driver::turn) with a timeout of zero.
 #[cfg(unix)]
 impl std::os::fd::AsFd for Driver {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {

@@ -1,4 +1,4 @@
-//! The system that this is built for, and the driver that each of its processes has.
+//! The system that this build is for, and the driver of each of its processes.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use super::core::{Core, DriverRef, start};
 use crate::channel::System;
 use crate::sys::{self, PerProcess};
 
-/// The system that this is built for.
+/// The system that this build is for.
 #[derive(Debug)]
 pub(crate) enum Native {}
 
@@ -41,11 +41,11 @@ impl System for Native {
 #[derive(Default)]
 struct State {
     core: Option<Arc<Core<Native>>>,
-    /// Its thread runs.
+    /// Whether the driver's thread runs.
     started: bool,
 }
 
-/// The driver of this process; starts it on the first call that succeeds.
+/// The driver of this process; the first call that succeeds starts it.
 fn process_driver() -> io::Result<DriverRef<Native>> {
     static STATE: PerProcess<Mutex<State>> = PerProcess::new();
 

@@ -1,4 +1,4 @@
-//! Threads that turn one driver take turns, and run futures in between.
+//! Threads that share one driver take turns, and run futures in between.
 
 use std::cell::Cell;
 use std::io;
@@ -13,8 +13,8 @@ use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, ThreadId, cu
 #[cfg(all(test, loom))]
 mod interleavings;
 
-/// How often a future is polled at a stretch before the source gets its turn: one that always wakes
-/// itself does not keep others from being completed.
+/// How often a future is polled in a row before the poller gets its turn. So a future that always
+/// wakes itself does not keep other operations from completing.
 const POLLS_AT_A_STRETCH: usize = 64;
 
 /// A poller that one thread at a time turns.
@@ -32,7 +32,7 @@ struct State {
     notices: u64,
 }
 
-/// Told what the poller says: the key, and the event.
+/// Called with what the poller reports: the key, and the event.
 pub(super) type Each<'a, E> = &'a mut dyn FnMut(usize, E);
 
 impl<P: Turn> TurnLock<P> {
@@ -54,11 +54,11 @@ impl<P: Turn> TurnLock<P> {
 }
 
 thread_local! {
-    /// This thread polls a future, and turns a driver of ours between the polls.
+    /// Whether this thread polls a future, and turns a driver of ours between the polls.
     static POLLS_HERE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the task that is being polled on this thread is polled by a driver of ours.
+/// Whether a driver of ours polls the task that is being polled on this thread.
 pub(super) fn polls_on_this_thread() -> bool {
     POLLS_HERE.get()
 }
@@ -76,10 +76,10 @@ fn polling_here<T>(poll: impl FnOnce() -> T) -> T {
 }
 
 impl<P: Turn> TurnLock<P> {
-    /// Ends the turns of all threads, or else the next one.
+    /// Ends the turns of all threads, or else the next turn.
     pub(super) fn notify(&self) {
         if !self.poller.is_of_this_process() {
-            // What would hear it is the parent's, and so may be the lock.
+            // The poller is the parent's, and this copy of the lock may be held for ever.
             return;
         }
         self.state().notices += 1;
@@ -91,7 +91,7 @@ impl<P: Turn> TurnLock<P> {
         self.state().notices
     }
 
-    /// Turns once; returns at once if the driver was notified after there had been `notices`.
+    /// Turns once; returns at once if the driver was notified since it had `notices`.
     pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>, each: Each<'_, P::Event>) -> io::Result<()> {
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(P::now()));
         let mut state = self.state();
@@ -113,8 +113,8 @@ impl<P: Turn> TurnLock<P> {
         result
     }
 
-    /// Runs a future on this thread, and turns the source while it waits. `None`: `deadline` came
-    /// first; what could be completed by then is.
+    /// Runs a future on this thread, and turns the poller while the future waits. `None`:
+    /// `deadline` came first; what could complete by then is complete.
     pub(super) fn run_until<F: Future>(
         self: &Arc<Self>,
         mut future: Pin<&mut F>,
@@ -138,7 +138,7 @@ impl<P: Turn> TurnLock<P> {
                     return Some(output);
                 }
                 if !self.poller.is_of_this_process() {
-                    // The future has forked, and goes on in this process.
+                    // The future has forked; this is the forked process.
                     return run_without_a_driver::<P, F>(future, deadline);
                 }
                 polls += 1;
@@ -146,7 +146,7 @@ impl<P: Turn> TurnLock<P> {
                     break;
                 }
             }
-            // Also without any time there is one turn: a caller that never waits must get on, too.
+            // Turn once even without any time left: a caller that never waits must get on, too.
             if turned && deadline.is_some_and(|deadline| deadline <= P::now()) {
                 return None;
             }
@@ -160,8 +160,8 @@ impl<P: Turn> TurnLock<P> {
     }
 }
 
-/// Runs a future on this thread, in a process that was forked from the one whose source it is. Only
-/// what does not need the source can wake it.
+/// Runs a future on this thread in a forked process, which cannot use the parent's poller. Only
+/// wakers that do not need the poller can wake the future.
 fn run_without_a_driver<P: Turn, F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
@@ -197,7 +197,7 @@ impl<P: Turn> Wake for WakeHere<P> {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let was_woken = self.woken.swap(true, Ordering::AcqRel);
-        // The thread itself looks before it waits.
+        // This thread looks again before it waits.
         if !was_woken && current_thread() != self.thread {
             self.turn_lock.notify();
         }

@@ -1,4 +1,4 @@
-//! Threads that turn one driver while others wake them: no wake is lost, whichever thread turns.
+//! Threads turn one driver while others wake them: no wake is lost, whichever thread turns.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,8 +13,8 @@ use loom::thread;
 use super::TurnLock;
 use crate::contract::Turn;
 
-/// A poller that does nothing but wait for notifications; one is kept if no thread waits, as poller
-/// and port do.
+/// A poller that only waits for notifications. It keeps one if no thread waits, as the systems'
+/// pollers do.
 struct Poller {
     notified: Mutex<usize>,
     changed: Condvar,
@@ -97,7 +97,7 @@ fn a_wake_from_another_thread_ends_the_turn() {
     });
 }
 
-/// One of two threads waits while the other turns; the wakes come from each other and from a third.
+/// One of two threads waits while the other turns; each is woken by the other or by a third thread.
 #[test]
 fn two_threads_take_turns() {
     let mut model = loom::model::Builder::new();
