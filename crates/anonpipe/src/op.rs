@@ -1,7 +1,7 @@
 //! One operation's life: submitted, pending, completed.
 //!
 //! An operation is a [`Record`](crate::channel::Record), which its channel and its handle share.
-//! [`Op`] is the handle that the caller has, and [`Operation`] the same for any system.
+//! [`Op`] is the caller's handle; [`Operation`] is the same for any system.
 
 mod any;
 mod fairness;

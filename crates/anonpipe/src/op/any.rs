@@ -23,8 +23,8 @@ mod sealed {
         fn watch(&self, waker: &Waker) -> bool;
         fn unwatch(&self, waker: &Waker);
         fn is_complete(&self) -> bool;
-        /// Turns the driver that the caller has to turn for it until `poll` is ready, or until
-        /// `deadline`. `None`: there is no such driver.
+        /// If the caller has to turn a driver for this operation, turns it until `poll` is ready,
+        /// or until `deadline`. `None`: there is no such driver.
         fn turn_until(&self, poll: &dyn Fn(&Waker) -> Poll<()>, deadline: Option<Instant>) -> Option<()>;
     }
 
@@ -50,13 +50,14 @@ mod sealed {
 }
 
 /// Blocks until the first of several operations is complete, and says which: the lowest index, if
-/// there are several.
+/// Blocks until one of several operations is complete, and returns its index: the lowest, if
+/// several are.
 ///
 /// `None` means that `timeout` was up, or that `ops` is empty. Nothing is cancelled, and no outcome
-/// is taken: call [`Op::wait`] on the one that is complete, which returns at once. One whose
-/// outcome was already taken counts as complete: leave it out. So does one that came along with a
-/// fork. If some of the operations are on ends that are attached to a [`Driver`](crate::Driver),
-/// the driver of the first of these is turned meanwhile, at least once.
+/// is taken: call [`Op::wait`] on the complete operation, which returns at once. Operations whose
+/// outcome was already taken, and in a forked process those of its parent, count as complete: leave
+/// them out. If some of the operations are on ends that are attached to a
+/// [`Driver`](crate::Driver), the driver of the first of them is turned meanwhile, at least once.
 ///
 /// # Examples
 ///
@@ -90,7 +91,7 @@ pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> 
     first
 }
 
-/// Ends a [`wait_any`], once however many operations complete.
+/// Ends a [`wait_any`], once, however many operations complete.
 struct EndWait(Arc<OutcomeCell>);
 
 impl Wake for EndWait {

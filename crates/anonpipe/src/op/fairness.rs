@@ -1,4 +1,4 @@
-//! Tasks that are always ready let the others run.
+//! Makes tasks that are always ready let other tasks run.
 
 use std::cell::Cell;
 use std::task::{Context, Poll};
@@ -9,11 +9,11 @@ use crate::channel::WokenBy;
 #[cfg(feature = "tokio")]
 use crate::driver::NativeDriver;
 
-/// How many polls of a thread may be ready in a row. That of tokio's own types is the same.
+/// How many polls on a thread may be ready in a row. tokio's own types have the same limit.
 const MOST_IN_A_ROW: u8 = 128;
 
 thread_local! {
-    /// How many polls were ready since one was not.
+    /// How many polls have been ready since the last one that was not.
     static READY_IN_A_ROW: Cell<u8> = const { Cell::new(0) };
 }
 
@@ -30,13 +30,13 @@ pub(crate) fn fairly<T>(
     }
 }
 
-/// Calls `poll`, unless the tasks of this thread have found everything ready for long: then the
-/// task is to come back once, so that the executor gets to its timers and to the other tasks.
+/// Calls `poll`, unless the tasks of this thread have long found everything ready. Then the task
+/// has to come back once, so that the executor gets to its timers and other tasks.
 pub(super) fn letting_others_run<T>(
     context: &mut Context<'_>,
     poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
-    // While the thread's locals are being destroyed, there is no other task to be fair to.
+    // While the thread's locals are being destroyed, no other task is waiting for its turn.
     let in_a_row = READY_IN_A_ROW.try_with(Cell::get).unwrap_or(0);
     if in_a_row == MOST_IN_A_ROW {
         let _ = READY_IN_A_ROW.try_with(|count| count.set(0));
@@ -52,8 +52,8 @@ pub(super) fn letting_others_run<T>(
 /// Calls `poll` if the task's budget in its tokio runtime allows it, as tokio's own types do.
 #[cfg(feature = "tokio")]
 fn within_the_runtimes_budget<T>(context: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-    // A task whose poll a loop of ours runs in, if there is one, does not return before the loop
-    // has ended: it gets no new budget.
+    // A task that runs in a loop of ours does not return to tokio before the loop has ended, so it
+    // gets no new budget.
     if NativeDriver::polls_on_this_thread() {
         return letting_others_run(context, poll);
     }

@@ -1,4 +1,4 @@
-//! The handle to an operation that users see.
+//! The caller's handle to an operation.
 
 use std::fmt;
 use std::future::Future;
@@ -14,36 +14,43 @@ use crate::driver::Native;
 
 /// An operation in flight, with the buffer that it owns.
 ///
-/// It is under way from the moment it was submitted, even if the caller does not wait for it. Wait
-/// for it with [`wait`](Self::wait) or [`wait_timeout`](Self::wait_timeout), or `.await` it on any
-/// executor. Either way the buffer comes back, with the number of bytes or with why there are none:
+/// The operation is under way from the moment it was submitted, whether or not the caller waits for
+/// it. Wait with [`wait`](Self::wait) or [`wait_timeout`](Self::wait_timeout), or `.await` it on
+/// any executor. The buffer always comes back, with the number of bytes or an error:
 ///
 /// - a read completes with `Ok(0)` at the end of file;
 /// - a write completes with its whole length;
-/// - an operation that was cancelled completes with an error for which
+/// - a cancelled operation completes with an error for which
 ///   [`Error::is_cancelled`](crate::Error::is_cancelled) holds, unless it was quicker than the
-///   cancel: then with what it did.
+///   cancel: then it completes with its real result.
 ///
 /// # Wakers
 ///
 /// A task is woken on the thread that completes the operation, usually the driver's, which serves
-/// every pipe of the process. An executor's waker only makes a note; one that does more delays the
-/// others, and must not wait for another operation.
+/// every pipe of the process. An executor's waker only makes a note. A waker that does more delays
+/// other operations, and must not wait for one.
 ///
 /// # Cancellation and drop
 ///
 /// Dropping an `Op` asks for its cancellation and returns at once; the buffer is freed when the
-/// system is done with it. A read that lost the race has still taken its bytes, and dropping loses
-/// them: [`cancel`](Self::cancel) and then wait to be sure. To let an operation go on without you,
-/// [`detach`](Self::detach) it.
+/// system is done with it. A read that was quicker than the cancellation has taken its bytes, and
+/// dropping loses them; to keep them, [`cancel`](Self::cancel) and then wait. To let an operation
+/// go on without its handle, [`detach`](Self::detach) it.
 ///
 /// # Forks
 ///
-/// An operation that came along with a fork goes on in the parent alone. In the forked process it
-/// counts as complete, and its outcome is an error of the kind
+/// After a fork, the parent's operations go on in the parent alone. In the forked process such an
+/// operation counts as complete. Its outcome is an error of the kind
 /// [`Unsupported`](io::ErrorKind::Unsupported), with the buffer, unless the outcome was there
-/// before. Waiting for it, cancelling and dropping it return at once, and change nothing for the
-/// parent.
+/// before the fork. Waiting for it, cancelling it and dropping it return at once, and change
+/// nothing for the parent.
+///
+/// # References
+///
+/// - [`CancelIoEx`]
+/// - [fork(2)](https://man7.org/linux/man-pages/man2/fork.2.html)
+///
+/// [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
 ///
 /// # Examples
 ///
@@ -69,10 +76,9 @@ impl<B: Send + 'static> Op<B> {
         self.0.wait(None).expect("without a deadline there is an outcome")
     }
 
-    /// Blocks until the operation is complete, but not longer than `timeout`.
+    /// Blocks until the operation is complete, for at most `timeout`.
     ///
-    /// `None` means that the time was up: the operation goes on, and can be waited for again, or
-    /// cancelled.
+    /// `None` means that the time was up. The operation goes on; wait for it again, or cancel it.
     ///
     /// # Panics
     ///
@@ -81,29 +87,36 @@ impl<B: Send + 'static> Op<B> {
         self.0.wait(Native::deadline_in(timeout))
     }
 
-    /// Asks for the operation to end, and returns at once.
+    /// Asks the system to end the operation, and returns at once.
     ///
-    /// What happened is said by the outcome, so wait for it: usually an error for which
+    /// Wait for the outcome to see what happened. It is usually an error for which
     /// [`Error::is_cancelled`](crate::Error::is_cancelled) holds, and which says what is known
     /// about bytes that had gone. If the cancel came too late, it is the operation's real result. A
     /// cancelled read has consumed nothing. Does nothing to an operation that is complete.
+    ///
+    /// # References
+    ///
+    /// - [`CancelIoEx`]
+    ///
+    /// [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
     pub fn cancel(&self) {
         self.0.submitted().cancel();
     }
 
     /// Lets the operation go on without a handle; its buffer is freed when it is complete.
     ///
-    /// A detached write is finished even when its end has been dropped; a detached read is
-    /// cancelled by that.
+    /// A detached write finishes even when its end is dropped; dropping the end cancels a detached
+    /// read.
     pub fn detach(self) {
         self.0.detach();
     }
 
-    /// Whether the outcome is there, so that waiting will not block. Also true after it was taken.
+    /// Whether the outcome is there, so that waiting will not block. Also true after the outcome
+    /// was taken.
     ///
-    /// A *poll* may answer `Pending` once all the same, after 128 that were ready in a row on this
-    /// thread, so that other tasks get their turn: take what is complete with [`wait`](Self::wait),
-    /// and not by a poll that is never repeated.
+    /// To let other tasks run, a *poll* may still answer `Pending` once, after 128 polls on this
+    /// thread that were ready. So take a complete operation with [`wait`](Self::wait), not with a
+    /// poll that is never repeated.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.0.submitted().is_complete()
@@ -122,7 +135,7 @@ impl<B: Send + 'static> Future for Op<B> {
     }
 }
 
-/// The buffer lives in the operation's own allocation, not in the `Op`.
+/// The buffer is stored in the operation's own allocation, not in the `Op`.
 impl<B: Send + 'static> Unpin for Op<B> {}
 
 impl<B: Send + 'static> fmt::Debug for Op<B> {

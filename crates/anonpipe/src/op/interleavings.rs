@@ -1,7 +1,7 @@
 //! Every interleaving of a completion with a wait, a cancel or a drop, explored by loom.
 //!
-//! The system is played by a thread that owns a share of the operation, as the queues do, fills the
-//! buffer and completes. Run with `scripts/test-interleavings`.
+//! A thread plays the system: it owns a share of the operation, as the queues do, fills the buffer
+//! and completes the operation. Run with `scripts/test-interleavings`.
 
 use std::sync::Arc;
 use std::sync::Weak;
@@ -17,7 +17,7 @@ use crate::channel::{InFlight, Record, Submitted};
 use crate::contract::{EndName, Failure, Half};
 use crate::driver::Native;
 
-/// A buffer in which loom sees who touches it when, and which counts its end.
+/// A buffer whose accesses loom checks, and that counts how often it is freed.
 struct Buffer {
     byte: Arc<UnsafeCell<u8>>,
     freed: Arc<AtomicUsize>,
@@ -74,7 +74,7 @@ unsafe impl Send for SendCell {}
 
 impl SendCell {
     fn set(&self, value: u8) {
-        // SAFETY: loom checks that no other thread accesses it meanwhile.
+        // SAFETY: loom checks that no other thread accesses the byte meanwhile.
         #[allow(unsafe_code, reason = "loom's cell gives pointers")]
         self.0.with_mut(|byte| unsafe { *byte = value });
     }
@@ -159,7 +159,7 @@ fn a_wait_with_a_deadline_that_has_passed_leaves_the_operation_whole() {
     });
 }
 
-/// Cancelling and completing both take the operation out of the queue; the one that gets it
+/// Cancelling and completing both take the operation out of the queue; whoever takes it out
 /// completes it.
 #[test]
 fn a_cancel_and_a_completion_give_one_outcome() {

@@ -11,7 +11,7 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::channel::{InFlight, Record, Submitted, System};
 use crate::contract::{EndName, Failure, Half, Outcome, nothing_to_do};
 
-/// The caller's handle to an operation: what it answers is an error that names the end.
+/// The caller's handle to an operation. Its errors name the end.
 pub(crate) struct Operation<B: Send + 'static, S: System> {
     submitted: Submitted<B, S>,
     end: EndName,
@@ -55,7 +55,7 @@ impl<B: Send + 'static, S: System> Operation<B, S> {
 }
 
 impl<B: WriteBuffer, S: System> Operation<B, S> {
-    /// Puts a read under way on `channel`, whose end has the name `end`.
+    /// Starts a read on `channel`, whose end has the name `end`.
     pub(crate) fn read(channel: &Arc<S::Channel>, end: EndName, buffer: B) -> Self
     where
         B: ReadBuffer,
@@ -63,7 +63,7 @@ impl<B: WriteBuffer, S: System> Operation<B, S> {
         Self::submit(channel, end, Half::Read, buffer, |record| record.lent().lend_to_read())
     }
 
-    /// Puts a write under way on `channel`, whose end has the name `end`.
+    /// Starts a write on `channel`, whose end has the name `end`.
     pub(crate) fn write(channel: &Arc<S::Channel>, end: EndName, buffer: B) -> Self {
         Self::submit(channel, end, Half::Write, buffer, |record| record.lent().lend_to_write())
     }
@@ -88,7 +88,7 @@ impl<B: WriteBuffer, S: System> Operation<B, S> {
         Self::new(submitted, end)
     }
 
-    /// An operation that is complete before it began, because it was refused.
+    /// An operation that was refused, and so is complete from the start.
     pub(crate) fn refused(end: EndName, half: Half, mut buffer: B, failure: Failure) -> Self {
         buffer.submitted(Token(()));
         Self::new(Submitted::decided(Record::new(half, buffer, 0), Err(failure)), end)
