@@ -1,7 +1,7 @@
-//! The buffers that operations own while they are in flight, and memory that the system fills.
+//! The buffers that operations own while in flight, and memory that the system fills.
 //!
-//! Next to `sys` the only module with `unsafe`: it gives addresses away, and turns them back into
-//! slices.
+//! Besides `sys`, this is the only module with `unsafe`: it gives addresses away, and turns them
+//! back into slices.
 
 #![allow(unsafe_code, reason = "memory is lent to the system here")]
 
@@ -17,10 +17,10 @@ pub(crate) use read_buf::fill;
 
 /// A buffer that [`submit_read`](crate::Reader::submit_read) can fill.
 ///
-/// A read fills `0..len` of it: neither its length nor its spare capacity is touched, so
-/// `vec![0; 4096]` reads up to 4096 bytes and `Vec::with_capacity(4096)` reads none. Sealed,
-/// because the bytes must stay where they are while the owner moves: `Vec<u8>`, `Box<[u8]>` and,
-/// with the feature `bytes`, `BytesMut`.
+/// A read fills up to `len` bytes from the start. The buffer's length and spare capacity stay as
+/// they are, so `vec![0; 4096]` reads up to 4096 bytes and `Vec::with_capacity(4096)` reads none.
+/// Sealed, because the bytes must stay where they are while the owner moves. Implemented for
+/// `Vec<u8>`, `Box<[u8]>` and, with the feature `bytes`, `BytesMut`.
 pub trait ReadBuffer: WriteBuffer {
     #[doc(hidden)]
     fn bytes_mut(&mut self, _: sealed::Token) -> &mut [u8];
@@ -28,8 +28,9 @@ pub trait ReadBuffer: WriteBuffer {
 
 /// A buffer whose bytes [`submit_write`](crate::Writer::submit_write) can write.
 ///
-/// The whole of it is written. Sealed: `Vec<u8>`, `Box<[u8]>`, `String`, `&'static [u8]`,
-/// `&'static [u8; N]`, `&'static str` and, with the feature `bytes`, `Bytes` and `BytesMut`.
+/// A write sends the whole buffer. Sealed; implemented for `Vec<u8>`, `Box<[u8]>`, `String`,
+/// `&'static [u8]`, `&'static [u8; N]`, `&'static str` and, with the feature `bytes`, `Bytes` and
+/// `BytesMut`.
 pub trait WriteBuffer: sealed::Sealed + Send + 'static {
     #[doc(hidden)]
     fn bytes(&self, _: sealed::Token) -> &[u8];
@@ -37,13 +38,13 @@ pub trait WriteBuffer: sealed::Sealed + Send + 'static {
 
 pub(crate) mod sealed {
     pub trait Sealed {
-        /// Why it cannot be given to an operation; `None`: it can.
+        /// Why an operation cannot have this buffer; `None`: it can.
         #[doc(hidden)]
         fn unfit(&self, _: Token) -> Option<&'static str> {
             None
         }
 
-        /// It is being given to an operation, which knows its bytes by now.
+        /// Called when the buffer is given to an operation, which already knows its bytes.
         #[doc(hidden)]
         fn submitted(&mut self, _: Token) {}
     }

@@ -1,15 +1,16 @@
-//! Memory of another owner, as a buffer of operations: for other languages.
+//! Buffers in memory that this crate does not own: for other languages.
 
 use super::sealed::{Sealed, Token};
 use super::{ReadBuffer, WriteBuffer};
 
-/// Memory of another owner, as the buffer of an operation: for bindings to other languages.
+/// A buffer in memory that the operation does not own: for bindings to other languages.
 ///
-/// In Rust use a buffer that the operation can own. With this one it is up to you to keep the
-/// memory until the operation is complete, also if its [`Op`](crate::Op) is dropped or detached.
+/// In Rust, use a buffer that the operation can own. With this one, you have to keep the memory
+/// until the operation is complete, even if its [`Op`](crate::Op) is dropped or detached.
 ///
-/// It serves one operation. What comes back with the result is spent: to submit it again fails with
-/// [`InvalidInput`](std::io::ErrorKind::InvalidInput), because the memory may be gone by then.
+/// It serves one operation. The buffer that comes back with the result is spent: submitting it
+/// again fails with [`InvalidInput`](std::io::ErrorKind::InvalidInput), because the memory may be
+/// gone by then.
 ///
 /// # Examples
 ///
@@ -29,7 +30,7 @@ use super::{ReadBuffer, WriteBuffer};
 /// ```
 #[derive(Debug)]
 pub struct ForeignBuffer {
-    /// `None` once an operation was given it.
+    /// `None` once the buffer was given to an operation.
     memory: Option<Memory>,
 }
 
@@ -44,14 +45,14 @@ struct Memory {
 unsafe impl Send for ForeignBuffer {}
 
 impl ForeignBuffer {
-    /// Takes `length` bytes at `data` as a buffer. With a length of 0, `data` is not looked at.
+    /// Makes a buffer of the `length` bytes at `data`. With a length of 0, `data` is ignored.
     ///
     /// # Safety
     ///
     /// Until the operation that is given this buffer is complete (not only cancelled, dropped or
     /// detached), the memory must be valid for reads and, if that operation is a read, for writes,
-    /// from any thread, and nothing else may write to it (or, for a read, look at it). For a read
-    /// it must be initialised.
+    /// from any thread. Nothing else may write to it or, for a read, look at it. For a read it must
+    /// be initialised.
     #[must_use]
     pub unsafe fn new(data: *mut u8, length: usize) -> Self {
         let data = if length == 0 { std::ptr::NonNull::dangling().as_ptr() } else { data };
@@ -74,8 +75,9 @@ impl Sealed for ForeignBuffer {
 impl WriteBuffer for ForeignBuffer {
     fn bytes(&self, _: Token) -> &[u8] {
         match &self.memory {
-            // SAFETY: valid until the operation is complete, says the caller of `new`; it is asked
-            // for its bytes when it is given to that operation, and is spent from then on.
+            // SAFETY: valid until the operation is complete, says the caller of `new`. `bytes` is
+            // called only when the buffer is given to that operation; the buffer is spent from then
+            // on.
             Some(memory) => unsafe { std::slice::from_raw_parts(memory.data, memory.length) },
             None => &[],
         }

@@ -1,4 +1,4 @@
-//! A buffer while an operation has it.
+//! A buffer while an operation owns it.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -10,8 +10,9 @@ use super::{ReadBuffer, WriteBuffer};
 
 /// The address and the length of memory that is lent to the system.
 ///
-/// The kernel may use it whenever it likes, or a channel through [`with`](Self::with) and
-/// [`with_mut`](Self::with_mut), which exclude each other; a system does one or the other.
+/// On a system that keeps the address, the kernel may use the memory at any time. On other systems
+/// a channel uses it through [`with`](Self::with) and [`with_mut`](Self::with_mut), which exclude
+/// each other. No system does both.
 #[derive(Debug)]
 pub(crate) struct Bytes(Mutex<Memory>);
 
@@ -22,7 +23,7 @@ struct Memory {
     writable: bool,
 }
 
-// SAFETY: what it points to is lent by its owner to whichever thread holds the lock.
+// SAFETY: the memory's owner lends it to whichever thread holds the lock.
 unsafe impl Send for Memory {}
 
 impl Memory {
@@ -30,7 +31,7 @@ impl Memory {
 }
 
 impl Bytes {
-    /// No bytes. Also what a read of nothing is given.
+    /// No bytes. An empty read gets this, too.
     pub(crate) fn none() -> Self {
         Self(Mutex::new(Memory::NONE))
     }
@@ -39,28 +40,28 @@ impl Bytes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For the kernel: the address and the length.
+    /// The address and the length, for the kernel.
     #[cfg_attr(not(windows), allow(dead_code, reason = "only Windows keeps addresses beyond a call"))]
     pub(crate) fn address(&self) -> (NonNull<u8>, usize) {
         let memory = *self.memory();
         (memory.data, memory.length)
     }
 
-    /// Calls `f` with the bytes; with none once they were taken back.
+    /// Calls `f` with the bytes; without any once they were taken back.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         let memory = self.memory();
         // SAFETY: the owner keeps the memory, untouched, until it takes it back, which waits for
-        // this lock; a slice of it was made into this address and length.
+        // this lock; the address and length come from a slice of it.
         f(unsafe { std::slice::from_raw_parts(memory.data.as_ptr(), memory.length) })
     }
 
-    /// Calls `f` with the bytes; with none once they were taken back, or if they are not to be
-    /// written.
+    /// Calls `f` with the bytes; without any once they were taken back, or if they may only be
+    /// read.
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(&mut [u8]) -> R) -> R {
         let memory = self.memory();
         let length = if memory.writable { memory.length } else { 0 };
-        // SAFETY: as in `with`; the lock excludes every other slice of it, and a slice that can be
-        // written was made into this address and length.
+        // SAFETY: as in `with`; the lock excludes every other slice of the memory, and the address
+        // and length come from a mutable slice.
         f(unsafe { std::slice::from_raw_parts_mut(memory.data.as_ptr(), length) })
     }
 }
@@ -74,7 +75,7 @@ pub(crate) struct Lent<B> {
 }
 
 impl<B> Lent<B> {
-    /// Nothing of it is lent yet: that is done when it is in its final place.
+    /// Nothing is lent yet: that follows when the buffer is in its final place.
     pub(crate) fn new(buffer: B) -> Self {
         Self { bytes: Bytes::none(), buffer: Mutex::new(Some(buffer)) }
     }
@@ -97,7 +98,7 @@ impl<B> Lent<B> {
 }
 
 impl<B: ReadBuffer> Lent<B> {
-    /// Lends the bytes to be written to, by a read.
+    /// Lends the bytes to a read, which writes to them.
     pub(crate) fn lend_to_read(&self) {
         self.lend(|buffer| {
             let bytes = buffer.bytes_mut(Token(()));
@@ -109,7 +110,7 @@ impl<B: ReadBuffer> Lent<B> {
 }
 
 impl<B: WriteBuffer> Lent<B> {
-    /// Lends the bytes to be read, by a write.
+    /// Lends the bytes to a write, which reads them.
     pub(crate) fn lend_to_write(&self) {
         self.lend(|buffer| {
             let bytes = buffer.bytes(Token(()));
@@ -129,13 +130,13 @@ pub(crate) struct Borrowed<'a> {
 
 #[cfg_attr(not(windows), allow(dead_code, reason = "only Windows keeps addresses beyond a call"))]
 impl<'a> Borrowed<'a> {
-    /// To be written to, by a read.
+    /// For a read, which writes to the slice.
     pub(crate) fn to_read(slice: &'a mut [u8]) -> Self {
         let memory = Memory { data: NonNull::from(&mut *slice).cast(), length: slice.len(), writable: true };
         Self { bytes: Bytes(Mutex::new(memory)), slice: PhantomData }
     }
 
-    /// To be read, by a write.
+    /// For a write, which reads the slice.
     pub(crate) fn to_write(slice: &'a [u8]) -> Self {
         let memory = Memory { data: NonNull::from(slice).cast(), length: slice.len(), writable: false };
         Self { bytes: Bytes(Mutex::new(memory)), slice: PhantomData }

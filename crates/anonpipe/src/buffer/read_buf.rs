@@ -11,8 +11,8 @@ pub(crate) fn fill(
     buffer: &mut ReadBuf<'_>,
     read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>,
 ) -> Poll<io::Result<()>> {
-    // SAFETY: nothing uninitialised is written to it: `read` hands it to the system, which only
-    // ever writes bytes.
+    // SAFETY: nothing uninitialised is written to the memory: `read` hands it to the system, which
+    // only writes bytes.
     let unfilled: *mut [MaybeUninit<u8>] = unsafe { buffer.unfilled_mut() };
     // SAFETY: the memory is borrowed from `buffer` for this call. Every `read` of this crate only
     // passes its address and length to the system, and looks at no byte.
