@@ -15,29 +15,29 @@ pub(crate) use adopt::adopt;
 pub(crate) use blocking::BlockingEnd;
 pub(crate) use overlapped::OverlappedEnd;
 
-/// As much of `buffer` as goes at once.
+/// Cuts `buffer` to what one call may take.
 pub(crate) fn slice(buffer: &[u8]) -> IoSlice<'_> {
     IoSlice::new(&buffer[..buffer.len().min(sys::MOST_AT_ONCE)])
 }
 
-/// As much of `buffer` as goes at once.
+/// Cuts `buffer` to what one call may take.
 pub(crate) fn slice_mut(buffer: &mut [u8]) -> IoSliceMut<'_> {
     let length = buffer.len().min(sys::MOST_AT_ONCE);
     IoSliceMut::new(&mut buffer[..length])
 }
 
-/// How many bytes there are in all.
+/// The length of all buffers together.
 fn total(buffers: &[impl std::ops::Deref<Target = [u8]>]) -> usize {
     buffers.iter().map(|buffer| buffer.len()).sum()
 }
 
-/// Where an end comes from: what it knows of itself without asking the system.
+/// Where an end comes from: what is known of it without asking the system.
 #[derive(Debug, Clone, Copy)]
 pub struct Origin {
     pub(crate) name: EndName,
     pub(crate) requested_capacity: Option<usize>,
-    /// There is no other handle to this end: it was made here, or the caller said so when it was
-    /// adopted.
+    /// No other handle to this end exists: the end was made here, or the caller promised so when
+    /// adopting it.
     pub(crate) exclusive: bool,
 }
 
@@ -70,9 +70,9 @@ pub trait EndImpl: Sized {
     fn try_clone(&self) -> io::Result<Self>;
     fn read(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
     fn write(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize>;
-    /// Waits for the completion of what was accepted by the async traits.
+    /// Waits until the writes that the async traits accepted are complete.
     fn flush(&mut self) -> io::Result<()>;
-    /// Half-closes, once what was accepted is written.
+    /// Half-closes, once the accepted writes are out.
     fn shutdown_write(&self) -> io::Result<()>;
     fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 
@@ -103,7 +103,7 @@ pub trait EndImpl: Sized {
 mod tests {
     use super::{slice, slice_mut};
 
-    /// std's slices panic beyond it. The memory is never touched.
+    /// std's slices panic beyond 4 GiB. The memory is never touched.
     #[test]
     fn a_buffer_beyond_4_gib_is_cut() {
         let mut buffer = vec![0; u32::MAX as usize + 10];

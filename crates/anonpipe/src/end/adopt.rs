@@ -6,8 +6,8 @@ use super::{Access, Origin};
 use crate::contract::{Action, ConversionError, Direction, EndName, Failure, IoMode};
 use crate::sys::{self, OwnedPipe};
 
-/// Wraps a handle that was made elsewhere; gives it back if it is not what it would have to be.
-/// `exclusive`: there is no other handle to it.
+/// Wraps a handle that was made elsewhere, or gives it back if it does not fit. `exclusive`: no
+/// other handle to this end exists.
 pub(crate) fn adopt<T>(
     pipe: OwnedPipe,
     access: Access,

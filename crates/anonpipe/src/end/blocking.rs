@@ -14,7 +14,7 @@ use crate::sys::{self, BorrowedPipe, OwnedPipe};
 pub struct BlockingEnd {
     pipe: OwnedPipe,
     origin: Origin,
-    /// By this handle or by a clone: then it is not the peer's doing that writes fail.
+    /// By this handle or by a clone. Then failing writes are not the peer's doing.
     shut: Arc<AtomicBool>,
 }
 

@@ -34,24 +34,24 @@ fn pipe_of(channel: &NativeChannel) -> BorrowedPipe<'_> {
     std::os::fd::AsFd::as_fd(channel.descriptor())
 }
 
-/// `exclusive`: there is no other handle to this end.
+/// `exclusive`: no other handle to this end exists.
 #[cfg(windows)]
 fn channel_of(pipe: OwnedPipe, exclusive: bool) -> NativeChannel {
     NativeChannel::new(sys::Issuer::new(pipe), exclusive)
 }
 
-/// On Unix nothing is changed that other handles would share.
+/// On Unix, making a channel changes nothing that other handles share.
 #[cfg(unix)]
 fn channel_of(pipe: OwnedPipe, _exclusive: bool) -> NativeChannel {
     NativeChannel::new(sys::Descriptor::new(pipe))
 }
 
-/// How many handles to an end there are, for each direction: the last one cancels, however they
-/// came to be.
+/// Counts the handles to an end, for each direction: dropping the last one cancels, however the
+/// handles were made.
 struct HandleCount {
     all: AtomicUsize,
     readers: AtomicUsize,
-    /// The first of them read and wrote.
+    /// The first handle read and wrote.
     duplex: bool,
 }
 
@@ -68,7 +68,7 @@ impl HandleCount {
 
 /// An end of mode [`Overlapped`](crate::Overlapped): one of the handles to its channel.
 pub struct OverlappedEnd {
-    /// Once it was polled: most ends are not, or in one direction.
+    /// `None` until the first poll: most ends are never polled, or only in one direction.
     reads: Option<Box<Reads>>,
     writes: Option<Box<Writes>>,
     channel: Arc<NativeChannel>,
@@ -84,8 +84,8 @@ impl OverlappedEnd {
         self.closed
     }
 
-    /// It has let go of its pipe: what it has in the place of that is shared with others of its
-    /// kind.
+    /// Whether this handle has given up its pipe. The pipe it holds instead is shared by all closed
+    /// writers.
     fn is_closed_writer(&self) -> bool {
         self.closed && self.access == Access::Write
     }
@@ -166,9 +166,9 @@ impl OverlappedEnd {
         self.named(Half::Write, outcome.unwrap_or_else(|| self.channel.write(buffers, deadline)))
     }
 
-    /// What is known of a transfer before the channel is asked for it, whichever way it is made:
-    /// there is nothing to do, or writing was ended here. A write of nothing asks the channel about
-    /// that as well; beyond that it does nothing, and so succeeds even if the peer is gone.
+    /// The outcome of a transfer that is known before the channel is asked: there is nothing to do,
+    /// or writing was ended here. An empty write also asks the channel whether writing was ended;
+    /// beyond that it does nothing, and so succeeds even if the peer is gone.
     fn decided(&self, half: Half, bytes: usize) -> Option<Outcome> {
         let nothing = nothing_to_do(bytes);
         if half == Half::Read {
@@ -229,7 +229,7 @@ impl OverlappedEnd {
         if self.channel.in_flight(Half::Read) + self.channel.in_flight(Half::Write) > 0 {
             return refuse(self, in_flight());
         }
-        // The handle's next owner would not know.
+        // The handle's next owner would not learn of it.
         if let Some(failure) = self.writes.as_mut().and_then(|writes| writes.failure(at_last)) {
             let error = self.failed(Action::Write, failure);
             return Err(ConversionError::new(error, self));
@@ -243,7 +243,7 @@ impl OverlappedEnd {
     }
 }
 
-/// The answer to a use of an end that was closed here.
+/// The answer when an end that was closed here is used.
 fn closed() -> Failure {
     Failure::refused(io::ErrorKind::BrokenPipe, "it was closed here")
 }

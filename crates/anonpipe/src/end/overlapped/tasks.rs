@@ -13,8 +13,7 @@ use crate::op::fairly;
 use crate::sys::{self, PerProcess};
 
 impl OverlappedEnd {
-    /// Forgets the tasks: what they have in flight is taken back, except for writes that were
-    /// accepted.
+    /// Forgets the tasks: takes back what they have in flight, except for accepted writes.
     pub(super) fn leave(&mut self) {
         if let Some(mut reads) = self.reads.take() {
             reads.leave(&self.channel);
@@ -61,14 +60,13 @@ impl OverlappedEnd {
         flushed.map_err(|failure| self.failed(Action::Write, failure))
     }
 
-    /// Flushes and ends writing here: half-closes a duplex end where the system can, and lets go of
-    /// the handle if that only writes.
+    /// Flushes and ends writing here: half-closes a duplex end where the system can, and gives up
+    /// the handle if it only writes.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.closed {
             return Poll::Ready(Ok(()));
         }
-        // What was accepted has failed, but the end is closed all the same: it is of no use any
-        // more.
+        // If accepted writes have failed, the end is closed all the same: it is of no more use.
         let flushed = ready!(self.poll_flush(context));
         let closed = self.close();
         Poll::Ready(flushed.and(closed))
@@ -101,8 +99,8 @@ impl OverlappedEnd {
     }
 }
 
-/// A pipe without a reader, for ends that are closed but whose handle can still be asked for. One
-/// for all of them.
+/// A pipe without a reader. Closed ends hold it in place of their own, so that their handle can
+/// still be asked for. All of them share one.
 fn nowhere() -> io::Result<Arc<NativeChannel>> {
     static NOWHERE: PerProcess<Mutex<Option<Arc<NativeChannel>>>> = PerProcess::new();
 
