@@ -25,19 +25,19 @@ pub(crate) fn write<S: System>(channel: &Arc<S::Channel>, bytes: &[u8]) -> Submi
     Submitted::to(channel, record)
 }
 
-/// What an operation that is complete has read or written.
+/// The bytes that a complete operation has read or written.
 pub(crate) fn taken<S: System>(mut operation: Submitted<Vec<u8>, S>) -> Vec<u8> {
     let (outcome, mut buffer) = operation.wait(Some(Instant::now())).expect("it is complete");
     buffer.truncate(outcome.unwrap());
     buffer
 }
 
-/// A deadline.
+/// A deadline, a short time from now.
 pub(crate) fn soon() -> Option<Instant> {
     Instant::now().checked_add(Duration::from_millis(20))
 }
 
-/// There is one process here.
+/// A kernel in memory has one process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OneProcess;
 
@@ -55,7 +55,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A source of notifications: what is sent to it is told at the next turn.
+/// A source of notifications: the next turn passes on what was sent to it.
 pub(crate) struct Inbox<E>(Arc<Shared<E>>);
 
 struct Shared<E> {

@@ -1,4 +1,4 @@
-//! Pipes whose kernel takes operations and says when they are complete, as npfs does.
+//! Pipes whose kernel takes operations and reports their completion, as npfs does.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::VecDeque;
@@ -43,17 +43,17 @@ pub(crate) fn driver() -> Arc<Core<Sim>> {
     DRIVER.with(|driver| Arc::clone(driver.get_or_init(|| Arc::new(Core::new().unwrap()))))
 }
 
-/// What a thread pool does, and here the test's thread in [`turn`]: calls that events are to cause.
+/// The work of a thread pool, done by the test's thread in [`turn`]: the calls that events cause.
 type Pool = Arc<Mutex<VecDeque<Call>>>;
 
 type Call = Box<dyn FnOnce() + Send>;
 
 thread_local! {
-    /// The pool of each pipe of a test's thread.
+    /// The pools of all pipes of a test's thread.
     static POOLS: RefCell<Vec<Pool>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Turns the driver and has the pool do its work, until there is nothing more to say.
+/// Turns the driver and does the pool's work, several times, so that consequences are handled, too.
 pub(crate) fn turn() {
     for _ in 0..4 {
         driver().turn(Some(Instant::now())).unwrap();
@@ -64,8 +64,8 @@ pub(crate) fn turn() {
     }
 }
 
-/// A one-way pipe that holds `quota` bytes: the reader and the writer. Whether they are `exclusive`
-/// decides how they are told.
+/// A one-way pipe that holds `quota` bytes: the reader and the writer. Completions of `exclusive`
+/// ends are reported by packets, those of others by events.
 pub(crate) fn pipe(quota: usize, exclusive: bool) -> (Arc<Channel<Sim>>, Arc<Channel<Sim>>) {
     let kernel = Arc::new(Mutex::new(Kernel { quota, ..Kernel::default() }));
     let pool = Pool::default();
@@ -81,7 +81,7 @@ pub(crate) fn pipe(quota: usize, exclusive: bool) -> (Arc<Channel<Sim>>, Arc<Cha
     (end(Half::Read), end(Half::Write))
 }
 
-/// What the kernel says of an operation: how it ended, and for a read what it took.
+/// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Said {
     Success,
@@ -89,7 +89,7 @@ pub(crate) enum Said {
     PeerClosed,
 }
 
-/// What the kernel writes to.
+/// Memory that the kernel writes to.
 #[derive(Default)]
 pub(crate) struct Slot(Arc<Mutex<Written>>);
 
@@ -117,7 +117,7 @@ impl Drop for Slot {
 #[derive(Default)]
 struct Kernel {
     quota: usize,
-    /// The writes that were not read yet; the first in part.
+    /// The writes that are not read yet; the first may be read in part.
     entries: VecDeque<Entry>,
     reads: VecDeque<Pending>,
     closed: [bool; 2],
@@ -125,7 +125,7 @@ struct Kernel {
 
 struct Entry {
     bytes: VecDeque<u8>,
-    /// The write that is complete when the entry is read, if it exceeded the quota.
+    /// If the entry exceeded the quota: the write that completes when the entry is read.
     write: Option<Pending>,
 }
 
@@ -146,7 +146,7 @@ impl Pending {
         SlotId(Arc::as_ptr(&self.slot).addr())
     }
 
-    /// Writes the slot and says so. The callbacks run without the kernel's lock.
+    /// Writes the slot and reports the end. Events are set later, without the kernel's lock.
     fn end(self, said: Said, taken: Vec<u8>, then: &mut Vec<Event>) {
         let id = self.id();
         *lock(&self.slot) = Written::Done(said, taken);
@@ -162,7 +162,7 @@ impl Kernel {
         self.entries.iter().map(|entry| entry.bytes.len()).sum()
     }
 
-    /// What a read takes: of one entry, as on a pipe for messages.
+    /// Takes bytes for a read, out of one entry, as on a pipe for messages.
     fn take(&mut self, length: usize, then: &mut Vec<Event>) -> Option<Vec<u8>> {
         let entry = self.entries.front_mut()?;
         if length == 0 {
@@ -178,7 +178,7 @@ impl Kernel {
         Some(taken)
     }
 
-    /// Serves the reads that wait.
+    /// Serves the waiting reads.
     fn serve(&mut self, then: &mut Vec<Event>) {
         while let Some(length) = self.reads.front().map(|read| read.length) {
             let Some(taken) = self.take(length, then) else { break };
@@ -371,7 +371,7 @@ impl completion::Issuer for Issuer {
     }
 }
 
-/// No thread of a test ends in the middle.
+/// No thread of a test ends while its operations are in flight.
 #[derive(Default)]
 pub(crate) struct AnyThread;
 
@@ -385,7 +385,8 @@ impl completion::Thread for AnyThread {
     }
 }
 
-/// Set by the kernel, and reset when an operation with it begins: here each wait does that.
+/// Set by the kernel. The system resets an event when an operation with it begins; here each wait
+/// does.
 #[derive(Clone, Default)]
 pub(crate) struct Event(Arc<EventState>);
 

@@ -1,4 +1,4 @@
-//! Pipes whose descriptors say when they are ready.
+//! Pipes whose descriptors report when they are ready.
 
 use std::cell::OnceCell;
 use std::collections::VecDeque;
@@ -40,7 +40,7 @@ pub(crate) fn driver() -> Arc<Core<Sim>> {
     DRIVER.with(|driver| Arc::clone(driver.get_or_init(|| Arc::new(Core::new().unwrap()))))
 }
 
-/// Turns it until there is nothing more to say.
+/// Turns the driver several times, so that consequences are handled, too.
 pub(crate) fn turn() {
     for _ in 0..4 {
         driver().turn(Some(Instant::now())).unwrap();
@@ -111,7 +111,7 @@ impl Drop for Descriptor {
     }
 }
 
-/// Rings a thread. It may ring without a reason, as it does at every change of a pipe.
+/// Ends the wait of a blocked thread.
 #[derive(Default)]
 pub(crate) struct Alarm {
     rung: Mutex<bool>,
@@ -213,7 +213,7 @@ impl readiness::Descriptor for Descriptor {
         true
     }
 
-    /// Looks every millisecond, which does for a test.
+    /// Looks every millisecond, which is enough for a test.
     fn wait(&self, alarm: &Alarm, watched: Option<Half>, deadline: Option<Instant>) -> Result<WaitEnd, Failure> {
         loop {
             if watched.is_some_and(|half| lock(&self.pipe.state).is_ready(half)) {
@@ -245,7 +245,7 @@ mod no_reactor {
     use crate::channel::readiness::{Reactor, Watch};
     use crate::contract::Half;
 
-    /// There is no runtime here.
+    /// There is no runtime in memory.
     #[derive(Default)]
     pub(crate) struct NoReactor;
 
