@@ -1,18 +1,18 @@
-//! The systems: everything that calls one. Each module has the same items:
+//! The systems: all code that makes system calls. Each system's module has the same items:
 //!
 //! - `OwnedPipe`, `BorrowedPipe`, `borrow`: the system's handle to an end;
-//! - `PlatformOptions`: what only this system lets one choose about a pair;
-//! - `MOST_AT_ONCE`: how many bytes one call is given at most;
+//! - `PlatformOptions`: the options of a pair that only this system has;
+//! - `MOST_AT_ONCE`: the most bytes that one call is given;
 //! - `create`: a new pair, the server end first;
 //! - `probe`: what a handle is; `bytes_available`, `shutdown_write`;
 //! - `read`, `write`: blocking I/O on a handle of mode `Blocking`;
-//! - `Descriptor` (Unix) or `Issuer` (Windows): what a channel of the system's model stands over;
-//! - `Slot`: what the system needs for one operation; it lives in the operation;
-//! - `Poller`: the source of notifications, and `with_signals_left_to_the_program` for the start of
-//!   the thread that turns it;
-//! - `Process`: the process that made something, told apart from those that were forked from it.
+//! - `Descriptor` (Unix) or `Issuer` (Windows): what a channel of the system's model rests on;
+//! - `Slot`: what the system needs for one operation; stored in the operation;
+//! - `Poller`: the source of notifications, and `with_signals_left_to_the_program` for starting the
+//!   thread that turns it;
+//! - `Process`: the process that made something, told apart from its forks.
 //!
-//! What an answer of a system means is said in its `answers`, and nowhere else.
+//! The meaning of a system's answers is in its module `answers`, and nowhere else.
 
 #![allow(unsafe_code, reason = "system calls are made here, and only here")]
 

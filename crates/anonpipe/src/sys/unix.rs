@@ -1,4 +1,4 @@
-//! Unix: `pipe2` and `socketpair`, and pollers that say when a descriptor is ready.
+//! Unix: pipes and socket pairs, and pollers that report when a descriptor is ready.
 
 mod answers;
 mod create;
@@ -27,17 +27,17 @@ pub(crate) use probe::probe;
 pub(crate) use signals::with_signals_left_to_the_program;
 pub(crate) use transfer::{guard_against_sigpipe, read, write};
 
-/// What the system needs for one operation: the model keeps count of its bytes.
+/// What the system needs for one operation: a count of its bytes, which the model keeps.
 pub(crate) use crate::channel::readiness::Progress as Slot;
 
 pub(crate) type OwnedPipe = OwnedFd;
 pub(crate) type BorrowedPipe<'a> = BorrowedFd<'a>;
 
-/// What one call transfers at most: macOS refuses more, and Linux takes less (both *documented*,
-/// read(2)).
+/// The most bytes that one call transfers: macOS refuses more, and Linux takes less (both
+/// *documented*, read(2)).
 pub(crate) const MOST_AT_ONCE: usize = i32::MAX as usize;
 
-/// There is one way to make a pair on Unix.
+/// Empty: Unix has one way to make a pair.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PlatformOptions {}
 

@@ -1,4 +1,11 @@
-//! What an answer of the system means for a pipe: the one table for it.
+//! The table of what the system's answers mean for a pipe.
+//!
+//! # References
+//!
+//! - [errno(3)](https://man7.org/linux/man-pages/man3/errno.3.html)
+//! - [read(2)](https://man7.org/linux/man-pages/man2/read.2.html)
+//! - [write(2)](https://man7.org/linux/man-pages/man2/write.2.html)
+//! - [shutdown(2)](https://man7.org/linux/man-pages/man2/shutdown.2.html)
 
 use std::io;
 
@@ -6,10 +13,10 @@ use rustix::io::Errno;
 
 use crate::contract::{Failure, Outcome};
 
-/// An error, as a failure. Nothing had gone before.
+/// Makes a failure of an error. Nothing had gone before.
 ///
-/// `EPIPE` has its kind in std; a socket whose peer has left data unread also answers `ECONNRESET`
-/// to a write.
+/// For `EPIPE`, std's kind is right. A socket whose peer has left data unread also answers
+/// `ECONNRESET` to a write.
 pub(super) fn failure(error: Errno) -> Failure {
     let error = io::Error::from(error);
     let kind = match Errno::from_io_error(&error) {
@@ -19,7 +26,7 @@ pub(super) fn failure(error: Errno) -> Failure {
     Failure::Os { error, kind, transferred: Some(0) }
 }
 
-/// The outcome of a call that does not wait. `None`: it would have to.
+/// The outcome of a call that does not wait. `None`: the call would have to wait.
 pub(super) fn outcome(result: Result<usize, Errno>) -> Option<Outcome> {
     match result {
         Err(Errno::AGAIN) => None,
@@ -27,18 +34,18 @@ pub(super) fn outcome(result: Result<usize, Errno>) -> Option<Outcome> {
     }
 }
 
-/// What a read means, unless it was interrupted: then it is `None`, and made again.
+/// The meaning of a read's answer. `None`: the read was interrupted, and has to be made again.
 pub(super) fn read(result: Result<usize, Errno>) -> Option<Result<usize, Errno>> {
     match result {
         Err(Errno::INTR) => None,
-        // The peer closed with bytes from us unread. What it had sent was read before this; now
-        // comes the end of file.
+        // The peer closed with bytes from us unread. All it had sent was read before; now comes the
+        // end of file.
         Err(Errno::CONNRESET) => Some(Ok(0)),
         result => Some(result),
     }
 }
 
-/// What half-closing means.
+/// The meaning of a half-close's answer.
 pub(super) fn shutdown(result: Result<(), Errno>) -> Result<(), Failure> {
     match result {
         // The peer is gone, and with it the end that would have seen the end of file.

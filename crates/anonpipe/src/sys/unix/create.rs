@@ -1,4 +1,12 @@
-//! New pairs: a pipe for one direction, a pair of stream sockets for both.
+//! Makes new pairs: a pipe for one direction, a pair of stream sockets for both.
+//!
+//! # References
+//!
+//! - [pipe(2)](https://man7.org/linux/man-pages/man2/pipe.2.html)
+//! - [socketpair(2)](https://man7.org/linux/man-pages/man2/socketpair.2.html)
+//! - [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html)
+//! - [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html)
+//! - [POSIX, pipe](https://pubs.opengroup.org/onlinepubs/9799919799/functions/pipe.html)
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -25,7 +33,7 @@ pub(crate) fn create(spec: &Spec, _: &PlatformOptions) -> Result<(OwnedFd, Owned
     Ok((server, client))
 }
 
-/// A pipe, the reader first, both ends close-on-exec.
+/// Makes a pipe, both ends close-on-exec; the reader comes first.
 fn pipe(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
     #[cfg(not(target_vendor = "apple"))]
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
@@ -35,14 +43,14 @@ fn pipe(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
     if let Some(capacity) = capacity {
         enlarge(&writer, capacity as usize);
     }
-    // Only Linux lets one choose.
+    // Only Linux lets the caller choose.
     let _ = capacity;
     Ok((reader, writer))
 }
 
-/// Makes a pipe as large as was asked for, or else as large as the system lets every user. Should
-/// it refuse that too (the user has many large ones already), the pipe stays as it is; `info`
-/// tells.
+/// Makes a pipe as large as was asked for, or else as large as the system allows every user. If the
+/// system refuses that, too (because the user has many large pipes already), the pipe keeps its
+/// size. `info` reports the size.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn enlarge(writer: &OwnedFd, capacity: usize) {
     use rustix::pipe::fcntl_setpipe_size;
@@ -55,9 +63,9 @@ fn enlarge(writer: &OwnedFd, capacity: usize) {
     }
 }
 
-/// A connected pair of stream sockets, both close-on-exec. How a broken one answers is left as it
-/// is: a child's end raises `SIGPIPE` as it would without us, and the ends that are used here are
-/// seen to when they are (see `Transport`).
+/// Makes a connected pair of stream sockets, both close-on-exec. Their handling of `SIGPIPE` is not
+/// changed here, so that a child's end raises the signal as usual. The ends of this process avoid
+/// it by themselves (see `Transport`).
 fn sockets(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
     #[cfg(not(target_vendor = "apple"))]
     let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -65,15 +73,15 @@ fn sockets(capacity: Option<u32>) -> io::Result<(OwnedFd, OwnedFd)> {
     let pair = close_on_exec(socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::empty(), None)?)?;
     for socket in [&pair.0, &pair.1] {
         if let Some(capacity) = capacity {
-            // The system rounds, and caps at a limit of its own; `info` tells.
+            // The system rounds the size, and has a limit of its own; `info` reports the result.
             let _ = sockopt::set_socket_send_buffer_size(socket, capacity as usize);
         }
     }
     Ok(pair)
 }
 
-/// These systems cannot make descriptors close-on-exec from the start: a fork by another thread in
-/// between inherits them.
+/// Apple's systems cannot make descriptors close-on-exec from the start: a fork by another thread
+/// in between inherits them.
 #[cfg(target_vendor = "apple")]
 fn close_on_exec(pair: (OwnedFd, OwnedFd)) -> io::Result<(OwnedFd, OwnedFd)> {
     fcntl_setfd(&pair.0, FdFlags::CLOEXEC)?;
@@ -83,8 +91,8 @@ fn close_on_exec(pair: (OwnedFd, OwnedFd)) -> io::Result<(OwnedFd, OwnedFd)> {
 
 /// Sets the mode and the inheritance of one end.
 ///
-/// `O_NONBLOCK` sits on the open file description. Each end has one of its own, so the other end is
-/// not affected.
+/// `O_NONBLOCK` belongs to the open file description. Each end has its own, so the other end is not
+/// affected.
 fn apply(fd: BorrowedFd<'_>, end: EndSpec) -> io::Result<()> {
     if end.mode == IoMode::Overlapped {
         let flags = fcntl_getfl(fd)?;

@@ -1,4 +1,11 @@
 //! The descriptor of an overlapped end.
+//!
+//! # References
+//!
+//! - [poll(2)](https://man7.org/linux/man-pages/man2/poll.2.html)
+//! - [epoll_ctl(2)](https://man7.org/linux/man-pages/man2/epoll_ctl.2.html)
+//! - [kqueue(2)](https://man.freebsd.org/cgi/man.cgi?query=kqueue&sektion=2)
+//! - [shutdown(2)](https://man7.org/linux/man-pages/man2/shutdown.2.html)
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::ManuallyDrop;
@@ -19,7 +26,7 @@ use super::{MOST_AT_ONCE, answers};
 use crate::channel::readiness::{self, WaitEnd};
 use crate::contract::{Failure, Half, Outcome, Turn};
 
-/// The descriptor of an overlapped end, and how bytes go over it.
+/// The descriptor of an overlapped end, and how bytes are transferred over it.
 pub(crate) struct Descriptor {
     transport: Transport,
     /// Closed when this is dropped, unless it was given away.
@@ -29,13 +36,13 @@ pub(crate) struct Descriptor {
 
 impl Descriptor {
     pub(crate) fn new(fd: OwnedFd) -> Self {
-        // Without memory for it, a forked child is taken for this process.
+        // If there is no memory for this, a forked child is taken for this process.
         let _ = count_forks();
         Self { transport: Transport::of(fd.as_fd()), fd: ManuallyDrop::new(fd), given_away: AtomicBool::new(false) }
     }
 
-    /// What a reactor is asked about, for a task in one half: the other half of a socket may
-    /// follow.
+    /// What to ask a reactor about, for a task in one half. For a socket this includes the other
+    /// half, whose tasks may follow.
     #[cfg(feature = "tokio")]
     pub(super) fn interest(&self, half: Half) -> tokio::io::Interest {
         use readiness::Descriptor as _;
@@ -75,7 +82,8 @@ impl readiness::Descriptor for Descriptor {
 
     const MOST_AT_ONCE: usize = MOST_AT_ONCE;
 
-    /// *Assumed*, read in the sources of FreeBSD and OpenBSD; the others but Linux to be safe.
+    /// *Assumed*, read in the sources of FreeBSD and OpenBSD; to be safe, for all other systems but
+    /// Linux, too.
     const MISSES_THE_END_AT_FIRST: bool = !cfg!(any(target_os = "linux", target_os = "android"));
 
     /// *Assumed*, read in the sources of NetBSD and OpenBSD.
@@ -93,12 +101,12 @@ impl readiness::Descriptor for Descriptor {
         super::shutdown_write(self.as_fd())
     }
 
-    /// Only a socket can do that; a pipe's reader is closed instead.
+    /// Only a socket can do this; a pipe's reader is closed instead.
     fn shutdown_read(&self) {
-        // The peer may be gone already.
+        // Fails if the peer is gone already.
         if rustix::net::shutdown(self, Shutdown::Read).is_ok() {
-            // A peer that waits for room, by `poll` or epoll, hears of room only (*observed*, Linux
-            // 6.18). No more can come than is there.
+            // A peer that waits for room, by `poll` or epoll, is told only of room, not of the
+            // shutdown (*observed*, Linux 6.18). So make room. No more bytes can come.
             let mut unread = [0; 4096];
             while rustix::net::recv(self, &mut unread, RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count > 0) {}
         }
@@ -109,8 +117,8 @@ impl readiness::Descriptor for Descriptor {
     }
 
     fn register(&self, poller: &Poller, key: usize) -> io::Result<()> {
-        // SAFETY: the source must be deleted from the poller before it is closed. The channel has
-        // it deregistered before it drops this or has the descriptor given away.
+        // SAFETY: the source must be deleted from the poller before it is closed. The channel
+        // deregisters it before it drops this or gives the descriptor away.
         unsafe { poller.inner().add_with_mode(self.fd.as_raw_fd(), Event::none(key), poller.mode()) }
     }
 
@@ -119,7 +127,7 @@ impl readiness::Descriptor for Descriptor {
     }
 
     fn deregister(&self, poller: &Poller) {
-        // It was added; should the system have forgotten it, so much the better.
+        // If the system has already forgotten the descriptor, so much the better.
         let _ = poller.inner().delete(self);
     }
 
@@ -157,8 +165,8 @@ impl readiness::Descriptor for Descriptor {
         if self.given_away.swap(true, Ordering::AcqRel) {
             return None;
         }
-        // SAFETY: open, and not closed by the drop of this any more; nothing uses it here, says the
-        // channel, which has the poller forget it before.
+        // SAFETY: open, and the drop of this no longer closes it. Nothing uses it here, says the
+        // channel, which made the poller forget it.
         Some(unsafe { OwnedFd::from_raw_fd(self.fd.as_raw_fd()) })
     }
 }

@@ -1,17 +1,25 @@
-//! Which process this is. A forked one has copies of its parent's ends, operations and locks, but
-//! none of its threads.
+//! Tells this process from its forks. A fork has copies of its parent's ends, operations and locks,
+//! but none of its threads.
+//!
+//! # References
+//!
+//! - [fork(2)](https://man7.org/linux/man-pages/man2/fork.2.html)
+//! - [pthread_atfork(3)](https://man7.org/linux/man-pages/man3/pthread_atfork.3.html)
+//! - [POSIX, pthread_atfork]
+//!
+//! [POSIX, pthread_atfork]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/pthread_atfork.html
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// How many forks lie between the process that the program began as and this one.
+/// How many forks lie between the program's first process and this one.
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
 extern "C" fn count_fork() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The process that made something, told apart from those that were forked from it.
+/// The process that made something, told apart from its forks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process(u32);
 
@@ -25,13 +33,13 @@ impl crate::contract::Process for Process {
     }
 }
 
-/// Has forks counted from now on. Without memory for that, a forked process is taken for its
+/// Counts forks from now on. If there is no memory for this, a forked process is taken for its
 /// parent.
 pub(super) fn count_forks() -> io::Result<()> {
     static COUNTING: AtomicBool = AtomicBool::new(false);
     if !COUNTING.load(Ordering::Acquire) {
-        // SAFETY: the handler lives as long as the program, and does nothing but add to an atomic.
-        // Should two threads come here at once, a fork counts twice, which does no harm.
+        // SAFETY: the handler lives as long as the program, and only adds to an atomic. If two
+        // threads come here at once, a fork counts twice, which does no harm.
         let error = unsafe { libc::pthread_atfork(None, None, Some(count_fork)) };
         if error != 0 {
             return Err(io::Error::from_raw_os_error(error));

@@ -1,4 +1,10 @@
-//! The system's poller, by the crate `polling`.
+//! The system's poller, through the crate `polling`.
+//!
+//! # References
+//!
+//! - [epoll(7)](https://man7.org/linux/man-pages/man7/epoll.7.html)
+//! - [epoll_ctl(2)](https://man7.org/linux/man-pages/man2/epoll_ctl.2.html)
+//! - [kqueue(2)](https://man.freebsd.org/cgi/man.cgi?query=kqueue&sektion=2)
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -14,12 +20,12 @@ use crate::channel::readiness::Ready;
 use crate::contract::{Process as _, Turn};
 
 pub(crate) struct Poller {
-    /// Dropped in its own process only: a fork has the parent's poller, and would take out what
-    /// that listens to.
+    /// Dropped in its own process only: a fork shares its parent's poller, and would remove the
+    /// descriptors that the parent listens to.
     inner: ManuallyDrop<polling::Poller>,
-    /// The process that made it.
+    /// The process that made the poller.
     process: Process,
-    /// Room for what one wait brings, for the next turn.
+    /// Room for the events of one wait, kept for the next turn.
     events: Mutex<Option<Events>>,
 }
 
@@ -28,7 +34,8 @@ impl Poller {
         &self.inner
     }
 
-    /// How it is asked: once, to hear of every change; where it cannot do that, each time again.
+    /// Edge: asked once, the poller reports every change. If it cannot do so, oneshot: it is asked
+    /// each time.
     pub(super) fn mode(&self) -> PollMode {
         if self.inner.supports_edge() { PollMode::Edge } else { PollMode::Oneshot }
     }
@@ -60,7 +67,7 @@ impl Turn for Poller {
         let kept = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
         let mut events = kept.unwrap_or_default();
         events.clear();
-        // Should the time be cut short by that, the caller sees that nothing came, and turns again.
+        // If this cuts the time short, the caller sees no event, and turns again.
         self.inner.wait(&mut events, timeout.map(|timeout| timeout.min(LONGEST_WAIT)))?;
         for event in events.iter() {
             each(event.key, Ready { readable: event.readable, writable: event.writable });
@@ -70,7 +77,7 @@ impl Turn for Poller {
     }
 
     fn notify(&self) {
-        // Fails if its eventfd or pipe is full: then it is notified.
+        // Fails if its eventfd or pipe is full; then the poller is notified already.
         let _ = self.inner.notify();
     }
 

@@ -1,4 +1,11 @@
-//! What a descriptor is.
+//! Finds out what a descriptor is.
+//!
+//! # References
+//!
+//! - [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html)
+//! - [pipe(2)](https://man7.org/linux/man-pages/man2/pipe.2.html)
+//! - [socket(7)](https://man7.org/linux/man-pages/man7/socket.7.html)
+//! - [getpeername(2)](https://man7.org/linux/man-pages/man2/getpeername.2.html)
 
 use std::os::fd::BorrowedFd;
 
@@ -40,9 +47,9 @@ fn probe_raw(fd: BorrowedFd<'_>) -> Result<Probe, Errno> {
     })
 }
 
-/// Linux: each write is a packet, and the rest of a packet that is read in part is lost
-/// (*documented*, pipe(2)). Only the writing end has the flag (*observed*, Linux 6.18): a reader
-/// cannot be told from others.
+/// Whether each write is a packet (Linux). If a packet is read in part, the rest is lost
+/// (*documented*, pipe(2)). Only the writing end has the flag (*observed*, Linux 6.18), so a reader
+/// of packets cannot be told from other readers.
 fn keeps_packets(flags: OFlags) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     return flags.contains(OFlags::DIRECT);
@@ -58,11 +65,11 @@ fn is_unix_stream(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
 }
 
 fn is_connected(fd: BorrowedFd<'_>) -> bool {
-    // A socket whose peer is gone has none on some systems, and still has bytes to read.
+    // On some systems a socket whose peer is gone has no peer, but still has bytes to read.
     let without_peer = cfg!(target_os = "linux") && rustix::net::getpeername(fd) == Err(Errno::NOTCONN);
     #[cfg(not(target_vendor = "apple"))]
     let listens = sockopt::socket_acceptconn(fd).unwrap_or(false);
-    // Apple's systems do not tell.
+    // Apple's systems do not say.
     #[cfg(target_vendor = "apple")]
     let listens = false;
     !(listens || without_peer)

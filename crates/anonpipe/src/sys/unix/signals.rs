@@ -1,27 +1,33 @@
-//! Signals and the driver's thread.
+//! The signals of the driver's thread.
+//!
+//! # References
+//!
+//! - [sigprocmask(2)](https://man7.org/linux/man-pages/man2/sigprocmask.2.html)
+//! - [pthread_sigmask(3)](https://man7.org/linux/man-pages/man3/pthread_sigmask.3.html)
+//! - [signal(7)](https://man7.org/linux/man-pages/man7/signal.7.html)
 
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// Calls `spawn`, which starts the driver's thread, with the program's signals blocked: the thread
-/// inherits that from its first instruction on, and the program's own threads get them.
+/// Calls `spawn`, which starts the driver's thread, with the program's signals blocked. The new
+/// thread inherits the mask from its first instruction on, so the program's own threads get the
+/// signals.
 ///
-/// Those that an instruction raises stay as they are: a blocked one ends the process (*documented*,
-/// sigprocmask(2)), and the program may have a handler that maps the page, say, which one of its
-/// own wakers or buffers has touched.
+/// Signals that an instruction raises are not blocked. A blocked one would end the process
+/// (*documented*, sigprocmask(2)), and the program may have a handler for it: one that maps the
+/// page, for example, which one of its own wakers or buffers has touched.
 pub(crate) fn with_signals_left_to_the_program<T>(spawn: impl FnOnce() -> T) -> T {
     const OF_INSTRUCTIONS: [libc::c_int; 6] =
         [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS];
     let mut blocked = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: it initialises the set it is given.
+    // SAFETY: the call initialises the set that it is given.
     unsafe { libc::sigfillset(blocked.as_mut_ptr()) };
     for signal in OF_INSTRUCTIONS {
         // SAFETY: the set was initialised above, and the number is that of a signal.
         unsafe { libc::sigdelset(blocked.as_mut_ptr(), signal) };
     }
     let mut old = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: both sets live on this stack for the time of the call; the first was initialised
-    // above.
+    // SAFETY: both sets live on this stack during the call; the first was initialised above.
     let changed = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, blocked.as_ptr(), old.as_mut_ptr()) } == 0;
     let result = spawn();
     if changed {

@@ -1,4 +1,9 @@
-//! Readiness from the reactor of the tokio runtime at hand.
+//! Readiness from the reactor of the current tokio runtime.
+//!
+//! # References
+//!
+//! - [epoll_ctl(2)](https://man7.org/linux/man-pages/man2/epoll_ctl.2.html)
+//! - [kqueue(2)](https://man.freebsd.org/cgi/man.cgi?query=kqueue&sektion=2)
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -15,11 +20,11 @@ use super::fork::Process;
 use crate::channel::readiness::{self, Descriptor as _};
 use crate::contract::{Half, Process as _};
 
-/// A channel's registration, which its tasks have in common: a reactor takes a descriptor once.
+/// A channel's registration, which its tasks share: a reactor takes a descriptor once.
 ///
-/// Locked while something is registered or taken out, so that a registration that goes does not
-/// take a new one of the same descriptor with it (a kqueue knows them by the descriptor alone), or
-/// keep it from being made (as epoll does).
+/// Locked during each registration and removal. Otherwise removing an old registration might remove
+/// a new one of the same descriptor (a kqueue knows only the descriptor), or keep it from being
+/// made (as epoll does).
 #[derive(Default)]
 pub(crate) struct Shared(Arc<Mutex<Option<Registration>>>);
 
@@ -33,16 +38,16 @@ struct Registration {
 struct Watched {
     /// Dropped in its own process only: in a fork the reactor is the parent's.
     fd: ManuallyDrop<AsyncFd<RawFd>>,
-    /// The process that made it.
+    /// The process that made the registration.
     process: Process,
     runtime: Id,
-    /// They pass on what the reactor says: it remembers one waker a direction, and there may be
-    /// several tasks.
+    /// These pass on what the reactor reports: it remembers one waker per direction, and there may
+    /// be several tasks.
     reader: Waker,
     writer: Waker,
 }
 
-/// `AsyncFd` is neither; without it our ends would be both. A panic leaves nothing half-changed
+/// `AsyncFd` is neither, but our ends would be both without it. A panic leaves nothing half-changed
 /// here.
 impl UnwindSafe for Watched {}
 impl RefUnwindSafe for Watched {}
@@ -85,11 +90,12 @@ impl Watched {
     }
 }
 
-/// A task's share in the registration. The last one takes the descriptor out of the reactor: before
-/// it is closed, because each task has a share of the channel as well, and drops that later.
+/// A task's share in the registration. The last one takes the descriptor out of the reactor. This
+/// happens before the descriptor is closed, because each task also has a share of the channel, and
+/// drops it later.
 pub(crate) struct Watch {
     shared: Arc<Mutex<Option<Registration>>>,
-    /// `None` only while it is dropped.
+    /// `None` only while this is dropped.
     watched: Option<Arc<Watched>>,
 }
 
@@ -125,7 +131,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let Some(watched) = self.watched.take() else { return };
         if !watched.process.is_current() {
-            // Its parts are the parent's, and so may be the lock.
+            // The registration is the parent's, and this copy of the lock may be held for ever.
             return;
         }
         let mut shared = locked(&self.shared);
@@ -134,13 +140,13 @@ impl Drop for Watch {
                 registration.tasks -= 1;
                 registration.tasks == 0
             }
-            // Another runtime's has taken its place.
+            // The registration of another runtime has taken its place.
             _ => false,
         };
         if last {
             *shared = None;
         }
-        // Under the lock as well: it may be the last share.
+        // Under the lock as well: this may be the last share.
         drop(watched);
     }
 }

@@ -1,4 +1,13 @@
-//! Single reads and writes, with the contract's answers.
+//! Single reads and writes, with the answers that the contract wants.
+//!
+//! # References
+//!
+//! - [readv(2)](https://man7.org/linux/man-pages/man2/readv.2.html)
+//! - [recv(2)](https://man7.org/linux/man-pages/man2/recv.2.html)
+//! - [send(2)](https://man7.org/linux/man-pages/man2/send.2.html)
+//! - [poll(2)](https://man7.org/linux/man-pages/man2/poll.2.html)
+//! - [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html)
+//! - [socket(7)](https://man7.org/linux/man-pages/man7/socket.7.html)
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
@@ -18,18 +27,18 @@ mod at_once;
 
 use at_once::AtOnce;
 
-/// `IOV_MAX` on every system here; what is beyond it goes with the next call.
+/// `IOV_MAX` on every system here; further slices go with the next call.
 const MAX_SLICES: usize = 1024;
 
-/// How bytes go over one descriptor. What a descriptor can do is asked of that descriptor: another
-/// pipe of this system may answer otherwise, and this one may later.
+/// How bytes are transferred over one descriptor. What it can do is found out for each descriptor:
+/// another pipe of this system may answer otherwise, and so may this one later.
 #[derive(Debug)]
 pub(super) struct Transport {
     kind: Kind,
     at_once: AtOnce,
 }
 
-/// How bytes are sent so that no signal comes.
+/// How bytes are sent so that no signal is raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// A pipe in a program where `SIGPIPE` is ignored.
@@ -49,7 +58,7 @@ pub(crate) fn guard_against_sigpipe() {
 }
 
 impl Transport {
-    /// Programs decide about `SIGPIPE` when they start, so this asks once an end.
+    /// Programs decide about `SIGPIPE` when they start, so this asks once per end.
     pub(super) fn of(fd: BorrowedFd<'_>) -> Self {
         let kind = if rustix::net::sockopt::socket_type(fd).is_ok() {
             #[cfg(target_vendor = "apple")]
@@ -68,8 +77,8 @@ impl Transport {
     }
 }
 
-/// One read that never waits: `Err(AGAIN)` if it would have to, also if another owner of the open
-/// file description has cleared its `O_NONBLOCK`.
+/// One read that never waits, even if another owner of the open file description has cleared its
+/// `O_NONBLOCK`. `Err(AGAIN)`: it would have to wait.
 pub(super) fn try_read(
     fd: BorrowedFd<'_>,
     transport: &Transport,
@@ -101,11 +110,11 @@ pub(super) fn try_write(fd: BorrowedFd<'_>, transport: &Transport, buffers: &[Io
     write_with(fd, transport, buffers, SendFlags::DONTWAIT, || transport.at_once.write(fd, buffers))
 }
 
-/// What a read of nothing means.
+/// What a read of 0 bytes means.
 enum End {
     /// The end of file.
     Certain,
-    /// The end of file of a FIFO, unless its first writer came, wrote and went after that read:
+    /// The end of file of a FIFO, unless its first writer came, wrote and went after the read;
     /// another read tells.
     #[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code, reason = "not known there"))]
     Fifo,
@@ -114,12 +123,12 @@ enum End {
     NotYet,
 }
 
-/// Before its first writer has come and gone, `poll` says nothing of a hang-up on a FIFO
-/// (*observed*, Linux 6.18).
+/// `poll` reports no hang-up on a FIFO before its first writer has come and gone (*observed*, Linux
+/// 6.18).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn end_of_file(fd: BorrowedFd<'_>) -> End {
-    // Where pipes and sockets without a name are. Such a pipe that was opened again, by
-    // `/proc/self/fd`, looks like a FIFO without a writer, and none will come.
+    // The file systems of pipes and sockets without a name. If such a pipe was opened again through
+    // `/proc/self/fd`, it looks like a FIFO without a writer, but none will come.
     const NAMELESS: [i128; 2] = [0x5049_5045, 0x534f_434b]; // PIPEFS_MAGIC, SOCKFS_MAGIC
 
     if rustix::fs::fstatfs(fd).map_or(true, |system| NAMELESS.contains(&i128::from(system.f_type))) {
@@ -131,7 +140,7 @@ fn end_of_file(fd: BorrowedFd<'_>) -> End {
     }
 }
 
-/// Other systems' answers were not tried, and one that never speaks of a hang-up would hide the end
+/// Other systems' answers were not tried. A system that never reports a hang-up would hide the end
 /// of file.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn end_of_file(_: BorrowedFd<'_>) -> End {
@@ -171,14 +180,14 @@ pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
     }
 }
 
-/// Whether the owner of a socket has set a limit for blocking calls. Anything else that makes one
-/// answer "would block" was `O_NONBLOCK`, which another owner may have set, and taken back since.
+/// Whether a socket's owner has set a limit for blocking calls. Otherwise "would block" came from
+/// `O_NONBLOCK`, which another owner may have set, and cleared since.
 fn gives_up_after_a_time(fd: BorrowedFd<'_>, of: Timeout) -> bool {
     rustix::net::sockopt::socket_timeout(fd, of).is_ok_and(|limit| limit.is_some())
 }
 
-/// Whether `O_NONBLOCK` is set. Another owner of the open file description may have done that to a
-/// blocking end, or undone it on an overlapped one.
+/// Whether `O_NONBLOCK` is set. Another owner of the open file description may have set it on a
+/// blocking end, or cleared it on an overlapped one.
 fn is_nonblocking(fd: BorrowedFd<'_>) -> bool {
     fcntl_getfl(fd).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK))
 }
@@ -205,8 +214,8 @@ fn ready_for(fd: BorrowedFd<'_>, interest: PollFlags) -> Result<PollFlags, Errno
     }
 }
 
-/// As many as one call takes, from the first that holds anything: nothing transferred must not look
-/// like the end.
+/// As many slices as one call takes, from the first non-empty one: an empty transfer must not look
+/// like the end of file.
 fn first_of<'a, 'b>(buffers: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
     let skip = buffers.iter().position(|buffer| !buffer.is_empty()).unwrap_or(0);
     &buffers[skip..][..MAX_SLICES.min(buffers.len() - skip)]
@@ -228,8 +237,8 @@ fn read_with(mut read: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Er
     }
 }
 
-/// Writes without a signal, until it is not interrupted: to a socket with `flags`, to a pipe by
-/// `to_pipe`.
+/// Writes without raising a signal, until the call is not interrupted: to a socket with `flags`, to
+/// a pipe by `to_pipe`.
 fn write_with(
     fd: BorrowedFd<'_>,
     transport: &Transport,

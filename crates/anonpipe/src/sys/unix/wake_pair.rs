@@ -1,4 +1,9 @@
-//! A pair of descriptors that wakes a thread which waits in `poll`.
+//! A pair of descriptors that wakes a thread that waits in `poll`.
+//!
+//! # References
+//!
+//! - [poll(2)](https://man7.org/linux/man-pages/man2/poll.2.html)
+//! - [socketpair(2)](https://man7.org/linux/man-pages/man2/socketpair.2.html)
 
 use std::cell::RefCell;
 use std::io;
@@ -13,19 +18,19 @@ use super::fork::{Process, count_forks};
 use crate::channel::readiness::Alarm;
 use crate::contract::Process as _;
 
-/// The longest wait that the system is asked for. Some refuse one of more than 2^31 milliseconds
-/// (*assumed*, read in the sources of macOS, OpenBSD and illumos); a longer one is asked for in
+/// The longest wait that the system is asked for. Some systems refuse more than 2^31 milliseconds
+/// (*assumed*, read in the sources of macOS, OpenBSD and illumos); longer waits are asked for in
 /// parts.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// As `poll` takes it: `left`, or a part of it.
+/// `left`, or a part of it, in the form that `poll` takes.
 pub(super) fn timespec_of(left: Duration) -> Timespec {
     Timespec::try_from(left.min(LONGEST_WAIT)).unwrap_or_default()
 }
 
 /// A pair of descriptors that a thread keeps from its first blocking wait to its end.
 pub(crate) struct WakePair {
-    /// The process that made it.
+    /// The process that made the pair.
     process: Process,
     heard: OwnedFd,
     rung: OwnedFd,
@@ -52,7 +57,7 @@ impl WakePair {
         Ok(Self { process: Process::current(), heard, rung })
     }
 
-    /// Forgets that it rang.
+    /// Clears the alarm.
     pub(super) fn clear(&self) {
         while matches!(rustix::io::read(&self.heard, &mut [0; 64]), Ok(64)) {}
     }
@@ -64,21 +69,21 @@ impl Alarm for WakePair {
             let mut kept = kept.borrow_mut();
             match &*kept {
                 Some(pair) if pair.process.is_current() => Ok(Arc::clone(pair)),
-                // None yet, or one that came along with a fork and rings in the parent.
+                // No pair yet, or the parent's, which would wake the parent's thread.
                 _ => Ok(Arc::clone(kept.insert(Arc::new(Self::new()?)))),
             }
         });
-        // While the thread's locals are being destroyed, a new one each time.
+        // While the thread's locals are being destroyed, each call makes a new pair.
         pair.unwrap_or_else(|_| Self::new().map(Arc::new))
     }
 
     fn ring(&self) {
-        // Full means that it rings already.
+        // If the socket is full, the alarm rings already.
         let _ = rustix::io::write(&self.rung, &[1]);
     }
 }
 
-/// Becomes readable when it rings.
+/// Readable while the alarm rings.
 impl AsFd for WakePair {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.heard.as_fd()

@@ -1,12 +1,19 @@
-//! Reads and writes of a pipe that do not wait, even if another owner of the open file description
-//! has cleared its `O_NONBLOCK`: a child that inherited the end, say.
+//! Reads and writes of a pipe that do not wait, even if another owner of the open file description,
+//! such as a child that inherited the end, has cleared its `O_NONBLOCK`.
 //!
-//! Linux can say "do not wait" in the call. Where that is not to be had, the flag is looked at
-//! before each call: on other systems, on Android (for which rustix does not have the call), on
-//! kernels before 6.5, for a FIFO that was opened by its name, and for a pipe that was ever
-//! spliced. If it is gone, `poll` says whether there is something to read, or room for `PIPE_BUF`
-//! bytes, and no more than that is written. What remains is the moment between the look and the
-//! call.
+//! On Linux a flag of the call says "do not wait". Where the flag is missing, `O_NONBLOCK` is
+//! checked before each call: on other systems, on Android (for which rustix does not have the
+//! call), on kernels before 6.5, for a FIFO that was opened by its name, and for a pipe that was
+//! ever spliced. If `O_NONBLOCK` is cleared, `poll` says whether there is something to read, or
+//! room for `PIPE_BUF` bytes, and no more than that is written. What remains is the moment between
+//! the check and the call.
+//!
+//! # References
+//!
+//! - [readv(2)](https://man7.org/linux/man-pages/man2/readv.2.html)
+//! - [poll(2)](https://man7.org/linux/man-pages/man2/poll.2.html)
+//! - [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html)
+//! - [POSIX, write](https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html)
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::BorrowedFd;
@@ -16,7 +23,7 @@ use rustix::io::{Errno, readv, writev};
 
 use super::{is_nonblocking, ready_for};
 
-/// What one descriptor knows of calls that do not wait.
+/// What is known of one descriptor's calls that do not wait.
 #[derive(Debug, Default)]
 pub(super) struct AtOnce {
     #[cfg(target_os = "linux")]
@@ -69,8 +76,8 @@ fn cut<'a>(buffers: &'a [IoSlice<'_>], most: usize) -> Vec<IoSlice<'a>> {
     first
 }
 
-/// Linux's `RWF_NOWAIT`. It is answered for each file, and the answer can change: `splice` takes it
-/// from a pipe for good.
+/// Linux's `RWF_NOWAIT`. Each file answers for itself, and the answer can change: after a `splice`
+/// a pipe never knows the flag again.
 #[cfg(target_os = "linux")]
 mod in_the_call {
     use std::io::{IoSlice, IoSliceMut};
