@@ -1,4 +1,5 @@
-//! Packets on our port that are not about an operation of ours, and handles whose port is not ours.
+//! Packets on our port that belong to no operation of ours, and handles that are bound to another
+//! port.
 
 #![allow(unsafe_code, reason = "the tests play another owner of a handle, and call the system")]
 
@@ -24,12 +25,12 @@ fn stray_packets_are_ignored() {
     let (reader, writer) = pipe().unwrap();
     let mut read = reader.submit_read(vec![0; 8]);
     let pending = read.0.submitted().record().request().slot.id();
-    // Every key that exists by now, and some that do not.
+    // Every key that exists by now, and some that do not exist.
     for key in 0..64 {
         post(key, SlotId::NONE);
         post(key, SlotId(0x1234_5670));
-        // The same address in another process: the operation is still pending, so it is not about
-        // that.
+        // A packet with this address, from another process: the operation is still pending, so the
+        // packet is not about it.
         post(key, pending);
     }
     assert!(read.wait_timeout(Duration::from_millis(200)).is_none(), "a stray packet completed a read");
@@ -38,7 +39,7 @@ fn stray_packets_are_ignored() {
     assert_eq!((count.unwrap(), &*buffer), (8, &b"still ok"[..]));
 }
 
-/// Another owner of the handle may start an operation on it: its packet comes to our port, with our
+/// Another owner of the handle may start an operation on it. Its packet comes to our port, with our
 /// key.
 #[test]
 fn an_operation_of_another_owner_of_our_handle_is_ignored() {
@@ -98,7 +99,7 @@ fn a_handle_bound_to_another_port_works_through_events() {
     drop(writer);
     assert_eq!(reader.submit_read(vec![0; 4]).wait().0.unwrap(), 0);
     assert_eq!(packets(&port), 0, "the other port got packets of ours");
-    // It was never bound to our port, so it can be given away.
+    // The handle was never bound to our port, so it can be given away.
     assert!(OwnedHandle::try_from(reader).is_ok());
 }
 

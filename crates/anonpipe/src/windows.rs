@@ -1,5 +1,5 @@
-//! What there is on Windows only: how a pair is made, security descriptors, and three functions
-//! that return plain handles.
+//! Windows only: how a pair is made, security descriptors, and three functions that return plain
+//! handles.
 
 use std::io;
 use std::os::windows::io::OwnedHandle;
@@ -10,7 +10,7 @@ use crate::sys::{self, Plan};
 
 pub use crate::sys::Creation;
 
-/// What [`PipeOptions`] can do on Windows only.
+/// The methods of [`PipeOptions`] that exist on Windows only.
 ///
 /// # Examples
 ///
@@ -29,11 +29,19 @@ pub trait PipeOptionsExt: Sized + sealed::Sealed {
 
     /// Sets the security descriptor of the pipe, as SDDL; for example `D:P(A;;GA;;;OW)`.
     ///
-    /// Default: the one of the token for an unnamed pair, the current user alone for a named one.
-    /// The client end is checked against it when it is opened, in the name of the calling thread; a
-    /// descriptor that does not admit the caller makes the creation fail with
-    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied). One that is not valid SDDL makes it
-    /// fail with [`InvalidInput`](io::ErrorKind::InvalidInput).
+    /// Default: the token's own for an unnamed pair, the current user alone for a named one.
+    /// Opening the client end is checked against the descriptor, in the name of the calling thread;
+    /// if the descriptor does not admit the caller, creation fails with
+    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied). Invalid SDDL makes it fail with
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput).
+    ///
+    /// # References
+    ///
+    /// - [Security Descriptor String Format]
+    /// - [Named Pipe Security and Access Rights]
+    ///
+    /// [Security Descriptor String Format]: https://learn.microsoft.com/en-us/windows/win32/secauthz/security-descriptor-string-format
+    /// [Named Pipe Security and Access Rights]: https://learn.microsoft.com/en-us/windows/win32/ipc/named-pipe-security-and-access-rights
     #[must_use]
     fn security_descriptor(self, sddl: impl Into<String>) -> Self;
 }
@@ -64,14 +72,22 @@ impl SecurityDescriptor {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput), with what the system says of it.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput), with what the system says of the text.
+    ///
+    /// # References
+    ///
+    /// - [Security Descriptor String Format]
+    /// - [`ConvertStringSecurityDescriptorToSecurityDescriptorW`]
+    ///
+    /// [Security Descriptor String Format]: https://learn.microsoft.com/en-us/windows/win32/secauthz/security-descriptor-string-format
+    /// [`ConvertStringSecurityDescriptorToSecurityDescriptorW`]: https://learn.microsoft.com/en-us/windows/win32/api/sddl/nf-sddl-convertstringsecuritydescriptortosecuritydescriptorw
     pub fn parse(sddl: &str) -> io::Result<Self> {
         sys::SecurityDescriptor::from_sddl(sddl)
             .map(Self)
             .map_err(|failure| failure.into_io(Action::MakeDescriptor, None))
     }
 
-    /// Copies a descriptor of the system's own form: a `PSECURITY_DESCRIPTOR`, self-relative or
+    /// Copies a descriptor in the system's own form: a `PSECURITY_DESCRIPTOR`, self-relative or
     /// absolute.
     ///
     /// # Errors
@@ -80,27 +96,33 @@ impl SecurityDescriptor {
     ///
     /// # Safety
     ///
-    /// The pointer must be null, or to memory that can be read as far as the descriptor goes, its
-    /// parts included, and that is not changed meanwhile.
+    /// The pointer must be null, or point to a descriptor whose memory, including its parts, can be
+    /// read and does not change during the call.
     #[allow(unsafe_code, reason = "it takes a pointer of the system's, and passes it on")]
     pub unsafe fn from_raw(descriptor: *mut std::ffi::c_void) -> io::Result<Self> {
-        // SAFETY: readable, says the caller; null is refused there.
+        // SAFETY: the memory is readable, says the caller; a null pointer is refused there.
         unsafe { sys::SecurityDescriptor::copied_from(descriptor) }
             .map(Self)
             .map_err(|failure| failure.into_io(Action::CopyDescriptor, None))
     }
 }
 
-/// The question's pair, without a name: a server end that is overlapped and private, and a client
-/// end that is synchronous and inheritable; both read and write. Returned in this order.
+/// Makes a duplex pair without a name. Returns the server end, overlapped and private, then the
+/// client end, synchronous and inheritable.
 ///
-/// The handles are plain and bound to no completion port: good for every way of waiting that
-/// Windows has. Each direction holds 65,536 bytes. [`PipeOptions`] makes the same pair with ends
+/// The handles are plain and bound to no completion port, so every way of waiting that Windows has
+/// works on them. Each direction holds 65,536 bytes. [`PipeOptions`] makes the same pair with ends
 /// that can do more.
 ///
 /// # Errors
 ///
-/// What the system said; also where it knows no unnamed pipes. Nothing stays open on failure.
+/// The system's error, also on a system without unnamed pipes. Nothing stays open on failure.
+///
+/// # References
+///
+/// - [`NtCreateNamedPipeFile`]
+///
+/// [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
 ///
 /// # Examples
 ///
@@ -114,13 +136,13 @@ pub fn create_pipe_anonymous_pair7() -> io::Result<(OwnedHandle, OwnedHandle)> {
     questions_pair(Creation::Unnamed)
 }
 
-/// The question's pair: without a name, or with one where that is not to be had.
+/// Makes a duplex pair without a name, or with one where the system has no unnamed pipes.
 ///
-/// As [`create_pipe_anonymous_pair7`] otherwise. The name is as [`Creation::Named`] says.
+/// Otherwise as [`create_pipe_anonymous_pair7`]. The name is as [`Creation::Named`] says.
 ///
 /// # Errors
 ///
-/// What the system said. Nothing stays open on failure.
+/// The system's error. Nothing stays open on failure.
 pub fn create_pipe_anonymous_pair() -> io::Result<(OwnedHandle, OwnedHandle)> {
     questions_pair(Creation::Auto)
 }
@@ -137,14 +159,14 @@ fn questions_pair(creation: Creation) -> io::Result<(OwnedHandle, OwnedHandle)> 
 }
 
 /// Whether a handle is opened for overlapped I/O: the last two parameters of [`create_pipe_ex`].
-/// There may be more modes one day.
+/// More modes may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum HandleMode {
-    /// The mode 0: reads and writes block.
+    /// Mode 0: reads and writes block.
     #[default]
     Synchronous,
-    /// The mode `FILE_FLAG_OVERLAPPED`.
+    /// Mode `FILE_FLAG_OVERLAPPED`.
     Overlapped,
 }
 
@@ -154,7 +176,7 @@ const FILE_FLAG_OVERLAPPED: u32 = 0x4000_0000;
 impl TryFrom<u32> for HandleMode {
     type Error = io::Error;
 
-    /// From the flags that the function takes in C: 0 or `FILE_FLAG_OVERLAPPED`.
+    /// Converts the flags that the C function takes: 0 or `FILE_FLAG_OVERLAPPED`.
     fn try_from(flags: u32) -> io::Result<Self> {
         match flags {
             0 => Ok(Self::Synchronous),
@@ -176,8 +198,8 @@ impl From<HandleMode> for IoMode {
     }
 }
 
-/// What `SECURITY_ATTRIBUTES` says, for both ends of [`create_pipe_ex`]. Default: private, and the
-/// token's own descriptor.
+/// The content of `SECURITY_ATTRIBUTES`, for both ends of [`create_pipe_ex`]. Default: private, and
+/// the token's own descriptor.
 #[derive(Debug, Default)]
 pub struct SecurityAttributes {
     inheritable: bool,
@@ -191,14 +213,14 @@ impl SecurityAttributes {
         Self::default()
     }
 
-    /// Whether children inherit both ends.
+    /// Sets whether children inherit both ends.
     #[must_use]
     pub fn inheritable(mut self, inheritable: bool) -> Self {
         self.inheritable = inheritable;
         self
     }
 
-    /// Who may open the pipe.
+    /// Sets who may open the pipe.
     #[must_use]
     pub fn security_descriptor(mut self, descriptor: SecurityDescriptor) -> Self {
         self.descriptor = Some(descriptor);
@@ -206,18 +228,25 @@ impl SecurityAttributes {
     }
 }
 
-/// `CreatePipe` with a mode for each end, as Dave Hart's `MyCreatePipeEx` of 1997: the read handle
-/// first.
+/// `CreatePipe` with a mode for each end, as Dave Hart's `MyCreatePipeEx` of 1997. Returns the read
+/// handle first.
 ///
-/// One-way; the read end is the server. `size` is the capacity in bytes; 0 means 4096, as it does
-/// for `CreatePipe`. The default timeout is 120 seconds. The handles are plain and bound to no
-/// completion port. Unlike the original, whose pipes had a name made of the process's id and a
-/// counter, these have none (or, on a system that knows no unnamed pipes, one that cannot be
-/// guessed).
+/// The pipe is one-way; the read end is the server. `size` is the capacity in bytes; 0 means 4096,
+/// as for `CreatePipe`. The default timeout is 120 seconds. The handles are plain and bound to no
+/// completion port. The original's pipes had a name made of the process's id and a counter. These
+/// have none, or, on a system without unnamed pipes, one that cannot be guessed.
 ///
 /// # Errors
 ///
-/// What the system said. Nothing stays open on failure.
+/// The system's error. Nothing stays open on failure.
+///
+/// # References
+///
+/// - [`CreatePipe`]
+/// - [`NtCreateNamedPipeFile`]
+///
+/// [`CreatePipe`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createpipe
+/// [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
 ///
 /// # Examples
 ///
@@ -247,7 +276,7 @@ pub fn create_pipe_ex(
     sys::create_as(&plan, Creation::Auto).map_err(|failure| failure.into_io(Action::Create, None))
 }
 
-/// A match on what will grow needs an arm for what is not there yet.
+/// A match on an enum that may grow needs an arm for future variants.
 ///
 /// ```compile_fail,E0004
 /// use anonpipe::windows::Creation;

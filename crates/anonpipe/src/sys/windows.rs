@@ -1,4 +1,12 @@
-//! Windows: npfs, with and without names, and a completion port.
+//! Windows: npfs pipes, with and without names, and a completion port.
+//!
+//! # References
+//!
+//! - [`CreatePipe`]
+//! - [`PeekNamedPipe`]
+//!
+//! [`CreatePipe`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createpipe
+//! [`PeekNamedPipe`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-peeknamedpipe
 
 mod answers;
 mod event;
@@ -34,17 +42,18 @@ pub(crate) use transfer::{read, write};
 pub(crate) type OwnedPipe = OwnedHandle;
 pub(crate) type BorrowedPipe<'a> = BorrowedHandle<'a>;
 
-/// What one call transfers at most: lengths have 32 bits, and std's slices panic beyond.
+/// The most bytes that one call transfers: lengths have 32 bits, and std's slices panic beyond
+/// that.
 pub(crate) const MOST_AT_ONCE: usize = u32::MAX as usize;
 
-/// What only Windows lets one choose about a pair.
+/// The options of a pair that only Windows has.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PlatformOptions {
     pub(crate) creation: Creation,
     pub(crate) sddl: Option<String>,
 }
 
-/// The process that made something. There is one: Windows does not fork.
+/// The process that made something. There is only one: Windows does not fork.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Process;
 

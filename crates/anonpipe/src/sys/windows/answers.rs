@@ -1,4 +1,13 @@
-//! What an answer of the system means for a pipe: the one table for it, in Win32's codes.
+//! The table of what the system's answers mean for a pipe, in Win32's codes.
+//!
+//! # References
+//!
+//! - [System Error Codes](https://learn.microsoft.com/en-us/windows/win32/debug/system-error-codes)
+//! - [Named Pipe Type, Read, and Wait Modes]
+//! - [`DisconnectNamedPipe`]
+//!
+//! [Named Pipe Type, Read, and Wait Modes]: https://learn.microsoft.com/en-us/windows/win32/ipc/named-pipe-type-read-and-wait-modes
+//! [`DisconnectNamedPipe`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-disconnectnamedpipe
 
 use std::io;
 
@@ -10,26 +19,27 @@ use windows_sys::Win32::Foundation::{
 use crate::channel::completion::Answer;
 use crate::contract::{Failure, Half, Outcome};
 
-/// Win32's code for a status.
+/// The Win32 code for a status.
 pub(super) fn code_of(status: NTSTATUS) -> u32 {
     if status == STATUS_SUCCESS {
         return ERROR_SUCCESS;
     }
-    // SAFETY: a pure translation, any value is allowed.
+    // SAFETY: a pure translation; any value is allowed.
     unsafe { RtlNtStatusToDosError(status) }
 }
 
-/// Why the last call of this thread has failed.
+/// The error code of this thread's last call.
 pub(super) fn last_code() -> u32 {
     // SAFETY: takes nothing, and cannot fail.
     unsafe { GetLastError() }
 }
 
-/// An error, as a failure; `transferred` bytes had gone.
+/// Makes a failure of an error code; `transferred` bytes had gone.
 ///
-/// A write to a pipe whose peer is gone fails with 232 if it is issued afterwards, with 109 if it
-/// was pending, and with 233 if the server disconnected. A call is cancelled by `CancelIoEx`, or by
-/// `CancelSynchronousIo` on the thread that blocks in it; std takes the code of both for a timeout.
+/// If the peer is gone, a write that is issued afterwards fails with 232, and one that was pending
+/// with 109. If the server disconnected, a write fails with 233. A call is cancelled by
+/// `CancelIoEx`, or by `CancelSynchronousIo` on the thread that blocks in it; std takes the code of
+/// both for a timeout.
 pub(super) fn failure(code: u32, transferred: Option<usize>) -> Failure {
     let error = io::Error::from_raw_os_error(code.cast_signed());
     match code {
@@ -41,12 +51,12 @@ pub(super) fn failure(code: u32, transferred: Option<usize>) -> Failure {
     }
 }
 
-/// The last call of this thread has failed, and was no read or write: nothing has gone.
+/// The failure of this thread's last call, which was not a read or write: nothing has gone.
 pub(super) fn last_failure() -> Failure {
     failure(last_code(), Some(0))
 }
 
-/// As [`failure`], for a call whose error was made by another library, or by ours.
+/// As [`failure`], for an error that another library or this crate made.
 pub(super) fn failure_of(error: io::Error) -> Failure {
     match error.raw_os_error() {
         Some(code) => failure(code.cast_unsigned(), Some(0)),
@@ -54,13 +64,13 @@ pub(super) fn failure_of(error: io::Error) -> Failure {
     }
 }
 
-/// What the code of a read or write of `length` bytes means; `count` bytes went.
+/// The meaning of the code of a read or write of `length` bytes; `count` bytes went.
 pub(super) fn transfer(half: Half, code: u32, count: usize, length: usize) -> Answer {
     Answer::Done(match (half, code) {
-        // A read of nothing asks whether there is something. On a pipe for messages it may have
-        // taken an empty one; then its caller finds nothing, and asks again.
+        // An empty read asks whether there is something. On a pipe for messages it may have taken
+        // an empty message; then its caller finds nothing, and asks again.
         (Half::Read, ERROR_SUCCESS | ERROR_MORE_DATA) if length == 0 => Ok(1),
-        // Nothing, successfully, is an empty message; the end of file is an error.
+        // Success with 0 bytes is an empty message; the end of file is an error.
         (Half::Read, ERROR_SUCCESS) if count == 0 => return Answer::Empty,
         // A message longer than the buffer: the rest comes with the next read.
         (_, ERROR_SUCCESS) | (Half::Read, ERROR_MORE_DATA) => Ok(count),
@@ -71,7 +81,7 @@ pub(super) fn transfer(half: Half, code: u32, count: usize, length: usize) -> An
     })
 }
 
-/// The same, of one that was refused when it was issued: nothing has gone.
+/// As [`transfer`], for an operation that was refused when it was issued: nothing has gone.
 pub(super) fn refused(half: Half, code: u32, length: usize) -> Answer {
     match transfer(half, code, 0, length) {
         Answer::Done(Err(failure)) => Answer::Done(Err(failure.after(0))),
@@ -79,14 +89,14 @@ pub(super) fn refused(half: Half, code: u32, length: usize) -> Answer {
     }
 }
 
-/// The outcome of an operation on `length` bytes of which nothing but the code in its packet is
-/// known, see [`wine`](super::wine).
+/// The outcome of an operation on `length` bytes of which only the code in its packet is known; see
+/// [`wine`](super::wine).
 pub(super) fn of_packet(half: Half, code: u32, length: usize) -> Outcome {
     match transfer(half, code, length, length) {
         Answer::Done(Ok(_)) if half == Half::Read && code == ERROR_SUCCESS && length > 0 => {
             Err(Failure::os(io::Error::other(BYTES_LOST), None))
         }
-        // Success of a write is never partial.
+        // A successful write is never partial.
         Answer::Done(outcome) => outcome,
         Answer::Pending | Answer::Empty => Ok(0),
     }
@@ -103,7 +113,8 @@ mod tests {
 
     use super::*;
 
-    /// The table is in Win32's codes: the system translates its statuses as we think it does.
+    /// The table uses Win32's codes, so the system must translate its statuses as the table
+    /// expects.
     #[test]
     fn statuses_have_the_codes_of_the_table() {
         let pairs = [

@@ -1,4 +1,16 @@
 //! The event that a thread waits on for its own blocking operations.
+//!
+//! # References
+//!
+//! - [`CreateEventW`]
+//! - [`WaitForSingleObject`]
+//! - [`OVERLAPPED`]
+//! - [`GetQueuedCompletionStatus`]
+//!
+//! [`CreateEventW`]: https://learn.microsoft.com/en-us/windows/win32/api/synchapi/nf-synchapi-createeventw
+//! [`WaitForSingleObject`]: https://learn.microsoft.com/en-us/windows/win32/api/synchapi/nf-synchapi-waitforsingleobject
+//! [`OVERLAPPED`]: https://learn.microsoft.com/en-us/windows/win32/api/minwinbase/ns-minwinbase-overlapped
+//! [`GetQueuedCompletionStatus`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-getqueuedcompletionstatus
 
 use std::cell::OnceCell;
 use std::io;
@@ -39,7 +51,7 @@ impl completion::Event for Event {
             Some(event) => Ok(Rc::clone(event)),
             None => Self::new().map(|new| Rc::clone(event.get_or_init(|| Rc::new(new)))),
         });
-        // While the thread's locals are being destroyed, a new one each time.
+        // While the thread's locals are being destroyed, each call makes a new event.
         event.unwrap_or_else(|_| Self::new().map(Rc::new))
     }
 
@@ -66,15 +78,15 @@ impl Event {
         self.0.as_raw_handle()
     }
 
-    /// For an `OVERLAPPED`: the low bit keeps the operation's packet from a port that the handle is
-    /// bound to (*documented*, GetQueuedCompletionStatus).
+    /// The event's handle for an `OVERLAPPED`. Its low bit keeps the operation's packet from a port
+    /// that the handle of the pipe is bound to (*documented*, GetQueuedCompletionStatus).
     pub(super) fn without_packet(&self) -> HANDLE {
         self.raw().map_addr(|address| address | 1)
     }
 }
 
-/// For the system's waits: rounded up, so that no wait ends before the deadline, and capped below
-/// "for ever".
+/// The time left, for the system's waits: rounded up, so that no wait ends before the deadline, and
+/// capped below "for ever".
 pub(super) fn milliseconds_until(deadline: Option<Instant>) -> u32 {
     deadline.map_or(INFINITE, |deadline| {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -1,5 +1,13 @@
-//! Events that the system's thread pool waits for: one pool thread for up to 63 of them, none of
-//! ours.
+//! Events that the system's thread pool waits for. One pool thread waits for up to 63 of them; this
+//! crate starts none.
+//!
+//! # References
+//!
+//! - [`RegisterWaitForSingleObject`]
+//! - [`UnregisterWait`]
+//!
+//! [`RegisterWaitForSingleObject`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-registerwaitforsingleobject
+//! [`UnregisterWait`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-unregisterwait
 
 use std::ffi::c_void;
 use std::ptr;
@@ -17,12 +25,12 @@ type Then = Box<dyn FnOnce() + Send>;
 /// A wait of the thread pool for one event.
 struct Wait {
     event: Event,
-    /// Until the callback takes it. It may drop what it owns, as the last owner.
+    /// Present until the callback takes it. The callback may drop what it owns, as the last owner.
     then: Mutex<Option<Then>>,
     registered: Mutex<Registered>,
 }
 
-/// The callback and the call that registers it may end in either order; the second of them
+/// The callback and the call that registers it may end in either order; whichever ends second
 /// unregisters.
 enum Registered {
     NotYet,
@@ -35,15 +43,15 @@ struct WaitHandle(HANDLE);
 // SAFETY: a number that any thread may pass to the system.
 unsafe impl Send for WaitHandle {}
 
-/// Has `then` called when `event` is set, on a thread of the pool. If that fails, the caller has to
-/// wait for the event.
+/// Calls `then` on a thread of the pool when `event` is set. If that fails, returns the event, and
+/// the caller has to wait for it.
 pub(super) fn when_set(event: Event, then: impl FnOnce() + Send + 'static) -> Result<(), Event> {
     let wait =
         Arc::new(Wait { event, then: Mutex::new(Some(Box::new(then))), registered: Mutex::new(Registered::NotYet) });
     let context = Arc::into_raw(Arc::clone(&wait));
     let mut handle = ptr::null_mut();
-    // SAFETY: the event stays open as long as `wait`, of which the callback owns one reference; it
-    // is called once.
+    // SAFETY: the event stays open as long as `wait`, of which the callback owns one reference; the
+    // callback is called once.
     let done = unsafe {
         RegisterWaitForSingleObject(
             &raw mut handle,
@@ -69,13 +77,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Wait {
-    /// The registration has a handle, or the callback was called: the second to come unregisters.
+    /// Notes that the registration has a handle, or that the callback was called. The second of the
+    /// two unregisters.
     fn has_come(&self, this: Registered) {
         let mut first = lock(&self.registered);
         match (&*first, &this) {
             (Registered::As(wait), _) | (Registered::AlreadyCalled, Registered::As(wait)) => {
-                // SAFETY: a wait that was registered and is unregistered once; it does not block,
-                // even in its own callback.
+                // SAFETY: a registered wait, which is unregistered once; the call does not block,
+                // even in the wait's own callback.
                 unsafe { UnregisterWait(wait.0) };
             }
             _ => *first = this,
@@ -88,8 +97,8 @@ unsafe extern "system" fn on_event(context: *mut c_void, _timed_out: bool) {
     let wait = unsafe { Arc::from_raw(context.cast::<Wait>().cast_const()) };
     let then = lock(&wait.then).take();
     if let Some(then) = then {
-        // Does not unwind into the thread pool: a completion swallows what the caller's code
-        // throws.
+        // Does not unwind into the thread pool: a completion catches the panics of the caller's
+        // code.
         then();
     }
     wait.has_come(Registered::AlreadyCalled);

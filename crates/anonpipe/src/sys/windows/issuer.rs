@@ -1,4 +1,18 @@
 //! The handle of an overlapped end.
+//!
+//! # References
+//!
+//! - [`ReadFile`](https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-readfile)
+//! - [`WriteFile`]
+//! - [`CancelIoEx`]
+//! - [`SetFileCompletionNotificationModes`]
+//! - [`FILE_COMPLETION_INFORMATION`]
+//! - [golang/go#80979](https://github.com/golang/go/issues/80979)
+//!
+//! [`WriteFile`]: https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-writefile
+//! [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
+//! [`SetFileCompletionNotificationModes`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-setfilecompletionnotificationmodes
+//! [`FILE_COMPLETION_INFORMATION`]: https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/ntifs/ns-ntifs-_file_completion_information
 
 use std::io;
 use std::mem::ManuallyDrop;
@@ -56,7 +70,7 @@ impl completion::Issuer for Issuer {
     type Slot = Slot;
     type Event = Event;
     type Thread = IssuingThread;
-    /// Win32's code.
+    /// The Win32 code.
     type Said = u32;
 
     const MOST_AT_ONCE: usize = MOST_AT_ONCE;
@@ -71,7 +85,7 @@ impl completion::Issuer for Issuer {
             // is dropped, which ends the process if the kernel still has it. A read's bytes may be
             // written to, and nothing looks at them meanwhile.
             Half::Read => unsafe { ReadFile(handle, data, count, ptr::null_mut(), overlapped) },
-            // SAFETY: as above; a write only reads them.
+            // SAFETY: as above; a write only reads the bytes.
             Half::Write => unsafe { WriteFile(handle, data, count, ptr::null_mut(), overlapped) },
         };
         if done == 0 {
@@ -79,7 +93,7 @@ impl completion::Issuer for Issuer {
             if code == ERROR_IO_PENDING {
                 return Answer::Pending;
             }
-            // One that fails at once sends no packet, and its event stays reset.
+            // An operation that fails at once sends no packet, and its event stays reset.
             slot.take_back();
             return answers::refused(half, code, length);
         }
@@ -103,7 +117,7 @@ impl completion::Issuer for Issuer {
         answers::of_packet(half, said, bytes.address().1)
     }
 
-    /// What is complete or already cancelled is not found.
+    /// The kernel does not find operations that are complete or already cancelled.
     fn cancel(&self, id: SlotId) -> bool {
         let overlapped: *mut OVERLAPPED = ptr::without_provenance_mut(id.0);
         // SAFETY: the kernel only compares the pointer with those of the operations in flight.
@@ -114,22 +128,22 @@ impl completion::Issuer for Issuer {
     fn bind(&self, port: &Port, key: usize) -> io::Result<Bound> {
         match port.bind(self.as_handle(), key) {
             Ok(()) => {}
-            // The answer for a file object that has a port already.
+            // The answer if the file object already has a port.
             Err(error) if error.raw_os_error() == Some(ERROR_INVALID_PARAMETER.cast_signed()) => {
                 return Ok(Bound::Elsewhere);
             }
             Err(error) => return Err(error),
         }
-        // Never FILE_SKIP_SET_EVENT_ON_HANDLE: it cannot be taken back, and another owner of the
-        // handle who waits for the file object, as ReadFile and WriteFile do without an OVERLAPPED,
-        // would wait for ever (golang/go#80979).
+        // Never FILE_SKIP_SET_EVENT_ON_HANDLE: the mode cannot be taken back, and another owner of
+        // the handle who waits for the file object, as ReadFile and WriteFile do without an
+        // OVERLAPPED, would wait for ever (golang/go#80979).
         let modes = u8::try_from(FILE_SKIP_COMPLETION_PORT_ON_SUCCESS).unwrap_or(0);
-        // SAFETY: an open handle is all it needs.
+        // SAFETY: the call needs only an open handle.
         let skips = unsafe { SetFileCompletionNotificationModes(self.handle.as_raw_handle(), modes) } != 0;
         Ok(Bound::Here { skips })
     }
 
-    /// A system that cannot leaves things as they are: Wine 8.0 says that this is not implemented
+    /// Does nothing on a system that cannot unbind: Wine 8.0 answers that this is not implemented
     /// (*observed*).
     fn unbind(&self) {
         let none = FileCompletionInformation { port: ptr::null_mut(), key: ptr::null_mut() };
@@ -171,8 +185,8 @@ impl completion::Issuer for Issuer {
         if self.given_away.swap(true, Ordering::AcqRel) {
             return None;
         }
-        // SAFETY: open, and not closed by the drop of this any more; nothing uses it here from now
-        // on, says the channel.
+        // SAFETY: open, and the drop of this no longer closes it; nothing uses it here from now on,
+        // says the channel.
         Some(unsafe { OwnedHandle::from_raw_handle(self.handle.as_raw_handle()) })
     }
 }

@@ -1,4 +1,18 @@
-//! New pairs. npfs has one kind of pipe; with and without a name it is made by the same two calls.
+//! Makes new pairs. npfs has one kind of pipe; the same two calls make it, with or without a name.
+//!
+//! # References
+//!
+//! - [`NtCreateNamedPipeFile`]
+//! - [`NtOpenFile`]
+//! - [`CreatePipe`]
+//! - [`CreateNamedPipeW`]
+//! - [Synchronization Object Security and Access Rights]
+//!
+//! [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
+//! [`NtOpenFile`]: https://learn.microsoft.com/en-us/windows/win32/api/winternl/nf-winternl-ntopenfile
+//! [`CreatePipe`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createpipe
+//! [`CreateNamedPipeW`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew
+//! [Synchronization Object Security and Access Rights]: https://learn.microsoft.com/en-us/windows/win32/sync/synchronization-object-security-and-access-rights
 
 mod auto;
 mod named;
@@ -18,27 +32,35 @@ use super::nt::{self, Object, ServerParameters, Status};
 use super::security::SecurityDescriptor;
 use crate::contract::{DEFAULT_CAPACITY, Direction, EndSpec, Failure, IoMode, Spec};
 
-/// 120 seconds: what `CreatePipe` and its imitations set. No client waits for an instance of these
+/// 120 seconds, as `CreatePipe` and its imitations set. No client waits for an instance of these
 /// pipes.
 const DEFAULT_TIMEOUT: i64 = -120 * 10_000_000; // in units of 100 ns, negative because relative
 
-/// How a pair is made. There may be more ways one day.
+/// How a pair is made. More ways may follow.
+///
+/// # References
+///
+/// - [`NtCreateNamedPipeFile`]
+/// - [`CreateNamedPipeW`]
+/// - [Anonymous Pipes](https://learn.microsoft.com/en-us/windows/win32/ipc/anonymous-pipes)
+///
+/// [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
+/// [`CreateNamedPipeW`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Creation {
-    /// Without a name if the system can do that, else with one. Whether it can is found by trying:
-    /// an answer that means "never" is remembered, one that may be about this pair alone is not.
-    /// Other errors, such as "access denied", "no memory" or "too many open files", are reported
-    /// and no reason for a name.
+    /// Without a name if the system can make such a pair, else with one. This is found out by
+    /// trying: an answer that means "never" is remembered, an answer that may concern this pair
+    /// alone is not. Other errors, such as "access denied", "no memory" or "too many open files",
+    /// are reported, and are no reason for a name.
     #[default]
     Auto,
     /// Without a name: nothing to guess, and nothing to open.
     Unnamed,
     /// With a name: 128 random bits from the system, the first and only instance, open to the
-    /// current user alone, and closed to other machines (not under Wine, which would make a pipe
-    /// for messages of it). The client is opened relative to the server's handle where the system
-    /// can do that, and both ends check that their peer is this process. For systems that know no
-    /// unnamed pipes.
+    /// current user alone, and closed to other machines (not under Wine, which would make it a pipe
+    /// for messages). The client is opened relative to the server's handle where the system can do
+    /// so, and both ends check that their peer is this process. For systems without unnamed pipes.
     Named,
 }
 
@@ -77,7 +99,7 @@ pub(crate) fn create_as(plan: &Plan<'_>, creation: Creation) -> Result<(OwnedHan
     }
 }
 
-/// Opens the client end: what `name` means relative to `root`.
+/// Opens the client end, which is `name` relative to `root`.
 fn open_client(
     plan: &Plan<'_>,
     root: Option<BorrowedHandle<'_>>,
@@ -111,9 +133,9 @@ fn server_parameters(plan: &Plan<'_>, pipe_type: u32) -> ServerParameters {
     }
 }
 
-/// The access that `CreatePipe` gives: both kinds of attributes, in every direction, so that
-/// either end answers queries about the pipe (FILE_READ_ATTRIBUTES) and changes of its mode
-/// (FILE_WRITE_ATTRIBUTES), and can be waited on.
+/// The access that `CreatePipe` gives: in every direction both kinds of attributes, so that either
+/// end answers queries about the pipe (FILE_READ_ATTRIBUTES) and takes changes of its mode
+/// (FILE_WRITE_ATTRIBUTES), and SYNCHRONIZE, so that it can be waited on.
 fn access(reads: bool, writes: bool) -> u32 {
     SYNCHRONIZE
         | FILE_READ_ATTRIBUTES
@@ -139,7 +161,7 @@ mod tests {
     use super::*;
     use crate::sys::windows::probe::granted_access;
 
-    /// Each end gets at least what `CreatePipe` gives its own, and both kinds of attributes in
+    /// Each end gets at least what `CreatePipe` gives its own ends, and both kinds of attributes in
     /// either direction.
     #[test]
     fn the_access_is_that_of_create_pipe() {

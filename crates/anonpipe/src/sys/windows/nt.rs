@@ -1,4 +1,16 @@
 //! The NT calls below kernel32, and their status codes as `io::Error`.
+//!
+//! # References
+//!
+//! - [`NtCreateNamedPipeFile`]
+//! - [`NtOpenFile`]
+//! - [`NtQueryInformationFile`]
+//! - [rust-lang/rust#143078](https://github.com/rust-lang/rust/issues/143078)
+//! - [microsoft/go-winio#280](https://github.com/microsoft/go-winio/issues/280)
+//!
+//! [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
+//! [`NtOpenFile`]: https://learn.microsoft.com/en-us/windows/win32/api/winternl/nf-winternl-ntopenfile
+//! [`NtQueryInformationFile`]: https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/ntifs/nf-ntifs-ntqueryinformationfile
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -16,8 +28,8 @@ use super::security::SecurityDescriptor;
 use crate::contract::Failure;
 
 // Not in windows-sys. Documented since Windows 11's headers (ntioapi.h); exported by ntdll since NT
-// 3.1. Undecorated: on 32-bit x86 rustc would else ask for `NtCreateNamedPipeFile@56`, and ntdll
-// exports no such name.
+// 3.1. Undecorated: on 32-bit x86 rustc would otherwise ask for `NtCreateNamedPipeFile@56`, which
+// ntdll does not export.
 #[cfg_attr(
     target_arch = "x86",
     link(name = "ntdll.dll", kind = "raw-dylib", modifiers = "+verbatim", import_name_type = "undecorated")
@@ -64,9 +76,9 @@ impl From<Status> for Failure {
     }
 }
 
-/// What an object to open or create is called, and what its handle shall be.
+/// The name of an object to open or create, and the properties of its handle.
 pub(super) struct Object<'a> {
-    /// Where `name` begins; nowhere: it is a full path.
+    /// Where `name` begins; `None`: it is a full path.
     pub(super) root: Option<BorrowedHandle<'a>>,
     /// UTF-16, without a terminator.
     pub(super) name: &'a [u16],
@@ -76,7 +88,7 @@ pub(super) struct Object<'a> {
 }
 
 impl Object<'_> {
-    /// Calls `open` with this object's attributes and somewhere to put the handle, which it owns on
+    /// Calls `open` with this object's attributes and room for the handle. Owns the handle on
     /// success.
     fn with<F>(&self, open: F) -> Result<OwnedHandle, Status>
     where
@@ -87,8 +99,8 @@ impl Object<'_> {
         let name = UNICODE_STRING {
             Length: length,
             MaximumLength: length,
-            // DLLs that hook these calls have been seen to read one character of an empty name
-            // unless it is null.
+            // DLLs that hook these calls have been seen to read one character of an empty name,
+            // unless its buffer is null.
             Buffer: if length == 0 { ptr::null_mut() } else { self.name.as_ptr().cast_mut() },
         };
         let attributes = OBJECT_ATTRIBUTES {
@@ -107,7 +119,7 @@ impl Object<'_> {
     }
 }
 
-/// The parameters of `NtCreateNamedPipeFile` that we vary.
+/// The parameters of `NtCreateNamedPipeFile` that vary.
 pub(super) struct ServerParameters {
     pub(super) access: u32,
     pub(super) share: u32,
@@ -125,9 +137,9 @@ const FILE_PIPE_QUEUE_OPERATION: u32 = 0;
 /// Makes the server end of a pipe of one instance.
 pub(super) fn create_server(object: &Object<'_>, parameters: &ServerParameters) -> Result<OwnedHandle, Status> {
     object.with(|handle, attributes, block| {
-        // SAFETY: `with` passes pointers to its own variables, and what `attributes` points to (the
+        // SAFETY: `with` passes pointers to its own variables. What `attributes` points to (the
         // name, the root handle, the descriptor) is borrowed by `object` for longer than the call.
-        // The timeout outlives the call too.
+        // The timeout outlives the call, too.
         unsafe {
             NtCreateNamedPipeFile(
                 handle,
@@ -157,7 +169,7 @@ pub(super) fn open(object: &Object<'_>, access: u32, share: u32, options: u32) -
     })
 }
 
-/// Asks about a file object. `T` must be the plain-data struct that belongs to `class`.
+/// Queries a file object. `T` must be the plain-data struct that belongs to `class`.
 ///
 /// # Safety
 ///
@@ -172,7 +184,7 @@ pub(super) unsafe fn query<T>(handle: BorrowedHandle<'_>, class: FILE_INFORMATIO
         NtQueryInformationFile(handle.as_raw_handle(), &raw mut block, information.as_mut_ptr().cast(), size, class)
     };
     Status::check(status)?;
-    // SAFETY: zeroed and then filled by the system; that such contents are a valid `T` is the
-    // caller's promise.
+    // SAFETY: zeroed, and then filled by the system; the caller promises that such contents are a
+    // valid `T`.
     Ok(unsafe { information.assume_init() })
 }

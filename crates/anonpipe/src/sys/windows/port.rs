@@ -1,4 +1,14 @@
 //! The completion port.
+//!
+//! # References
+//!
+//! - [`CreateIoCompletionPort`]
+//! - [`GetQueuedCompletionStatus`]
+//! - [`PostQueuedCompletionStatus`]
+//!
+//! [`CreateIoCompletionPort`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-createiocompletionport
+//! [`GetQueuedCompletionStatus`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-getqueuedcompletionstatus
+//! [`PostQueuedCompletionStatus`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-postqueuedcompletionstatus
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
@@ -17,10 +27,10 @@ use crate::contract::Turn;
 
 /// A completion port.
 ///
-/// A packet's key is looked up by the driver, and its `OVERLAPPED` among the operations of the
-/// channel that the key leads to. Neither is ever followed as a pointer: a file object's binding
-/// goes with the handle to its next owner, in this process or in another, whose packets then arrive
-/// here as well.
+/// The driver looks up a packet's key, and its channel looks up the packet's `OVERLAPPED` among its
+/// operations. Neither is ever followed as a pointer: a file object's binding goes with the handle
+/// to its next owner, in this process or another, and that owner's packets then arrive here as
+/// well.
 pub(crate) struct Port(OwnedHandle);
 
 /// The key of [`Port::notify`]. No channel has it.
@@ -82,7 +92,7 @@ impl Turn for Port {
     }
 
     fn notify(&self) {
-        // Out of memory, at worst; then others are in greater trouble.
+        // Out of memory, at worst; then the program has greater trouble.
         let _ = self.post(NOTICE, SlotId::NONE);
     }
 

@@ -1,4 +1,18 @@
-//! What a handle is.
+//! Finds out what a handle is.
+//!
+//! # References
+//!
+//! - [`GetFileType`]
+//! - [`FILE_PIPE_LOCAL_INFORMATION`]
+//! - [`FILE_PIPE_INFORMATION`]
+//! - [`FILE_MODE_INFORMATION`]
+//! - [`NtQueryObject`]
+//!
+//! [`GetFileType`]: https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-getfiletype
+//! [`FILE_PIPE_LOCAL_INFORMATION`]: https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/ntifs/ns-ntifs-_file_pipe_local_information
+//! [`FILE_PIPE_INFORMATION`]: https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/ntifs/ns-ntifs-_file_pipe_information
+//! [`FILE_MODE_INFORMATION`]: https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/ntifs/ns-ntifs-_file_mode_information
+//! [`NtQueryObject`]: https://learn.microsoft.com/en-us/windows/win32/api/winternl/nf-winternl-ntqueryobject
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
@@ -21,7 +35,7 @@ use windows_sys::Win32::System::WindowsProgramming::PUBLIC_OBJECT_BASIC_INFORMAT
 use super::{answers, nt};
 use crate::contract::{Direction, Failure, IoMode, Probe, Role};
 
-// The values of FILE_PIPE_LOCAL_INFORMATION and FILE_PIPE_INFORMATION, as ntifs.h has them.
+// The values of FILE_PIPE_LOCAL_INFORMATION and FILE_PIPE_INFORMATION, as in ntifs.h.
 const INBOUND: u32 = 0;
 const OUTBOUND: u32 = 1;
 const SERVER_END: u32 = 1;
@@ -32,15 +46,15 @@ const CLOSING: u32 = 4;
 const MESSAGE_MODE: u32 = 1;
 const COMPLETE_OPERATION: u32 = 1;
 
-/// Whether there is something to read, or the end of file. If it is not known, no.
+/// Whether there is something to read, or the end of file. No, if that is unknown.
 pub(super) fn is_readable(handle: BorrowedHandle<'_>) -> bool {
     // SAFETY: the struct of this class, integers only.
     let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) };
     local.is_ok_and(|local| local.ReadDataAvailable > 0 || local.NamedPipeState != CONNECTED)
 }
 
-/// How a write would fail at once, because the peer is gone. `None`: it would not, or that is not
-/// known.
+/// How a write would fail at once, because the peer is gone. `None`: it would not fail, or that is
+/// unknown.
 pub(super) fn refusal_of_writes(handle: BorrowedHandle<'_>) -> Option<Failure> {
     // SAFETY: the struct of this class, integers only.
     let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) }.ok()?;
@@ -52,7 +66,7 @@ pub(super) fn refusal_of_writes(handle: BorrowedHandle<'_>) -> Option<Failure> {
     Some(answers::failure(code, Some(0)))
 }
 
-/// Whether a pipe keeps what is written to it as messages.
+/// Whether a pipe keeps written bytes as messages.
 pub(super) fn is_for_messages(handle: BorrowedHandle<'_>) -> io::Result<bool> {
     // SAFETY: the struct of this class, integers only.
     let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) }?;
@@ -75,13 +89,13 @@ fn probe_raw(handle: BorrowedHandle<'_>) -> io::Result<Probe> {
         capacity: None,
         unfit: Some(why),
     };
-    // SAFETY: an open handle is all it needs.
+    // SAFETY: the call needs only an open handle.
     if unsafe { GetFileType(handle.as_raw_handle()) } != FILE_TYPE_PIPE {
         return Ok(no_pipe("it is no pipe"));
     }
     // SAFETY: the struct of this class, integers only.
     let Ok(local) = (unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) }) else {
-        // Sockets have the same file type. Without FILE_READ_ATTRIBUTES we cannot tell either.
+        // Sockets have the same file type. A pipe without FILE_READ_ATTRIBUTES looks the same.
         return Ok(no_pipe("it is a socket, or a pipe that may not be asked about (no FILE_READ_ATTRIBUTES)"));
     };
     // SAFETY: as above.
@@ -135,7 +149,7 @@ pub(super) fn granted_access(handle: BorrowedHandle<'_>) -> io::Result<u32> {
 
 pub(super) fn is_inheritable(handle: BorrowedHandle<'_>) -> io::Result<bool> {
     let mut flags = 0;
-    // SAFETY: an open handle, and somewhere to put the flags.
+    // SAFETY: an open handle, and room for the flags.
     if unsafe { GetHandleInformation(handle.as_raw_handle(), &raw mut flags) } == 0 {
         return Err(io::Error::last_os_error());
     }
@@ -160,6 +174,6 @@ fn name(handle: BorrowedHandle<'_>) -> Option<String> {
     };
     let units = buffer.length as usize / 2;
     let name = buffer.name.get(..units)?;
-    // An unnamed one answers with an error, with nothing, or with the bare root.
+    // An unnamed pipe answers with an error, with nothing, or with the bare root.
     (done != 0 && units > 1).then(|| String::from_utf16_lossy(name))
 }

@@ -1,4 +1,16 @@
-//! Security descriptors, and who the current user is.
+//! Security descriptors, and the identity of the current user.
+//!
+//! # References
+//!
+//! - [Security Descriptor String Format]
+//! - [Named Pipe Security and Access Rights]
+//! - [`IsValidSecurityDescriptor`]
+//! - [`MakeSelfRelativeSD`]
+//!
+//! [Security Descriptor String Format]: https://learn.microsoft.com/en-us/windows/win32/secauthz/security-descriptor-string-format
+//! [Named Pipe Security and Access Rights]: https://learn.microsoft.com/en-us/windows/win32/ipc/named-pipe-security-and-access-rights
+//! [`IsValidSecurityDescriptor`]: https://learn.microsoft.com/en-us/windows/win32/api/securitybaseapi/nf-securitybaseapi-isvalidsecuritydescriptor
+//! [`MakeSelfRelativeSD`]: https://learn.microsoft.com/en-us/windows/win32/api/securitybaseapi/nf-securitybaseapi-makeselfrelativesd
 
 use std::ffi::c_void;
 use std::io;
@@ -37,16 +49,16 @@ pub(crate) struct SecurityDescriptor {
     memory: Memory,
 }
 
-/// Where a descriptor is. It is self-relative, one block without pointers, in both.
+/// The memory of a descriptor. In both cases it is self-relative: one block without pointers.
 #[derive(Debug)]
 enum Memory {
-    /// Where the system put it.
+    /// Allocated by the system.
     System(Local),
-    /// A copy of ours, in units that give the alignment a descriptor wants.
+    /// A copy of our own, in units with the alignment that a descriptor needs.
     Own(Box<[u64]>),
 }
 
-// SAFETY: plain memory that is not changed after it was made; any thread may read and free it.
+// SAFETY: plain memory that does not change after it was made; any thread may read and free it.
 unsafe impl Send for SecurityDescriptor {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for SecurityDescriptor {}
@@ -59,13 +71,13 @@ impl SecurityDescriptor {
             Err(Failure::refused(io::ErrorKind::InvalidInput, why))
         };
         if sddl.contains('\0') {
-            // The system would not look at what is behind it.
+            // The system would ignore everything behind it.
             return refuse("it has a null character");
         }
         let wide: Vec<u16> = sddl.encode_utf16().chain([0]).collect();
         let mut descriptor = ptr::null_mut();
-        // SAFETY: `wide` is terminated; the system stores a pointer to new memory in `descriptor`,
-        // whose size is not wanted.
+        // SAFETY: `wide` is terminated. The system stores a pointer to new memory in `descriptor`;
+        // its size is not asked for.
         let done = unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
                 wide.as_ptr(),
@@ -85,21 +97,20 @@ impl SecurityDescriptor {
     ///
     /// # Safety
     ///
-    /// `descriptor` must point to memory that can be read as far as a descriptor goes; what is
-    /// there may be nonsense.
+    /// `descriptor` must point to memory that can be read as far as a descriptor extends; its
+    /// contents may be invalid.
     pub(crate) unsafe fn copied_from(descriptor: PSECURITY_DESCRIPTOR) -> Result<Self, Failure> {
         let invalid = || io::Error::from_raw_os_error(ERROR_INVALID_SECURITY_DESCR.cast_signed());
-        // SAFETY: readable, says the caller; whether it is a descriptor is what this call finds
-        // out.
+        // SAFETY: readable, says the caller; this call finds out whether it is a descriptor.
         if descriptor.is_null() || unsafe { IsValidSecurityDescriptor(descriptor) } == 0 {
             return Err(invalid().into());
         }
         let (mut control, mut revision) = (0, 0);
-        // SAFETY: a valid descriptor, as the call above said, and two places on this stack.
+        // SAFETY: a valid descriptor, as the call above said, and two variables on this stack.
         if unsafe { GetSecurityDescriptorControl(descriptor, &raw mut control, &raw mut revision) } == 0 {
             return Err(io::Error::last_os_error().into());
         }
-        // SAFETY: a valid descriptor; the length is that of its self-relative form, whichever form
+        // SAFETY: a valid descriptor. The length is that of its self-relative form, whichever form
         // it has.
         let mut length = unsafe { GetSecurityDescriptorLength(descriptor) };
         let mut copy = vec![0_u64; (length as usize).div_ceil(size_of::<u64>())].into_boxed_slice();
@@ -120,7 +131,7 @@ impl SecurityDescriptor {
     pub(super) fn current_user_only() -> Result<Self, Failure> {
         let token = effective_token()?;
         let user = sid(&token, TokenUser)?;
-        // In an AppContainer access is granted to both the user and the package, or not at all.
+        // In an AppContainer, access is granted to both the user and the package, or not at all.
         let package = match in_app_container()? {
             true => format!("(A;;GA;;;{})", sid(&token, TokenAppContainerSid)?),
             false => String::new(),
@@ -168,7 +179,7 @@ pub(super) fn in_app_container() -> io::Result<bool> {
     Ok(answer != 0)
 }
 
-/// The largest answer: a struct that begins with a pointer to a SID, and a SID of 15
+/// Room for the largest answer: a struct that begins with a pointer to a SID, and a SID of 15
 /// subauthorities.
 #[repr(C, align(8))]
 struct SidBuffer([u8; size_of::<TOKEN_USER>() + 68]);
@@ -178,8 +189,8 @@ fn sid(token: &OwnedHandle, class: TOKEN_INFORMATION_CLASS) -> io::Result<String
     let mut buffer = MaybeUninit::<SidBuffer>::zeroed();
     let size = u32::try_from(size_of::<SidBuffer>()).unwrap_or(0);
     token_information(token, class, buffer.as_mut_ptr().cast(), size)?;
-    // SAFETY: the call filled the buffer, which is aligned for it, with a struct whose first field
-    // is a pointer to a SID: TOKEN_USER or TOKEN_APPCONTAINER_INFORMATION.
+    // SAFETY: the call filled the buffer, which is suitably aligned, with a struct whose first
+    // field is a pointer to a SID: TOKEN_USER or TOKEN_APPCONTAINER_INFORMATION.
     let sid = unsafe { buffer.as_ptr().cast::<PSID>().read() };
     let mut text = ptr::null_mut();
     // SAFETY: the SID is inside `buffer`, which is alive; the system stores a pointer to new memory
@@ -190,8 +201,8 @@ fn sid(token: &OwnedHandle, class: TOKEN_INFORMATION_CLASS) -> io::Result<String
     let _free = Local(text.cast());
     let mut wide = Vec::new();
     for index in 0.. {
-        // SAFETY: `text` is a terminated string, and the loop ends at its terminator, so this is
-        // inside it.
+        // SAFETY: `text` is a terminated string, and the loop ends at its terminator, so the
+        // pointer stays inside.
         let unit = unsafe { text.add(index) };
         // SAFETY: as above.
         match unsafe { *unit } {

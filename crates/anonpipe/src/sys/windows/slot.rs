@@ -1,4 +1,12 @@
 //! The `OVERLAPPED` of one operation, and what the kernel writes to it.
+//!
+//! # References
+//!
+//! - [`OVERLAPPED`]
+//! - [`CancelIoEx`]
+//!
+//! [`OVERLAPPED`]: https://learn.microsoft.com/en-us/windows/win32/api/minwinbase/ns-minwinbase-overlapped
+//! [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
 
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
@@ -13,11 +21,11 @@ use crate::channel::completion::{self, SlotId};
 #[derive(Default)]
 pub(crate) struct Slot {
     overlapped: UnsafeCell<OVERLAPPED>,
-    /// The kernel has it, and the bytes of its operation.
+    /// Whether the kernel has it, and the bytes of its operation.
     lent: AtomicBool,
 }
 
-// SAFETY: only its address is taken while the kernel has it; its fields are read as atomics.
+// SAFETY: while the kernel has it, only its address is taken; its fields are read as atomics.
 unsafe impl Send for Slot {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Slot {}
@@ -32,30 +40,30 @@ impl completion::Slot for Slot {
 }
 
 impl Slot {
-    /// Makes it ready for an operation with `event`, or with none: until the kernel says otherwise
-    /// that is pending. Ends the process if the kernel has it already.
+    /// Prepares it for an operation with `event`, or with none. The operation is pending until the
+    /// kernel says otherwise. Ends the process if the kernel has it already.
     pub(super) fn lend_to_kernel(&self, event: *mut c_void) -> *mut OVERLAPPED {
         if self.lent.swap(true, Ordering::AcqRel) {
             still_in_use("used twice");
         }
-        // The offset fields stay zero, as pipes want them.
+        // The offset fields stay zero, as pipes require.
         let fresh = OVERLAPPED { Internal: STATUS_PENDING as usize, hEvent: event, ..OVERLAPPED::default() };
         let overlapped = self.overlapped.get();
-        // SAFETY: valid, and by the flag in no other use.
+        // SAFETY: valid, and the flag excludes any other use.
         unsafe { overlapped.write(fresh) };
         overlapped
     }
 
-    /// The kernel is done with it.
+    /// Called when the kernel is done with it.
     pub(super) fn take_back(&self) {
         self.lent.store(false, Ordering::Release);
     }
 
-    /// The status and the byte count, which means something if the status is not pending.
+    /// The status and the byte count. The count is meaningful if the status is not pending.
     ///
     /// The kernel writes the count (and the buffer) first and the status last. A processor that
-    /// keeps no order by itself (ARM64) might still read the count before the status: the acquiring
-    /// load keeps what comes after it behind it.
+    /// keeps no order by itself (ARM64) might still read the count before the status. The acquiring
+    /// load prevents that.
     pub(super) fn result(&self) -> (NTSTATUS, usize) {
         // SAFETY: valid as long as `self`; the kernel writes atomically.
         let status = unsafe { status_of(self.overlapped.get()) }.load(Ordering::Acquire);
@@ -64,8 +72,7 @@ impl Slot {
     }
 }
 
-/// An operation that the kernel still has is never freed: this comes before its
-/// buffer is dropped.
+/// An operation that the kernel still has is never freed: this runs before its buffer is dropped.
 impl Drop for Slot {
     fn drop(&mut self) {
         if *self.lent.get_mut() {
@@ -74,7 +81,7 @@ impl Drop for Slot {
     }
 }
 
-/// Going on would let the kernel write to memory that has another use.
+/// To go on would let the kernel write to memory that has another use.
 fn still_in_use(how: &str) -> ! {
     eprintln!("anonpipe: an operation that the system still has is {how}");
     std::process::abort()
@@ -85,8 +92,8 @@ fn still_in_use(how: &str) -> ! {
 ///
 /// # Safety
 ///
-/// `overlapped` must be valid as long as the result is used, and only the kernel may write to it
-/// otherwise.
+/// `overlapped` must be valid as long as the result is used, and apart from the result only the
+/// kernel may write to it.
 unsafe fn status_of<'a>(overlapped: *mut OVERLAPPED) -> &'a AtomicI32 {
     // SAFETY: valid, says the caller, so the field is inside it.
     let status = unsafe { &raw mut (*overlapped).Internal };
@@ -114,8 +121,8 @@ mod tests {
     use super::{Slot, count_of, status_of};
 
     /// A thread plays the kernel: the count first, the status last. Reading them the other way
-    /// round fails on every processor, reading them in no order at all on one that keeps none
-    /// (ARM64).
+    /// round fails on every processor. Reading them in no order fails only on a processor that
+    /// keeps none (ARM64).
     #[test]
     fn a_status_is_not_seen_before_its_count() {
         let slot = Slot::default();

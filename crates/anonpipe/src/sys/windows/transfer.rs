@@ -1,4 +1,13 @@
 //! Blocking reads and writes on a handle of mode `Blocking`.
+//!
+//! # References
+//!
+//! - [`ReadFile`](https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-readfile)
+//! - [`WriteFile`]
+//! - [`ReadFileScatter`]
+//!
+//! [`WriteFile`]: https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-writefile
+//! [`ReadFileScatter`]: https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-readfilescatter
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::windows::io::{AsRawHandle, BorrowedHandle};
@@ -11,12 +20,13 @@ use super::answers;
 use crate::channel::completion::Answer;
 use crate::contract::{Half, Outcome};
 
-/// What the system takes at once. `Read` and `Write` may transfer less than they were given.
+/// Cuts a length to what the system takes at once. `Read` and `Write` may transfer less than they
+/// were given.
 pub(super) fn clamp(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-/// Pipes have no scattered reads: the first buffer that holds anything.
+/// Pipes have no scattered reads, so only the first non-empty buffer is filled.
 pub(crate) fn read(handle: BorrowedHandle<'_>, buffers: &mut [IoSliceMut<'_>]) -> Outcome {
     let Some(buffer) = buffers.iter_mut().find(|buffer| !buffer.is_empty()) else { return Ok(0) };
     loop {
@@ -33,7 +43,7 @@ pub(crate) fn read(handle: BorrowedHandle<'_>, buffers: &mut [IoSliceMut<'_>]) -
     }
 }
 
-/// Pipes have no gathered writes: the first buffer that holds anything.
+/// Pipes have no gathered writes, so only the first non-empty buffer is written.
 pub(crate) fn write(handle: BorrowedHandle<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
     let Some(buffer) = buffers.iter().find(|buffer| !buffer.is_empty()) else { return Ok(0) };
     let mut count = 0;

@@ -1,11 +1,14 @@
-//! Wine, where it does what Windows does not.
+//! Where Wine differs from Windows.
 //!
-//! Wine's server completes an operation by a call that the thread which issued it has to make:
-//! there the data, the count and the status are written, and then the packet is sent. If the thread
-//! ends before it gets to that, the packet is sent all the same, but nothing is written, and never
-//! will be: the status stays pending (*observed*, Wine 8.0; `async_set_result` in its
-//! server/async.c). What the packet says has to do, then. For a write that is all; what a read had
-//! taken is lost.
+//! Wine's server completes an operation by a call that the issuing thread has to make: this call
+//! writes the data, the count and the status, and then sends the packet. If the thread ends before
+//! it makes the call, the packet is still sent, but nothing is ever written: the status stays
+//! pending (*observed*, Wine 8.0; `async_set_result` in its server/async.c). Then only the packet
+//! tells the outcome. That is enough for a write; the bytes that a read had taken are lost.
+//!
+//! # References
+//!
+//! - [`server/async.c`](https://gitlab.winehq.org/wine/wine/-/blob/wine-8.0/server/async.c)
 
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -13,28 +16,28 @@ use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress
 
 use crate::channel::completion::Thread;
 
-/// Whether this is Wine, by the function that its ntdll has for this question.
+/// Whether this is Wine: its ntdll has a function for this question.
 pub(super) fn is_wine() -> bool {
     static IS_WINE: OnceLock<bool> = OnceLock::new();
     *IS_WINE.get_or_init(|| {
-        // SAFETY: a string that ends with a zero.
+        // SAFETY: the string ends with a zero.
         let ntdll = unsafe { GetModuleHandleW(windows_sys::w!("ntdll.dll")) };
-        // SAFETY: ntdll stays loaded as long as the process; a string that ends with a zero.
+        // SAFETY: ntdll stays loaded as long as the process; the string ends with a zero.
         !ntdll.is_null() && unsafe { GetProcAddress(ntdll, windows_sys::s!("wine_get_version")) }.is_some()
     })
 }
 
-/// The thread that issued an operation. On Windows none is noted, because it does not matter there.
+/// The thread that issued an operation. Not noted on Windows, where it does not matter.
 #[derive(Default)]
 pub(crate) struct IssuingThread(Option<Weak<()>>);
 
 impl Thread for IssuingThread {
     fn current() -> Self {
         thread_local! {
-            /// Alive as long as the thread's locals are, which end before it.
+            /// Alive as long as the thread's locals, which end before the thread.
             static ALIVE: Arc<()> = Arc::default();
         }
-        // Without locals it is about to end: as good as gone.
+        // A thread without locals is about to end: as good as gone.
         Self(is_wine().then(|| ALIVE.try_with(Arc::downgrade).unwrap_or_default()))
     }
 

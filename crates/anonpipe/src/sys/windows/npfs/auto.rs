@@ -1,4 +1,4 @@
-//! Whether a pair gets a name, where the caller leaves that to us.
+//! Decides whether a pair gets a name, if the caller leaves that to us.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,8 +11,8 @@ use windows_sys::Win32::Foundation::{
 use super::Status;
 use crate::contract::Failure;
 
-/// Unnamed if the system can do that, which is found by trying, and tried until it says that it
-/// never can.
+/// Makes an unnamed pair if the system can, else a named one. The system is asked for an unnamed
+/// pair each time, until it says that it never makes one.
 pub(super) fn create<T>(
     refused: &AtomicBool,
     unnamed: impl FnOnce() -> Result<T, Status>,
@@ -31,16 +31,14 @@ pub(super) fn create<T>(
     })
 }
 
-/// What the refusal of a pair without a name means for one with a name.
+/// What the refusal of an unnamed pair means for a named one.
 enum Refusal {
-    /// The system knows no pipes without a name, and will not learn of them while this process
-    /// runs.
+    /// The system has no unnamed pipes, and will not have them while this process runs.
     ForGood,
-    /// It could not make this one. Something between us and npfs (a filter, a hook) may have said
-    /// so, and may be gone the next time.
+    /// The system could not make this pair. The answer may come from something between us and npfs
+    /// (a filter, a hook), which may be gone the next time.
     ThisTime,
-    /// It would be no better with a name: no memory, no handles, no access, and what we do not
-    /// know.
+    /// A named pair would fail as well: no memory, no handles, no access, or an unknown status.
     Other,
 }
 
@@ -59,7 +57,7 @@ fn refusal(status: Status) -> Refusal {
 }
 
 /// Whether a status means that the system cannot do what was asked, rather than that the process
-/// may not, or lacks something for it.
+/// may not, or lacks a resource.
 pub(super) fn is_refusal(status: Status) -> bool {
     !matches!(refusal(status), Refusal::Other)
 }
@@ -87,7 +85,7 @@ mod tests {
         }
     }
 
-    /// One odd answer does not decide for all the pairs to come.
+    /// One odd answer does not decide for all later pairs.
     #[test]
     fn auto_falls_back_for_one_pair_where_that_one_cannot_be_made() {
         for status in [

@@ -1,4 +1,16 @@
 //! The fallback: a pair with a name that cannot be guessed, and that admits the current user alone.
+//!
+//! # References
+//!
+//! - [`CreateNamedPipeW`]
+//! - [`GetNamedPipeClientProcessId`]
+//! - [`GetNamedPipeServerProcessId`]
+//! - [Impersonation Levels]
+//!
+//! [`CreateNamedPipeW`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew
+//! [`GetNamedPipeClientProcessId`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-getnamedpipeclientprocessid
+//! [`GetNamedPipeServerProcessId`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-getnamedpipeserverprocessid
+//! [Impersonation Levels]: https://learn.microsoft.com/en-us/windows/win32/secauthz/impersonation-levels
 
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
@@ -20,15 +32,15 @@ use super::nt::{self, Object, ServerParameters, Status};
 use super::{Plan, SecurityDescriptor, open_client, server_parameters};
 use crate::contract::Failure;
 
-/// How many names are tried. Chance never needs a second one; another process that interferes shall
+/// How many names are tried. Chance never needs a second one, and a process that interferes must
 /// not keep us busy for ever.
 const ATTEMPTS: u32 = 8;
 
 type Pair = (OwnedHandle, OwnedHandle);
 
-/// Why an attempt did not give a pair.
+/// Why an attempt did not make a pair.
 enum Unsuccessful {
-    /// The name was taken, or another process was quicker to connect: try another one.
+    /// The name was taken, or another process connected first: try another name.
     Contested(Failure),
     Failed(Failure),
 }
@@ -47,7 +59,7 @@ pub(super) fn create(plan: &Plan<'_>) -> Result<Pair, Failure> {
     with_fresh_names(folder, |name| attempt(plan, descriptor, name))
 }
 
-/// Calls `attempt` with one unguessable name after the other, a bounded number of times.
+/// Calls `attempt` with one unguessable name after another, at most [`ATTEMPTS`] times.
 fn with_fresh_names<T>(folder: &str, mut attempt: impl FnMut(&[u16]) -> Result<T, Unsuccessful>) -> Result<T, Failure> {
     let mut last = None;
     for _ in 0..ATTEMPTS {
@@ -64,20 +76,21 @@ fn with_fresh_names<T>(folder: &str, mut attempt: impl FnMut(&[u16]) -> Result<T
 }
 
 fn attempt(plan: &Plan<'_>, descriptor: &SecurityDescriptor, name: &[u16]) -> Result<Pair, Unsuccessful> {
-    // STEP 1: the first and only instance of the name (FILE_CREATE fails on one that exists).
+    // STEP 1: the first and only instance of the name (FILE_CREATE fails if the name exists).
     let object =
         Object { root: None, name, inheritable: plan.server.inheritable, descriptor: Some(descriptor), quality: None };
     let server = create_server(plan, &object)?;
-    // STEP 2: the client. Should it land at another server after all, it must not act in our name.
+    // STEP 2: the client. If it lands at another server after all, that server must not act in our
+    // name.
     let client = connect(plan, &server, name).map_err(sort)?;
     // STEP 3: each end's peer must be this process.
     check_peers(&server, &client).map_err(Unsuccessful::Contested)?;
     Ok((server, client))
 }
 
-/// Makes a server that passes on bytes, closed to other machines where the system knows how.
+/// Makes a server for bytes, closed to other machines where the system can close it.
 fn create_server(plan: &Plan<'_>, object: &Object<'_>) -> Result<OwnedHandle, Unsuccessful> {
-    /// The system takes the flag that closes it for a type of pipe: Wine takes any type but 0 for
+    /// Whether the system takes this flag for a type of pipe: Wine takes any type but 0 for
     /// messages (*observed*, Wine 8.0).
     static MISTAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -89,18 +102,18 @@ fn create_server(plan: &Plan<'_>, object: &Object<'_>) -> Result<OwnedHandle, Un
             return Ok(server);
         }
         MISTAKEN.store(true, Ordering::Relaxed);
-        // Closed here, so that the name is free again.
+        // The server is closed here, so the name is free again.
     }
     nt::create_server(object, &server_parameters(plan, /* pipe_type */ 0)).map_err(sort)
 }
 
-/// A server that no other machine reaches.
+/// A server that other machines cannot reach.
 fn local_only(plan: &Plan<'_>) -> ServerParameters {
     server_parameters(plan, FILE_PIPE_REJECT_REMOTE_CLIENTS)
 }
 
-/// Opens the client relative to the server's own handle, so that it cannot land at another server;
-/// by the name where the system does not know that.
+/// Opens the client relative to the server's own handle, so that it cannot land at another server.
+/// Opens it by name where the system cannot do so.
 fn connect(plan: &Plan<'_>, server: &OwnedHandle, name: &[u16]) -> Result<OwnedHandle, Status> {
     let quality = anonymous();
     match open_client(plan, Some(server.as_handle()), &[], Some(&quality)) {
@@ -109,7 +122,7 @@ fn connect(plan: &Plan<'_>, server: &OwnedHandle, name: &[u16]) -> Result<OwnedH
     }
 }
 
-/// What a server learns of the client: nothing.
+/// Lets the server learn nothing of the client.
 fn anonymous() -> SECURITY_QUALITY_OF_SERVICE {
     SECURITY_QUALITY_OF_SERVICE {
         Length: u32::try_from(size_of::<SECURITY_QUALITY_OF_SERVICE>()).unwrap_or(0),
@@ -119,7 +132,7 @@ fn anonymous() -> SECURITY_QUALITY_OF_SERVICE {
     }
 }
 
-/// A name that exists is refused with a collision or, by npfs's check of FILE_CREATE, with "access
+/// An existing name is refused with a collision or, by npfs's check of FILE_CREATE, with "access
 /// denied".
 fn sort(status: Status) -> Unsuccessful {
     let failure = status.into();
@@ -134,7 +147,7 @@ fn sort(status: Status) -> Unsuccessful {
 
 fn check_peers(server: &OwnedHandle, client: &OwnedHandle) -> Result<(), Failure> {
     let (mut clients, mut servers) = (0, 0);
-    // SAFETY: an open handle, and somewhere to put the number.
+    // SAFETY: an open handle, and room for the number.
     if unsafe { GetNamedPipeClientProcessId(server.as_raw_handle(), &raw mut clients) } == 0 {
         return Err(answers::last_failure());
     }
@@ -170,7 +183,7 @@ mod tests {
         descriptor: None,
     };
 
-    /// What the calls are given; the client's quality of service cannot be asked for afterwards.
+    /// What the calls are given. The client's quality of service cannot be queried afterwards.
     #[test]
     fn other_machines_and_impersonation_are_refused() {
         assert_eq!(local_only(&PLAN).pipe_type, 2, "FILE_PIPE_REJECT_REMOTE_CLIENTS");
@@ -179,7 +192,7 @@ mod tests {
         assert!(quality.EffectiveOnly);
     }
 
-    /// The name is not needed for that, so it cannot lead to another server.
+    /// The client needs no name, so a name cannot lead it to another server.
     #[test]
     fn the_client_is_opened_relative_to_its_server() {
         let descriptor = SecurityDescriptor::current_user_only().unwrap();
@@ -194,7 +207,7 @@ mod tests {
         })
         .unwrap();
         if !is_wine() && client.is_err() {
-            // Then it was tried by its name, which no pipe has.
+            // The client was then tried by name, and no pipe has that name.
             eprintln!("this system opens no named pipe relative to its server: {client:?}");
             return;
         }

@@ -1,4 +1,12 @@
 //! A pair without a name.
+//!
+//! # References
+//!
+//! - [`NtCreateNamedPipeFile`]
+//! - [`NtOpenFile`]
+//!
+//! [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
+//! [`NtOpenFile`]: https://learn.microsoft.com/en-us/windows/win32/api/winternl/nf-winternl-ntopenfile
 
 use std::os::windows::io::{AsHandle, BorrowedHandle, OwnedHandle};
 use std::sync::OnceLock;
@@ -10,7 +18,7 @@ use windows_sys::Win32::Storage::FileSystem::{FILE_SHARE_READ, FILE_SHARE_WRITE,
 use super::nt::{self, Object, Status};
 use super::{Plan, open_client, server_parameters};
 
-/// A pair without a name: there is nothing to open or to guess, and no way to get in between.
+/// Makes a pair without a name: there is nothing to open or to guess, and no way to get in between.
 pub(super) fn create(plan: &Plan<'_>) -> Result<(OwnedHandle, OwnedHandle), Status> {
     // STEP 1: the server end, without a name, relative to the root of npfs.
     let server = nt::create_server(
@@ -29,8 +37,8 @@ pub(super) fn create(plan: &Plan<'_>) -> Result<(OwnedHandle, OwnedHandle), Stat
     Ok((server, client))
 }
 
-/// The root of npfs, opened once a process. The trailing backslash makes it the file system and not
-/// its device.
+/// The root of npfs, opened once per process. The trailing backslash names the file system, not its
+/// device.
 fn root() -> Result<BorrowedHandle<'static>, Status> {
     static ROOT: OnceLock<OwnedHandle> = OnceLock::new();
     if let Some(root) = ROOT.get() {
@@ -40,6 +48,6 @@ fn root() -> Result<BorrowedHandle<'static>, Status> {
     let object = Object { root: None, name: &name, inheritable: false, descriptor: None, quality: None };
     let share = FILE_SHARE_READ | FILE_SHARE_WRITE;
     let root = nt::open(&object, GENERIC_READ | SYNCHRONIZE, share, FILE_SYNCHRONOUS_IO_NONALERT)?;
-    // Of two threads that come here first, one closes what it opened.
+    // If two threads come here first, one of them closes its handle.
     Ok(ROOT.get_or_init(|| root).as_handle())
 }
