@@ -1,6 +1,6 @@
 //! Which auto traits the public types have: the same on every system and with every set of
-//! features, so that no program stops compiling because it moves to another system, or because
-//! another crate of the build enables a feature.
+//! features. So no program stops compiling because it moves to another system, or because another
+//! crate of the build enables a feature.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -12,7 +12,7 @@ use crate::{
 trait Everything: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe {}
 impl<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe> Everything for T {}
 
-/// What has a [`std::io::Error`] inside has that one's.
+/// The auto traits of [`std::io::Error`], for types that contain one.
 trait AsAnError: Send + Sync + Unpin {}
 impl<T: Send + Sync + Unpin> AsAnError for T {}
 

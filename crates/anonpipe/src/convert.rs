@@ -1,8 +1,8 @@
 //! Conversions between ends and the system's handles, and into a child's [`Stdio`].
 //!
-//! Blocking ends convert freely. Overlapped ends convert with `TryFrom`, because they refuse while
-//! operations are in flight or clones are alive, and on Windows once they are bound to a port; and
-//! not into `Stdio` by accident, because most programs cannot use an overlapped handle.
+//! Blocking ends convert freely. Overlapped ends convert with `TryFrom`: they refuse while
+//! operations are in flight or clones are alive, and on Windows once they are bound to a port. They
+//! do not convert into `Stdio` by accident, because most programs cannot use an overlapped handle.
 
 use std::io;
 use std::process::Stdio;
@@ -14,9 +14,16 @@ use crate::{Blocking, Duplex, Overlapped, Reader, Writer};
 
 /// An end that was made elsewhere, in the mode that it turned out to have.
 ///
-/// The mode is a property of the handle that cannot be changed on Windows; on Unix it is
-/// `O_NONBLOCK`, which belongs to the open file description and so to every process that has it.
-/// Adopting therefore never changes it.
+/// On Windows the mode is a property of the handle that cannot be changed. On Unix it is
+/// `O_NONBLOCK`, which belongs to the open file description, and so to every process that shares
+/// it. So adopting an end never changes its mode.
+///
+/// # References
+///
+/// - [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html)
+/// - [`FILE_MODE_INFORMATION`]
+///
+/// [`FILE_MODE_INFORMATION`]: https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/ntifs/ns-ntifs-_file_mode_information
 #[derive(Debug)]
 pub enum Adopted<O, B> {
     /// Opened for overlapped I/O; non-blocking on Unix.
@@ -37,35 +44,46 @@ fn wrong_mode(pipe: OwnedPipe, why: &str) -> ConversionError<OwnedPipe> {
 macro_rules! conversions {
     ($end:ident, $access:expr) => {
         impl $end<Overlapped> {
-            /// Wraps a handle that was made elsewhere, and that others may have as well; says which
-            /// mode it has.
+            /// Wraps a handle that was made elsewhere and may have other owners; says which mode it
+            /// has.
             ///
             /// The handle must be an end of a connected byte pipe (Windows), or a pipe, FIFO or
-            /// Unix stream socket (Unix), and allow what this type does. Nothing is changed that
-            /// its other owners would notice. A handle without other owners is faster with
-            /// [`adopt_exclusive`](Self::adopt_exclusive) on Windows.
+            /// Unix stream socket (Unix), and allow what this type does. Adopting changes nothing
+            /// that the other owners would notice. On Windows, a handle without other owners is
+            /// faster with [`adopt_exclusive`](Self::adopt_exclusive).
             ///
-            /// A pipe that was made for messages is read as bytes. Its empty messages are passed
-            /// over; of several reads in flight, the one that meets an empty message goes to the
-            /// back of the queue.
+            /// A pipe that was made for messages is read as bytes. Empty messages are skipped; of
+            /// several reads in flight, the one that meets an empty message goes to the back of the
+            /// queue.
             ///
             /// # Blocking
             ///
-            /// On Windows the question about its mode waits while another owner is blocked in a
-            /// read or write of the same synchronous handle.
+            /// On Windows, asking a synchronous handle for its mode waits while another owner is
+            /// blocked in a read or write of the same handle.
             ///
             /// # Platform notes
             ///
             /// On Windows a completion port and the modes of notification belong to the file
             /// object, which all handles to this end share, in other processes too. So the handle
-            /// is not bound to a port of this crate, and may be bound to another: each submitted
-            /// operation has an event, is issued by this crate's own thread, which never ends, and
-            /// is waited for by the system's thread pool. Blocking reads and writes, and those with
-            /// a timeout, are as fast as ever.
+            /// is not bound to a port of this crate, and may be bound to another. Each submitted
+            /// operation has an event; this crate's own thread, which never ends, issues the
+            /// operation, and the system's thread pool waits for it. Blocking reads and writes, and
+            /// those with a timeout, are as fast as ever.
             ///
             /// # Errors
             ///
-            /// The handle comes back, with why it is not what it would have to be.
+            /// The handle comes back, with the reason why it cannot be adopted.
+            ///
+            /// # References
+            ///
+            /// - [`CreateIoCompletionPort`]
+            /// - [`SetFileCompletionNotificationModes`]
+            /// - [Named Pipe Type, Read, and Wait Modes]
+            /// - [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html)
+            ///
+            /// [`CreateIoCompletionPort`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-createiocompletionport
+            /// [`SetFileCompletionNotificationModes`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-setfilecompletionnotificationmodes
+            /// [Named Pipe Type, Read, and Wait Modes]: https://learn.microsoft.com/en-us/windows/win32/ipc/named-pipe-type-read-and-wait-modes
             pub fn adopt(pipe: OwnedPipe) -> Result<Adopted<Self, $end<Blocking>>, ConversionError<OwnedPipe>> {
                 Self::adopt_as(pipe, /* exclusive */ false)
             }
@@ -76,13 +94,19 @@ macro_rules! conversions {
             /// # Platform notes
             ///
             /// On Windows the first operation that is submitted or polled binds the handle to a
-            /// completion port, as it does with an end that was made here, and the end does not
-            /// convert back into a handle from then on. A handle that is bound to another port
-            /// already is used as `adopt` does. Elsewhere this is the same as `adopt`.
+            /// completion port, as with an end that was made here. From then on, the end does not
+            /// convert back into a handle. If the handle is already bound to another port, it is
+            /// used as `adopt` does. On Unix this is the same as `adopt`.
             ///
             /// # Errors
             ///
             /// As for `adopt`.
+            ///
+            /// # References
+            ///
+            /// - [`CreateIoCompletionPort`]
+            ///
+            /// [`CreateIoCompletionPort`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-createiocompletionport
             pub fn adopt_exclusive(
                 pipe: OwnedPipe,
             ) -> Result<Adopted<Self, $end<Blocking>>, ConversionError<OwnedPipe>> {
@@ -99,31 +123,41 @@ macro_rules! conversions {
                 })
             }
 
-            /// Takes the handle out of an end that has been bound to this crate's completion port,
-            /// **which stays with it** where the system cannot undo that. Windows only.
+            /// Takes the handle out of an end that is bound to this crate's completion port. **The
+            /// binding stays with the handle** where the system cannot undo it. Windows only.
             ///
-            /// An end is bound by its first operation that was submitted or polled, if it was made
-            /// here or adopted as exclusive; others convert by `OwnedHandle::try_from`, which is
-            /// the way to go. Both the binding and the mode `FILE_SKIP_COMPLETION_PORT_ON_SUCCESS`
-            /// belong to the file object, so that all who get this handle, or a duplicate of it,
-            /// have them: here, in a child, or after the next conversion.
+            /// An end that was made here or adopted as exclusive is bound by its first operation
+            /// that is submitted or polled. For ends that are not bound, `OwnedHandle::try_from` is
+            /// the better way. The binding and the mode `FILE_SKIP_COMPLETION_PORT_ON_SUCCESS`
+            /// belong to the file object, so every later owner of this handle or of a duplicate has
+            /// them: here, in a child, or after the next conversion.
             ///
             /// - *Windows 8.1 and later* can unbind a handle, and this does it. The mode stays, and
             ///   cannot be taken back (*documented*, SetFileCompletionNotificationModes): an owner
             ///   who binds the handle to a port gets no packet for an operation that succeeds at
             ///   once.
-            /// - *Elsewhere* (Windows before 8.1; Wine 8.0, *observed*) the binding stays, too: the
+            /// - *Elsewhere* (Windows before 8.1; Wine 8.0, *observed*) the binding stays, too. The
             ///   handle cannot be bound to another port, and the packets of overlapped operations
-            ///   on it, in any process, come to this process's port, which ignores them.
-            ///   Operations that are waited for by an event whose handle has its low bit set send
-            ///   none.
+            ///   on it, in any process, come to this process's port, which ignores them. An
+            ///   operation that is awaited through an event whose handle has its low bit set sends
+            ///   no packet.
             ///
             /// Blocking reads and writes, with an event of their own or without an `OVERLAPPED`,
-            /// are not concerned. Adopted again, it works through events.
+            /// are not affected. If the handle is adopted again, the new end works through events.
             ///
             /// # Errors
             ///
             /// As for the conversion, except that a bound end is not refused; the end comes back.
+            ///
+            /// # References
+            ///
+            /// - [`CreateIoCompletionPort`]
+            /// - [`SetFileCompletionNotificationModes`]
+            /// - [`GetQueuedCompletionStatus`]
+            ///
+            /// [`CreateIoCompletionPort`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-createiocompletionport
+            /// [`SetFileCompletionNotificationModes`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-setfilecompletionnotificationmodes
+            /// [`GetQueuedCompletionStatus`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-getqueuedcompletionstatus
             #[cfg(windows)]
             pub fn into_handle_still_bound(self) -> Result<OwnedPipe, ConversionError<Self>> {
                 self.end.into_pipe_still_bound().map_err(|failed| {
@@ -136,13 +170,21 @@ macro_rules! conversions {
             /// programs cannot use**.
             ///
             /// On Windows the C runtime, .NET Framework and Node read and write their standard
-            /// handles as synchronous ones, and lose data or fail on an overlapped one; on Unix
-            /// most programs take `EAGAIN` for an error. It is for a child that is known to expect
-            /// it, such as one whose event loop opens its standard handles itself.
+            /// handles as synchronous ones, and lose data or fail on an overlapped one. On Unix
+            /// most programs take `EAGAIN` for an error. This is for a child that is known to
+            /// expect such a handle, for example because its event loop opens its standard handles
+            /// itself.
             ///
             /// # Errors
             ///
             /// As for the conversion into a handle; the end comes back.
+            ///
+            /// # References
+            ///
+            /// - [read(2)](https://man7.org/linux/man-pages/man2/read.2.html)
+            /// - [rust-lang/rust#38811](https://github.com/rust-lang/rust/issues/38811)
+            /// - [neovim/neovim#11819](https://github.com/neovim/neovim/issues/11819)
+            /// - [haskell/process#245](https://github.com/haskell/process/issues/245)
             pub fn into_stdio_despite_overlapped(self) -> Result<Stdio, ConversionError<Self>> {
                 OwnedPipe::try_from(self).map(Stdio::from)
             }
@@ -155,15 +197,20 @@ macro_rules! conversions {
         /// On Windows an end that was made here, or adopted as exclusive, is bound to this crate's
         /// completion port by its first operation that is submitted or polled (blocking reads and
         /// writes, and those with a timeout, do not bind). The handle's next owner would share that
-        /// port, so such an end is refused: convert it before that, or with
+        /// port, so a bound end is refused. Convert it before its first operation, or with
         /// `into_handle_still_bound`, which says what stays with the handle.
         ///
         /// # Errors
         ///
         /// [`ResourceBusy`](std::io::ErrorKind::ResourceBusy) while operations are in flight or
         /// clones are alive; [`Unsupported`](std::io::ErrorKind::Unsupported) for a bound end; and
-        /// what became of a task's write that was accepted and has failed since. The end comes
-        /// back.
+        /// the error of a task's write that was accepted and has failed since. The end comes back.
+        ///
+        /// # References
+        ///
+        /// - [`CreateIoCompletionPort`]
+        ///
+        /// [`CreateIoCompletionPort`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-createiocompletionport
         impl TryFrom<$end<Overlapped>> for OwnedPipe {
             type Error = ConversionError<$end<Overlapped>>;
 
@@ -181,18 +228,18 @@ macro_rules! conversions {
             }
         }
 
-        /// Hands the end to one child. The handle need not be inheritable for that.
+        /// Hands the end to one child. The handle need not be inheritable for this.
         impl From<$end<Blocking>> for Stdio {
             fn from(end: $end<Blocking>) -> Self {
                 Self::from(end.end.into_pipe())
             }
         }
 
-        /// Wraps a handle that must be overlapped, and that others may have as well; see `adopt`.
+        /// Wraps a handle that must be overlapped, and that may have other owners; see `adopt`.
         ///
         /// # Errors
         ///
-        /// As for `adopt`, and if the handle is synchronous; it comes back.
+        /// As for `adopt`, and if the handle is synchronous; the handle comes back.
         impl TryFrom<OwnedPipe> for $end<Overlapped> {
             type Error = ConversionError<OwnedPipe>;
 
@@ -208,7 +255,7 @@ macro_rules! conversions {
         ///
         /// # Errors
         ///
-        /// As for `adopt`, and if the handle is overlapped; it comes back.
+        /// As for `adopt`, and if the handle is overlapped; the handle comes back.
         impl TryFrom<OwnedPipe> for $end<Blocking> {
             type Error = ConversionError<OwnedPipe>;
 
@@ -235,7 +282,7 @@ macro_rules! conversions {
             }
         }
 
-        /// The descriptor is the caller's to close.
+        /// The caller has to close the descriptor.
         #[cfg(unix)]
         impl std::os::fd::IntoRawFd for $end<Blocking> {
             fn into_raw_fd(self) -> std::os::fd::RawFd {
@@ -257,7 +304,7 @@ macro_rules! conversions {
             }
         }
 
-        /// The handle is the caller's to close.
+        /// The caller has to close the handle.
         #[cfg(windows)]
         impl std::os::windows::io::IntoRawHandle for $end<Blocking> {
             fn into_raw_handle(self) -> std::os::windows::io::RawHandle {

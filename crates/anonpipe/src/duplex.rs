@@ -10,28 +10,38 @@ use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer,
 
 /// An end of a duplex pair: it reads and writes.
 ///
-/// As [`std::io::Read`] and [`std::io::Write`] it blocks the caller, in both modes. The two
-/// directions are independent: on an overlapped end reads and writes never hold each other up, so
-/// it also reads and writes by shared reference, and can be [split](Self::split).
+/// [`std::io::Read`] and [`std::io::Write`] block the caller in both modes. On an overlapped end
+/// the two directions are independent: reads and writes never hold each other up. So it also reads
+/// and writes by shared reference, and can be [split](Self::split).
 ///
-/// A *blocking* duplex end does neither. On Windows a synchronous handle does one thing at a time:
-/// while one thread is blocked in a read, a write by another thread or process, even a query of the
-/// handle's mode, waits for that read to end. A child that talks strictly in turns can live with
-/// it; one that reads and writes from two threads waits on itself. Give such a child two one-way
-/// pipes.
+/// A *blocking* duplex end can do neither. On Windows a synchronous handle does one thing at a
+/// time: while a thread is blocked in a read, a write by another thread or process waits for that
+/// read to end, and so does even a query of the handle's mode. A child that takes strict turns with
+/// its peer can live with this; a child that reads and writes from two threads waits on itself.
+/// Give such a child two one-way pipes.
 ///
 /// Cancellation and drop are those of [`Reader`] and [`Writer`]. When the last handle that reads is
-/// dropped while writes are in flight, those finish all the same. There is no reader any more, so
-/// the peer's own writes fail from then on with [`BrokenPipe`](io::ErrorKind::BrokenPipe), as far
-/// as the system can do that.
+/// dropped while writes are in flight, those writes still finish. As the end has no reader any
+/// more, the peer's own writes fail from then on with [`BrokenPipe`](io::ErrorKind::BrokenPipe), as
+/// far as the system can do that.
 ///
 /// # Platform notes
 ///
-/// - *Unix*: the socket reads no more. That holds for all its descriptors, in other processes too.
-/// - *Windows* cannot close the reading direction alone: the handle stays open, and is not read,
-///   until the peer has read those writes. The peer's own writes fill the pipe meanwhile, and then
-///   wait; they fail when it has read the rest. (The system offers to cancel the writes, or to
-///   disconnect the pipe. Both throw away what was accepted.)
+/// - *Unix*: the reading side of the socket is shut down, for all its descriptors, in other
+///   processes too.
+/// - *Windows* cannot close the reading direction alone. The handle stays open, unread, until the
+///   peer has read the writes in flight. Meanwhile the peer's own writes fill the pipe and then
+///   wait; they fail once the peer has read the rest. (The system offers to cancel the writes or to
+///   disconnect the pipe, but both throw away accepted bytes.)
+///
+/// # References
+///
+/// - [shutdown(2)](https://man7.org/linux/man-pages/man2/shutdown.2.html)
+/// - [`DisconnectNamedPipe`]
+/// - [Synchronous and Asynchronous I/O]
+///
+/// [`DisconnectNamedPipe`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-disconnectnamedpipe
+/// [Synchronous and Asynchronous I/O]: https://learn.microsoft.com/en-us/windows/win32/fileio/synchronous-and-asynchronous-i-o
 pub struct Duplex<M: Mode> {
     pub(crate) end: M::End,
 }
@@ -41,15 +51,15 @@ impl<M: Mode> Duplex<M> {
         Self { end }
     }
 
-    /// Makes another handle to the same end. The end is open until the last of them is dropped.
+    /// Makes another handle to the same end. The end stays open until its last handle is dropped.
     ///
-    /// Overlapped: the clones share one queue a direction. Blocking: the handle is duplicated, and
-    /// the duplicate is private: a child whose standard input and output are the same pipe gets a
-    /// clone for each.
+    /// Overlapped: the clones share one queue per direction. Blocking: the handle is duplicated,
+    /// and the duplicate is private. A child whose standard input and output are the same pipe gets
+    /// a clone for each.
     ///
     /// # Errors
     ///
-    /// Blocking ends only: what the system said, such as too many open files.
+    /// Blocking ends only: the system's error, such as too many open files.
     pub fn try_clone(&self) -> io::Result<Self> {
         self.end.try_clone().map(Self::new)
     }
@@ -58,7 +68,7 @@ impl<M: Mode> Duplex<M> {
     ///
     /// # Errors
     ///
-    /// What the system said.
+    /// The system's error.
     pub fn bytes_available(&self) -> io::Result<usize> {
         self.end.bytes_available()
     }
@@ -67,20 +77,27 @@ impl<M: Mode> Duplex<M> {
     ///
     /// # Errors
     ///
-    /// What the system said.
+    /// The system's error.
     pub fn info(&self) -> io::Result<Info> {
         self.end.info()
     }
 
     /// Half-closes: the peer reads the end of file, while this end still reads. Returns at once.
     ///
-    /// Writes that are in flight go out first; every write afterwards, of nothing too, fails with
+    /// Writes in flight go out first. Every later write, even an empty one, fails with
     /// [`BrokenPipe`](io::ErrorKind::BrokenPipe).
     ///
     /// # Errors
     ///
     /// [`Unsupported`](io::ErrorKind::Unsupported) on Windows, whose pipes have no half-close; the
-    /// end is as it was. Agree on an end of message with the peer, or use two one-way pipes.
+    /// end is unchanged. Agree on an end of message with the peer, or use two one-way pipes.
+    ///
+    /// # References
+    ///
+    /// - [shutdown(2)](https://man7.org/linux/man-pages/man2/shutdown.2.html)
+    /// - [POSIX, shutdown]
+    ///
+    /// [POSIX, shutdown]: https://pubs.opengroup.org/onlinepubs/9799919799/functions/shutdown.html
     pub fn shutdown_write(&self) -> io::Result<()> {
         self.end.shutdown_write()
     }
@@ -106,7 +123,7 @@ impl Duplex<Overlapped> {
         self.end.submit_write(buffer)
     }
 
-    /// Reads into `buffer`, blocking the caller, but not longer than `timeout`.
+    /// Reads into `buffer`, blocking the caller for at most `timeout`.
     ///
     /// # Errors
     ///
@@ -115,7 +132,7 @@ impl Duplex<Overlapped> {
         self.end.read_timeout(buffer, timeout)
     }
 
-    /// Writes `buffer`, blocking the caller, but not longer than `timeout`.
+    /// Writes `buffer`, blocking the caller for at most `timeout`.
     ///
     /// # Errors
     ///
@@ -132,11 +149,11 @@ impl Duplex<Overlapped> {
 
     /// Splits the end into its two directions, for two threads or tasks.
     ///
-    /// The peer sees the end of file when both halves are dropped: dropping one alone does not
-    /// close its direction, because a pipe of Windows has one handle for both. Where the system can
-    /// half-close, [`shutdown_write`](Self::shutdown_write) does it before the split, and the async
-    /// traits' close of the writing half after it: for the whole end, so that clones write no more
-    /// either. [`unsplit`](Self::unsplit) joins the halves again.
+    /// The peer sees the end of file when both halves are dropped. Dropping one alone does not
+    /// close its direction, because a Windows pipe has one handle for both. Where the system can
+    /// half-close, [`shutdown_write`](Self::shutdown_write) does so before the split, and closing
+    /// the writing half through the async traits does so after it. Both act on the whole end, so
+    /// clones cannot write any more either. [`unsplit`](Self::unsplit) joins the halves again.
     pub fn split(self) -> (Reader<Overlapped>, Writer<Overlapped>) {
         let (reading, writing) = self.end.split();
         (Reader::new(reading), Writer::new(writing))
@@ -146,7 +163,7 @@ impl Duplex<Overlapped> {
     ///
     /// # Errors
     ///
-    /// If they are not two halves of the same end; both come back.
+    /// The two are not halves of the same end; both come back.
     #[expect(clippy::type_complexity, clippy::result_large_err, reason = "a pair in, the same pair out")]
     pub fn unsplit(
         reader: Reader<Overlapped>,

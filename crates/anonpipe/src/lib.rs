@@ -26,7 +26,7 @@ mod traits;
 pub mod windows;
 mod writer;
 
-/// Why the crate is as it is, and what it rests on: the texts that lie in `docs`.
+/// Why the crate is as it is, and the facts it rests on: the texts in `docs`.
 #[cfg(any(doc, doctest))]
 pub mod _documentation {
     #[doc = include_str!("../docs/DESIGN.md")]
@@ -58,12 +58,12 @@ pub use writer::Writer;
 /// Makes a one-way pipe of two overlapped, private ends; the reader comes first, as in
 /// [`std::io::pipe`].
 ///
-/// The reader is the server end. [`PipeOptions`] has the choices. Does not block, and starts no
+/// The reader is the server end. [`PipeOptions`] offers more choices. Does not block, and starts no
 /// thread.
 ///
 /// # Errors
 ///
-/// What the system said, such as too many open files.
+/// The system's error, such as too many open files.
 ///
 /// # Examples
 ///
@@ -81,11 +81,11 @@ pub fn pipe() -> io::Result<(Reader<Overlapped>, Writer<Overlapped>)> {
 
 /// Makes a duplex pipe of two overlapped, private ends: the server's first, then the client's.
 ///
-/// [`PipeOptions`] has the choices. Does not block, and starts no thread.
+/// [`PipeOptions`] offers more choices. Does not block, and starts no thread.
 ///
 /// # Errors
 ///
-/// What the system said, such as too many open files.
+/// The system's error, such as too many open files.
 ///
 /// # Examples
 ///
@@ -106,13 +106,19 @@ pub fn duplex() -> io::Result<(Duplex<Overlapped>, Duplex<Overlapped>)> {
     PipeOptions::new().duplex()
 }
 
-/// Has the writes to every pipe whose end is made or adopted from now on kept from raising
-/// `SIGPIPE`, even if the program changes what it does with that signal.
+/// Keeps writes from raising `SIGPIPE`, on every pipe whose end is made or adopted from now on,
+/// even if the program changes its handling of that signal later.
 ///
-/// Not needed where the signal is ignored or has its default from start to end, as in most
-/// programs: without this call an end asks once, when it is made. It is for libraries in programs
-/// that change their mind. Costs a few system calls a write. Sockets, and so duplex pairs, need
-/// none of it.
+/// Without this call, an end looks at the signal's handling once, when it is made. That is enough
+/// in most programs, which ignore the signal or leave it at its default from start to end. This
+/// call is for libraries in programs that change the handling while they run. It costs a few system
+/// calls per write. Sockets, and so duplex pairs, do not need it.
+///
+/// # References
+///
+/// - [signal(7)](https://man7.org/linux/man-pages/man7/signal.7.html)
+/// - [sigpending(2)](https://man7.org/linux/man-pages/man2/sigpending.2.html)
+/// - [POSIX, write](https://pubs.opengroup.org/onlinepubs/9799919799/functions/write.html)
 #[cfg(unix)]
 pub fn guard_against_sigpipe() {
     sys::guard_against_sigpipe();

@@ -8,7 +8,7 @@ use crate::end::{Access, EndImpl, Origin};
 use crate::sys;
 use crate::{Blocking, Duplex, Mode, Overlapped, Reader, Writer};
 
-/// What one end of a pair shall be: its mode, and whether children inherit it.
+/// What one end of a pair is to be: its mode, and whether children inherit it.
 #[derive(Debug, Clone)]
 pub struct End<M> {
     inheritable: bool,
@@ -16,8 +16,8 @@ pub struct End<M> {
 }
 
 impl End<Overlapped> {
-    /// An end for this program: operations in flight, none of which blocks a thread. Private unless
-    /// asked.
+    /// An end for this program: operations are in flight without blocking a thread. Private by
+    /// default.
     #[must_use]
     pub fn overlapped() -> Self {
         Self { inheritable: false, mode: PhantomData }
@@ -25,8 +25,8 @@ impl End<Overlapped> {
 }
 
 impl End<Blocking> {
-    /// An end to give away: what other programs expect of their standard handles. Private unless
-    /// asked.
+    /// An end to give away: what other programs expect of their standard handles. Private by
+    /// default.
     #[must_use]
     pub fn blocking() -> Self {
         Self { inheritable: false, mode: PhantomData }
@@ -34,12 +34,21 @@ impl End<Blocking> {
 }
 
 impl<M> End<M> {
-    /// Whether *every* child that is started while this end is open inherits it; default: no.
+    /// Sets whether *every* child that starts while this end is open inherits it; default: no.
     ///
-    /// Not needed for [`std::process::Command`]: converting the end to
+    /// [`std::process::Command`] does not need this: converting the end to
     /// [`Stdio`](std::process::Stdio) hands it to that one child. An inheritable end leaks into
-    /// every other child that starts meanwhile, and a leaked writer hides the end of file. It is
-    /// for code that starts children itself and passes handles by number.
+    /// every other child that starts meanwhile, and a leaked writer hides the end of file. The
+    /// option is for code that starts children itself and passes handles by number.
+    ///
+    /// # References
+    ///
+    /// - [open(2)](https://man7.org/linux/man-pages/man2/open.2.html)
+    /// - [`CreateProcessW`]
+    /// - [`SetHandleInformation`]
+    ///
+    /// [`CreateProcessW`]: https://learn.microsoft.com/en-us/windows/win32/api/processthreadsapi/nf-processthreadsapi-createprocessw
+    /// [`SetHandleInformation`]: https://learn.microsoft.com/en-us/windows/win32/api/handleapi/nf-handleapi-sethandleinformation
     #[must_use]
     pub fn inheritable(mut self, inheritable: bool) -> Self {
         self.inheritable = inheritable;
@@ -47,14 +56,12 @@ impl<M> End<M> {
     }
 }
 
-/// How a pair shall be made: each end's mode and inheritance, the capacity, and at last the
-/// direction.
+/// How to make a pair: each end's mode and inheritance, the capacity, and finally the direction.
 ///
-/// Both ends are overlapped and private unless said otherwise. The directions are named from the
-/// server's side: [`inbound`](Self::inbound) (the server reads), [`outbound`](Self::outbound) (the
-/// server writes) and [`duplex`](Self::duplex). On Windows,
-/// [`PipeOptionsExt`][ext]
-/// adds how the pair is made and a security descriptor.
+/// Both ends are overlapped and private by default. The directions are named from the server's
+/// side: [`inbound`](Self::inbound) (the server reads), [`outbound`](Self::outbound) (the server
+/// writes) and [`duplex`](Self::duplex). On Windows, [`PipeOptionsExt`][ext] also chooses how the
+/// pair is made, and its security descriptor.
 ///
 /// [ext]:
 /// https://docs.rs/anonpipe/latest/x86_64-pc-windows-msvc/anonpipe/windows/trait.PipeOptionsExt.html
@@ -116,30 +123,40 @@ impl Default for PipeOptions {
 }
 
 impl<S, C> PipeOptions<S, C> {
-    /// Sets what the server end shall be.
+    /// Sets what the server end is to be.
     pub fn server<M>(self, server: End<M>) -> PipeOptions<M, C> {
         PipeOptions { server, client: self.client, capacity: self.capacity, platform: self.platform }
     }
 
-    /// Sets what the client end shall be.
+    /// Sets what the client end is to be.
     pub fn client<M>(self, client: End<M>) -> PipeOptions<S, M> {
         PipeOptions { server: self.server, client, capacity: self.capacity, platform: self.platform }
     }
 
-    /// Sets how many bytes, in each direction, the system holds for the reader before a writer has
+    /// Sets how many bytes the system holds for the reader, in each direction, before a writer has
     /// to wait.
     ///
-    /// Default: 65,536 on Windows, the system's own elsewhere (65,536 for a Linux pipe). From 1 to
-    /// what the system can express (`u32::MAX` on Windows, `i32::MAX` on Unix); beyond that,
-    /// creating the pair fails with [`InvalidInput`](io::ErrorKind::InvalidInput). What the system
-    /// makes of it is in [`Info`](crate::Info).
+    /// Default: 65,536 on Windows, the system's own elsewhere (65,536 for a Linux pipe). The range
+    /// is 1 to what the system can express (`u32::MAX` on Windows, `i32::MAX` on Unix); outside of
+    /// it, creating the pair fails with [`InvalidInput`](io::ErrorKind::InvalidInput).
+    /// [`Info`](crate::Info) has what the system makes of the number.
     ///
     /// # Platform notes
     ///
     /// Windows keeps the number exactly, and charges it to the process's non-paged pool quota
-    /// (*documented*, CreateNamedPipe). Linux rounds a pipe up to a power of two of pages. Large
-    /// pipes are not free there: an unprivileged user may have 64 of 1 MiB, after which every
-    /// further pipe of that user is made small (*documented*, pipe(7), `pipe-user-pages-soft`).
+    /// (*documented*, CreateNamedPipe). Linux rounds a pipe's capacity up to a power of two of
+    /// pages. Large pipes are not free there: an unprivileged user may have 64 of 1 MiB, after
+    /// which every further pipe of that user is made small (*documented*, pipe(7),
+    /// `pipe-user-pages-soft`).
+    ///
+    /// # References
+    ///
+    /// - [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html)
+    /// - [fcntl(2)](https://man7.org/linux/man-pages/man2/fcntl.2.html)
+    /// - [socket(7)](https://man7.org/linux/man-pages/man7/socket.7.html)
+    /// - [`CreateNamedPipeW`]
+    ///
+    /// [`CreateNamedPipeW`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = Some(bytes);
         self
@@ -155,8 +172,15 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
     /// # Errors
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a capacity of 0 or beyond what the system
-    /// can express, and (Windows) for a bad security descriptor; else what the system said, such as
-    /// too many open files. Nothing stays open on failure.
+    /// can express, and (Windows) for a bad security descriptor. Otherwise the system's error, such
+    /// as too many open files. Nothing stays open on failure.
+    ///
+    /// # References
+    ///
+    /// - [pipe(2)](https://man7.org/linux/man-pages/man2/pipe.2.html)
+    /// - [`NtCreateNamedPipeFile`]
+    ///
+    /// [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
     pub fn inbound(self) -> io::Result<(Reader<S>, Writer<C>)> {
         let (server, client) = self.create(Direction::Inbound, Access::Read, Access::Write)?;
         Ok((Reader::new(server), Writer::new(client)))
@@ -170,6 +194,13 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
     /// # Errors
     ///
     /// As for [`inbound`](Self::inbound).
+    ///
+    /// # References
+    ///
+    /// - [pipe(2)](https://man7.org/linux/man-pages/man2/pipe.2.html)
+    /// - [`NtCreateNamedPipeFile`]
+    ///
+    /// [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
     pub fn outbound(self) -> io::Result<(Writer<S>, Reader<C>)> {
         let (server, client) = self.create(Direction::Outbound, Access::Write, Access::Read)?;
         Ok((Writer::new(server), Reader::new(client)))
@@ -177,14 +208,22 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
 
     /// Makes a pair both of whose ends read and write.
     ///
-    /// Does not block, and starts no thread. On Unix it is a pair of sockets, which a child's
-    /// standard handles can be too, with two differences from a pipe: `/dev/stdin` cannot be opened
-    /// again, and bash takes a socket on its standard input for a remote shell and reads
-    /// `~/.bashrc`.
+    /// Does not block, and starts no thread. On Unix it is a pair of sockets. A child's standard
+    /// handles can be sockets, too, with two differences from a pipe: the child cannot open
+    /// `/dev/stdin` again, and bash with a socket as its standard input takes itself for a remote
+    /// shell and reads `~/.bashrc`.
     ///
     /// # Errors
     ///
     /// As for [`inbound`](Self::inbound).
+    ///
+    /// # References
+    ///
+    /// - [socketpair(2)](https://man7.org/linux/man-pages/man2/socketpair.2.html)
+    /// - [bash(1)](https://man7.org/linux/man-pages/man1/bash.1.html)
+    /// - [`NtCreateNamedPipeFile`]
+    ///
+    /// [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
     pub fn duplex(self) -> io::Result<(Duplex<S>, Duplex<C>)> {
         let (server, client) = self.create(Direction::Duplex, Access::Both, Access::Both)?;
         Ok((Duplex::new(server), Duplex::new(client)))

@@ -9,14 +9,14 @@ use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer};
 
 /// An end that reads.
 ///
-/// As [`std::io::Read`], by value and by shared reference, it blocks the caller, in both modes:
-/// inside an async function, submit an operation and await that instead. End of file is `Ok(0)`,
-/// again and again. Reads, whichever way they are made, are served in the order in which they came.
+/// [`std::io::Read`], by value and by shared reference, blocks the caller in both modes. Inside an
+/// async function, submit an operation and await it instead. End of file is `Ok(0)`, again and
+/// again. All reads, however they are made, are served in the order in which they came.
 ///
 /// # Cancellation and drop
 ///
 /// Dropping the last handle to an overlapped end cancels its pending reads, and returns at once. A
-/// read that was cancelled consumed nothing.
+/// cancelled read consumed nothing.
 ///
 /// # Examples
 ///
@@ -40,14 +40,14 @@ impl<M: Mode> Reader<M> {
         Self { end }
     }
 
-    /// Makes another handle to the same end. The end is open until the last of them is dropped.
+    /// Makes another handle to the same end. The end stays open until its last handle is dropped.
     ///
     /// Overlapped: the clones share one queue. Blocking: the handle is duplicated, and the
     /// duplicate is private.
     ///
     /// # Errors
     ///
-    /// Blocking ends only: what the system said, such as too many open files.
+    /// Blocking ends only: the system's error, such as too many open files.
     pub fn try_clone(&self) -> io::Result<Self> {
         self.end.try_clone().map(Self::new)
     }
@@ -59,67 +59,81 @@ impl<M: Mode> Reader<M> {
     ///
     /// # Errors
     ///
-    /// What the system said.
+    /// The system's error.
+    ///
+    /// # References
+    ///
+    /// - [ioctl(2)](https://man7.org/linux/man-pages/man2/ioctl.2.html)
+    /// - [`PeekNamedPipe`]
+    ///
+    /// [`PeekNamedPipe`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-peeknamedpipe
     pub fn bytes_available(&self) -> io::Result<usize> {
         self.end.bytes_available()
     }
 
-    /// What this end is, and what the system made of the wishes.
+    /// What this end is, and what the system made of the options.
     ///
     /// May block where [`bytes_available`](Self::bytes_available) may.
     ///
     /// # Errors
     ///
-    /// What the system said.
+    /// The system's error.
     pub fn info(&self) -> io::Result<Info> {
         self.end.info()
     }
 }
 
 impl Reader<Overlapped> {
-    /// Has `driver` complete the operations and wake the tasks of this end, its clones and halves,
-    /// instead of this crate's own thread. For good, and to be decided before the first operation
-    /// is submitted or polled.
+    /// Has `driver`, instead of this crate's own thread, complete the operations and wake the tasks
+    /// of this end, its clones and halves. An end stays attached for good. Attach it before its
+    /// first operation is submitted or polled.
     ///
     /// # Errors
     ///
     /// [`ResourceBusy`](io::ErrorKind::ResourceBusy) if an operation or a task had to wait before,
-    /// or if the end is attached to another driver already; to the same one it may be attached
-    /// again, by its other half say.
+    /// or if the end is attached to another driver. To attach it to the same driver again, through
+    /// its other half for example, is no error.
     ///
     /// # Platform notes
     ///
-    /// On Unix an end that is attached waits for its driver under tokio, too. On Windows the
-    /// operations of a handle that others may have ([`adopt`](Self::adopt)) are issued by this
-    /// crate's own thread and waited for by the system's thread pool, attached or not.
+    /// On Unix an attached end waits for its driver under tokio, too. On Windows the operations of
+    /// an adopted handle that may have other owners ([`adopt`](Self::adopt)) are issued by this
+    /// crate's own thread and awaited by the system's thread pool, whether the end is attached or
+    /// not.
     pub fn attach(&self, driver: &Driver) -> io::Result<()> {
         self.end.attach(driver)
     }
 
     /// Starts to read into `buffer`, and returns at once.
     ///
-    /// Fills up to `buffer.len()` bytes, as soon as there are any; `Ok(0)` is the end of file (or
-    /// an empty buffer). Any number of operations may be in flight; they are filled first in, first
-    /// out. A failure, such as a buffer beyond 4 GiB on Windows, comes with the buffer through the
-    /// [`Op`].
+    /// Completes as soon as there are bytes, with at most `buffer.len()` of them. `Ok(0)` is the
+    /// end of file (or an empty buffer). Any number of reads may be in flight; they are filled
+    /// first in, first out. A failure, such as a buffer beyond 4 GiB on Windows, comes back with
+    /// the buffer through the [`Op`].
     pub fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
         self.end.submit_read(buffer)
     }
 
-    /// Reads into `buffer`, blocking the caller, but not longer than `timeout`.
+    /// Reads into `buffer`, blocking the caller for at most `timeout`.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time was up; nothing was consumed then. Else
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time is up; nothing was consumed. Otherwise
     /// as [`Read::read`].
     pub fn read_timeout(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
         self.end.read_timeout(buffer, timeout)
     }
 
-    /// Cancels every read that is pending on this end, those that block other threads and those of
-    /// clones included.
+    /// Cancels every read that is pending on this end, including reads of clones and reads that
+    /// block other threads.
     ///
-    /// Returns at once; each operation says itself what became of it.
+    /// Returns at once; each operation reports its own outcome.
+    ///
+    /// # References
+    ///
+    /// - [`CancelIoEx`]
+    ///
+    /// [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
     pub fn cancel_all(&self) {
         self.end.cancel_all();
     }

@@ -1,4 +1,4 @@
-//! The locks of the state machine, exchanged for loom's when it explores interleavings.
+//! The locks of the state machine; loom's own when it explores interleavings.
 
 #[cfg(loom)]
 pub(crate) use loom::{
@@ -15,7 +15,7 @@ pub(crate) use std::{
 
 use std::sync::{PoisonError, TryLockError};
 
-/// Locks `mutex`. Nothing that holds one of our locks leaves its data half-changed, so a panic
+/// Locks `mutex`. No code that holds one of our locks leaves its data half-changed, so a panic
 /// elsewhere (in a user's waker, say) is no reason to give up the operation as well.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

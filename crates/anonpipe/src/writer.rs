@@ -9,20 +9,20 @@ use crate::{Driver, Info, Mode, Op, Overlapped, WriteBuffer};
 
 /// An end that writes.
 ///
-/// As [`std::io::Write`], by value and by shared reference, it blocks the caller, in both modes:
-/// inside an async function, submit an operation and await that instead. A write after the peer's
-/// reading side was closed fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe), and raises no
-/// signal. Writes, whichever way they are made, go out in the order in which they came. `flush`
-/// does nothing: bytes are with the system when the write returns.
+/// [`std::io::Write`], by value and by shared reference, blocks the caller in both modes. Inside an
+/// async function, submit an operation and await it instead. Once the peer's reading side is
+/// closed, a write fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) and raises no signal. All
+/// writes, however they are made, go out in the order in which they came. `flush` does nothing:
+/// when a write returns, its bytes are with the system.
 ///
-/// A write of nothing asks nothing of the system: it is `Ok(0)`, and the peer sees nothing of it,
-/// whether or not it is there. Only where writing was ended here, by a half-close or by the async
-/// traits' close, does it fail as any other write.
+/// An empty write does not reach the system: it is `Ok(0)`, whether or not the peer is there, and
+/// the peer sees nothing of it. Only after a half-close, or a close by the async traits, does it
+/// fail as any other write.
 ///
 /// # Cancellation and drop
 ///
-/// Dropping an end never blocks. Writes in flight that were [detached](Op::detach), or whose [`Op`]
-/// is still held, finish; the peer sees the end of file after them.
+/// Dropping an end never blocks. Writes in flight finish if they were [detached](Op::detach) or
+/// their [`Op`] is still held; the peer sees the end of file after them.
 ///
 /// # Examples
 ///
@@ -44,26 +44,26 @@ impl<M: Mode> Writer<M> {
         Self { end }
     }
 
-    /// Makes another handle to the same end. The end is open until the last of them is dropped.
+    /// Makes another handle to the same end. The end stays open until its last handle is dropped.
     ///
     /// Overlapped: the clones share one queue. Blocking: the handle is duplicated, and the
     /// duplicate is private.
     ///
     /// # Errors
     ///
-    /// Blocking ends only: what the system said, such as too many open files.
+    /// Blocking ends only: the system's error, such as too many open files.
     pub fn try_clone(&self) -> io::Result<Self> {
         self.end.try_clone().map(Self::new)
     }
 
-    /// What this end is, and what the system made of the wishes.
+    /// What this end is, and what the system made of the options.
     ///
     /// Does not block, with one exception: a blocking end on Windows, while another thread or
     /// process is blocked in a write to the same end.
     ///
     /// # Errors
     ///
-    /// What the system said.
+    /// The system's error.
     pub fn info(&self) -> io::Result<Info> {
         self.end.info()
     }
@@ -82,33 +82,47 @@ impl Writer<Overlapped> {
 
     /// Starts to write the whole of `buffer`, and returns at once.
     ///
-    /// Any number of operations may be in flight; they go out first in, first out, and never
-    /// interleave. Completes with the buffer's length when the system has taken all of it. A
-    /// failure, such as a buffer beyond 4 GiB on Windows, comes with the buffer through the [`Op`].
+    /// Any number of writes may be in flight; they go out first in, first out, and never
+    /// interleave. A write completes with the buffer's length when the system has taken all of it.
+    /// A failure, such as a buffer beyond 4 GiB on Windows, comes back with the buffer through the
+    /// [`Op`].
     ///
     /// # Platform notes
     ///
-    /// What does not fit the pipe's capacity is readable at once on Windows, and the operation
-    /// completes when the excess was read. On Unix the driver passes it on as the pipe drains.
+    /// Bytes beyond the pipe's capacity can be read at once on Windows, and the write completes
+    /// when the excess has been read. On Unix the driver passes them on as the pipe drains.
+    ///
+    /// # References
+    ///
+    /// - [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html)
+    /// - [`WriteFile`]
+    ///
+    /// [`WriteFile`]: https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-writefile
     pub fn submit_write<B: WriteBuffer>(&self, buffer: B) -> Op<B> {
         self.end.submit_write(buffer)
     }
 
-    /// Writes `buffer`, blocking the caller, but not longer than `timeout`.
+    /// Writes `buffer`, blocking the caller for at most `timeout`.
     ///
     /// # Errors
     ///
-    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time was up;
+    /// [`TimedOut`](io::ErrorKind::TimedOut) when the time is up.
     /// [`Error::transferred`](crate::Error::transferred) says how much had gone, where the system
-    /// tells. Else as [`Write::write`].
+    /// tells. Otherwise as [`Write::write`].
     pub fn write_timeout(&self, buffer: &[u8], timeout: Duration) -> io::Result<usize> {
         self.end.write_timeout(buffer, timeout)
     }
 
-    /// Cancels every write that is pending on this end, those that block other threads and those of
-    /// clones included.
+    /// Cancels every write that is pending on this end, including writes of clones and writes that
+    /// block other threads.
     ///
-    /// Returns at once; each operation says itself what became of it.
+    /// Returns at once; each operation reports its own outcome.
+    ///
+    /// # References
+    ///
+    /// - [`CancelIoEx`]
+    ///
+    /// [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
     pub fn cancel_all(&self) {
         self.end.cancel_all();
     }
