@@ -1,6 +1,6 @@
 //! Channels: an overlapped end's queues, and the operations, threads and tasks that wait in them.
 //!
-//! A system does I/O by one of two models. Neither module makes a system call:
+//! There are two models of I/O. Neither makes a system call:
 //!
 //! - [`readiness`] (Unix): try, wait until the system says "ready", try again; the queue is ours;
 //! - [`completion`] (Windows): submit, and be told of the outcome; the queue is the kernel's, and

@@ -25,7 +25,7 @@ impl Default for AdaptiveYield {
 }
 
 impl AdaptiveYield {
-    /// Whether a look before asking the system is worth while.
+    /// Whether to look before asking the system.
     pub(crate) fn looks_first(&mut self) -> bool {
         if self.yielded || self.credit > 0 {
             return true;

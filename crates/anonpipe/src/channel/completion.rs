@@ -61,8 +61,7 @@ pub(crate) struct Channel<S: System> {
 }
 
 impl<S: System> Channel<S> {
-    /// `exclusive`: no other handle to this end exists. Otherwise nothing of the file object is
-    /// changed.
+    /// `exclusive`: no other handle to this end exists. Otherwise the file object stays unchanged.
     pub(crate) fn new(issuer: S::Issuer, exclusive: bool) -> Self {
         Self {
             binding: Mutex::default(),
@@ -159,8 +158,8 @@ impl<S: System> Channel<S> {
         self.read_cancels.load(Ordering::SeqCst)
     }
 
-    /// Why a write that is submitted now will fail, for where the submission cannot say so because
-    /// another thread makes it.
+    /// Why a write that is submitted now will fail, if another thread issues it, so that the
+    /// submission cannot tell.
     #[cfg_attr(
         not(any(feature = "tokio", feature = "futures-io")),
         allow(dead_code, reason = "for the async traits, which are features")

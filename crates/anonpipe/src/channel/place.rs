@@ -42,8 +42,7 @@ impl<S: System> Drop for Place<S> {
 }
 
 /// The place in a queue of the element for which `is` holds. Looks from both ends, because most
-/// elements are completed from the front, and dropped in the order in which they came or its
-/// reverse.
+/// elements are completed from the front, and dropped in order or in reverse order.
 pub(crate) fn place_in<T>(queue: &VecDeque<T>, is: impl Fn(&T) -> bool) -> Option<usize> {
     let last = queue.len().checked_sub(1)?;
     (0..=last / 2).find_map(|front| [front, last - front].into_iter().find(|place| is(&queue[*place])))

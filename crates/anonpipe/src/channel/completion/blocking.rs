@@ -178,7 +178,7 @@ impl<S: System> Blocked<'_, S> {
 }
 
 /// The kernel writes to this thread's stack until the event is set, and there is no way to wait for
-/// the event. To go on would be worse than to end the process. Seen only when the program closes a
+/// the event. Going on would be worse than ending the process. Seen only when the program closes a
 /// handle that is not its own.
 fn unwaitable(error: &io::Error) -> ! {
     eprintln!("anonpipe: cannot wait for an operation in flight: {error}");

@@ -7,7 +7,7 @@ use super::{Channel, Descriptor, Entry, Finished, Ready, System};
 use crate::channel::Place;
 use crate::contract::{Half, Turn};
 
-/// How many notifications in a row may concern no waiter before the poller is told to be silent.
+/// How many notifications in a row may be in vain before the poller is told to be silent.
 const MAX_IN_VAIN: u8 = 8;
 
 /// What to do after the poller was asked.

@@ -89,8 +89,7 @@ impl<S: System> TaskWrites<S> for Writes<S> {
 struct Task<S: System> {
     /// Set once the task had to wait.
     waiter: Option<Arc<Waiter>>,
-    /// Whether the task was among the queue's waiters since it last found something; it may still
-    /// be.
+    /// Whether the task is, or was, among the queue's waiters since it last found something.
     waits: bool,
     /// The queue's `cancels` when the wait began.
     waits_since: Option<u64>,
