@@ -1,4 +1,4 @@
-//! A driver's parts: its source of notifications, and the channels and references it has.
+//! A driver: its source of notifications, its channels, and the references that keep it going.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -68,7 +68,7 @@ impl<S: System> Core<S> {
         self.turn_unless_notified(self.turn_lock.notices(), deadline)
     }
 
-    /// Turns once; returns at once if the driver was notified since it had `notices`.
+    /// Turns once, unless the number of notifications is no longer `notices`.
     fn turn_unless_notified(&self, notices: u64, deadline: Option<Instant>) -> io::Result<()> {
         self.turn_lock.turn(notices, deadline, &mut |key, event| self.tell(key, event))
     }

@@ -19,12 +19,12 @@ use crate::contract::{Action, Failure, Turn};
 /// the driver is turned, and need no other thread. Call [`turn`](Self::turn) in your loop, or let
 /// [`block_on`](Self::block_on) run a future and turn the driver meanwhile.
 ///
-/// The thread that turns calls the wakers, and frees the buffers of dropped operations. So may a
-/// thread that blocks behind those operations in `Read`, `Write` or a timeout. Wakers must not turn
-/// the driver themselves. Threads may share a driver: they take turns, and a completion by one of
-/// them wakes the others. [`Op::wait`](crate::Op::wait) and its like turn the driver themselves
-/// while they wait, at least once. `Read`, `Write` and the timeouts of the ends need no driver,
-/// even behind operations that do.
+/// The thread that turns the driver calls the wakers, and frees the buffers of dropped operations.
+/// A thread that blocks behind those operations in `Read`, `Write` or a timeout may do so, too.
+/// Wakers, and the drop of buffers, must not turn the driver. Threads may share a driver: they take
+/// turns, and a completion by one of them wakes the others. [`Op::wait`](crate::Op::wait) and its
+/// like turn the driver themselves while they wait, at least once. `Read`, `Write` and the timeouts
+/// of the ends need no driver, even behind operations that do.
 ///
 /// # Drop
 ///

@@ -91,7 +91,7 @@ impl<P: Turn> TurnLock<P> {
         self.state().notices
     }
 
-    /// Turns once; returns at once if the driver was notified since it had `notices`.
+    /// Turns once, unless the number of notifications is no longer `notices`.
     pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>, each: Each<'_, P::Event>) -> io::Result<()> {
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(P::now()));
         let mut state = self.state();
