@@ -49,7 +49,6 @@ mod sealed {
     }
 }
 
-/// Blocks until the first of several operations is complete, and says which: the lowest index, if
 /// Blocks until one of several operations is complete, and returns its index: the lowest, if
 /// several are.
 ///
