@@ -16,8 +16,7 @@ pub struct End<M> {
 }
 
 impl End<Overlapped> {
-    /// An end for this program: operations are in flight without blocking a thread. Private by
-    /// default.
+    /// An end for this program: its operations block no thread. Private by default.
     #[must_use]
     pub fn overlapped() -> Self {
         Self { inheritable: false, mode: PhantomData }

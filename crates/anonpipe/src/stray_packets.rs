@@ -82,7 +82,7 @@ fn bound_elsewhere() -> (Reader<Overlapped>, crate::Writer<Overlapped>, OwnedHan
 #[test]
 fn a_handle_bound_to_another_port_works_through_events() {
     let (reader, writer, port) = bound_elsewhere();
-    // Pending, then completed by the pool; at once, because the data waits; and cancelled.
+    // Three cases: pending, then completed by the pool; complete at once; and cancelled.
     let reads: Vec<_> = (0..100).map(|_| reader.submit_read(vec![0; 4])).collect();
     for number in 0..100_u32 {
         writer.submit_write(number.to_le_bytes().to_vec()).wait().0.unwrap();

@@ -47,7 +47,7 @@ impl Bytes {
         (memory.data, memory.length)
     }
 
-    /// Calls `f` with the bytes; without any once they were taken back.
+    /// Calls `f` with the bytes, or with none once they were taken back.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&[u8]) -> R) -> R {
         let memory = self.memory();
         // SAFETY: the owner keeps the memory, untouched, until it takes it back, which waits for
@@ -55,7 +55,7 @@ impl Bytes {
         f(unsafe { std::slice::from_raw_parts(memory.data.as_ptr(), memory.length) })
     }
 
-    /// Calls `f` with the bytes; without any once they were taken back, or if they may only be
+    /// Calls `f` with the bytes, or with none once they were taken back or if they may only be
     /// read.
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(&mut [u8]) -> R) -> R {
         let memory = self.memory();

@@ -53,7 +53,7 @@ thread_local! {
     static POOLS: RefCell<Vec<Pool>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Turns the driver and does the pool's work, several times, so that consequences are handled, too.
+/// Turns the driver and does the pool's work, several times, to handle follow-up events, too.
 pub(crate) fn turn() {
     for _ in 0..4 {
         driver().turn(Some(Instant::now())).unwrap();

@@ -40,7 +40,7 @@ pub(crate) fn driver() -> Arc<Core<Sim>> {
     DRIVER.with(|driver| Arc::clone(driver.get_or_init(|| Arc::new(Core::new().unwrap()))))
 }
 
-/// Turns the driver several times, so that consequences are handled, too.
+/// Turns the driver several times, to handle follow-up events, too.
 pub(crate) fn turn() {
     for _ in 0..4 {
         driver().turn(Some(Instant::now())).unwrap();

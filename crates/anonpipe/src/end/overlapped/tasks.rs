@@ -66,7 +66,7 @@ impl OverlappedEnd {
         if self.closed {
             return Poll::Ready(Ok(()));
         }
-        // If accepted writes have failed, the end is closed all the same: it is of no more use.
+        // If accepted writes have failed, the end is closed all the same: it is of no further use.
         let flushed = ready!(self.poll_flush(context));
         let closed = self.close();
         Poll::Ready(flushed.and(closed))

@@ -34,8 +34,7 @@ impl Poller {
         &self.inner
     }
 
-    /// Edge: asked once, the poller reports every change. If it cannot do so, oneshot: it is asked
-    /// each time.
+    /// Edge: asked once, the poller reports every change. Oneshot, if it cannot: asked each time.
     pub(super) fn mode(&self) -> PollMode {
         if self.inner.supports_edge() { PollMode::Edge } else { PollMode::Oneshot }
     }

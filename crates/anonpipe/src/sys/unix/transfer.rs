@@ -180,7 +180,7 @@ pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
     }
 }
 
-/// Whether a socket's owner has set a limit for blocking calls. Otherwise "would block" came from
+/// Whether a socket's owner has set a limit for blocking calls. If not, "would block" came from
 /// `O_NONBLOCK`, which another owner may have set, and cleared since.
 fn gives_up_after_a_time(fd: BorrowedFd<'_>, of: Timeout) -> bool {
     rustix::net::sockopt::socket_timeout(fd, of).is_ok_and(|limit| limit.is_some())

@@ -1,5 +1,5 @@
 //! Events that the system's thread pool waits for. One pool thread waits for up to 63 of them; this
-//! crate starts none.
+//! crate starts no thread for it.
 //!
 //! # References
 //!

@@ -81,7 +81,7 @@ impl Drop for Slot {
     }
 }
 
-/// To go on would let the kernel write to memory that has another use.
+/// Otherwise the kernel would write to memory that has another use.
 fn still_in_use(how: &str) -> ! {
     eprintln!("anonpipe: an operation that the system still has is {how}");
     std::process::abort()
