@@ -26,8 +26,8 @@ pub(super) struct Registration<S: System> {
     writable: Interest,
 }
 
-/// What the poller was asked about one half. Changed only under the lock of that half's queue as
-/// well, so finding nothing and asking the poller are one step.
+/// What the poller was asked about one half. [`Channel::arm`] changes it under the lock of that
+/// half's queue as well, so finding nothing and asking the poller are one step.
 #[derive(Default)]
 struct Interest {
     asked: bool,
