@@ -8,14 +8,15 @@
 //!
 //! Each model rests on a small trait that a system implements, and both are built on every host.
 //! This module has what they share: a [`Record`] for each operation, the [`Attachment`] to a
-//! driver, the [`Place`] in a driver's table of keys.
+//! driver, the [`Key`] by which a driver finds a channel.
 
 mod adaptive_yield;
 mod attachment;
 #[allow(dead_code, reason = "it is used on the systems of this model, and by the tests")]
 pub(crate) mod completion;
+mod key;
 mod outcome_cell;
-mod place;
+mod position;
 #[allow(dead_code, reason = "it is used on the systems of this model, and by the tests")]
 pub(crate) mod readiness;
 mod record;
@@ -29,8 +30,9 @@ use std::time::{Duration, Instant};
 use crate::contract::{Failure, Half, Outcome, Process, Turn};
 
 pub(crate) use attachment::{Attachment, attach};
+pub(crate) use key::Key;
 pub(crate) use outcome_cell::OutcomeCell;
-pub(crate) use place::{Place, place_in};
+use position::position_in;
 pub(crate) use record::{InFlight, Record, Request};
 pub(crate) use submitted::Submitted;
 
@@ -53,8 +55,8 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
         Self::Poller::now()
     }
 
-    /// The deadline of a wait that takes at most `timeout`. `None`: a time beyond the clock's end is
-    /// no limit.
+    /// The deadline of a wait that takes at most `timeout`. A time beyond the clock's end is no
+    /// limit: `None`.
     fn deadline_in(timeout: Duration) -> Option<Instant> {
         Self::now().checked_add(timeout)
     }

@@ -12,8 +12,9 @@ use crate::{Driver, Info, Mode, Op, Overlapped, WriteBuffer};
 /// [`std::io::Write`], by value and by shared reference, blocks the caller in both modes. Inside an
 /// async function, submit an operation and await it instead. Once the peer's reading side is
 /// closed, a write fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) and raises no signal. All
-/// writes, however they are made, go out in the order in which they came. `flush` does nothing:
-/// when a write returns, its bytes are with the system.
+/// writes, however they are made, go out in the order in which they came. When a write
+/// returns, its bytes are with the system, so `flush` has nothing to wait for, but for what the
+/// async traits have accepted: by value, it waits for that.
 ///
 /// An empty write does not reach the system: it is `Ok(0)`, whether or not the peer is there, and
 /// the peer sees nothing of it. Only after a half-close, or a close by the async traits, does it
@@ -97,7 +98,8 @@ impl Writer<Overlapped> {
     /// - [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html)
     /// - [`WriteFile`]
     ///
-    /// [`WriteFile`]: https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-writefile
+    /// [`WriteFile`]:
+    /// https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-writefile
     pub fn submit_write<B: WriteBuffer>(&self, buffer: B) -> Op<B> {
         self.end.submit_write(buffer)
     }
@@ -122,7 +124,8 @@ impl Writer<Overlapped> {
     ///
     /// - [`CancelIoEx`]
     ///
-    /// [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
+    /// [`CancelIoEx`]:
+    /// https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
     pub fn cancel_all(&self) {
         self.end.cancel_all();
     }

@@ -26,7 +26,7 @@ use std::time::Instant;
 
 pub(crate) use issuer::{Answer, Bound, Event, Issuer, Packet, Slot, SlotId, Thread};
 
-use super::{Attachment, InFlight, Place, Request};
+use super::{Attachment, InFlight, Key, Request};
 use crate::contract::{Failure, Half, Outcome};
 use binding::{Binding, Route};
 use table::{Ended, Entry, Line, Table};
@@ -50,9 +50,9 @@ pub(crate) struct Channel<S: System> {
     reads: Line<S>,
     writes: Line<S>,
     attachment: Attachment<S>,
-    /// A place with the process's driver, whose thread issues the operations that go through
+    /// A key with the process's driver, whose thread issues the operations that go through
     /// events.
-    issuing: OnceLock<Place<S>>,
+    issuing: OnceLock<Key<S>>,
     /// How often all reads were cancelled. A task compares this with the count when its wait began.
     read_cancels: AtomicU64,
     /// No other handle to this end exists, so it may be bound to our port.
@@ -132,8 +132,8 @@ impl<S: System> Channel<S> {
     fn route(self: &Arc<Self>) -> io::Result<Route> {
         let route = self.binding().route(self)?;
         if route == Route::Event && self.issuing.get().is_none() {
-            // If two threads come here first, one of them gives its place back.
-            let _ = self.issuing.set(Place::new(S::process_driver()?, self));
+            // If two threads come here first, one of them gives its key back.
+            let _ = self.issuing.set(Key::new(S::process_driver()?, self));
         }
         Ok(route)
     }

@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use super::System;
-use crate::contract::{Outcome, caught};
+use crate::contract::{Outcome, swallow_panic};
 use crate::sync::{Condvar, Mutex, lock, try_lock};
 
 /// Where the thread that completes an operation meets the caller that waits for it.
@@ -47,7 +47,7 @@ impl OutcomeCell {
         }
         drop(state);
         for waker in watchers.into_iter().chain(waker) {
-            caught(|| waker.wake());
+            swallow_panic(|| waker.wake());
         }
     }
 

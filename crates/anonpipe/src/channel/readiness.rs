@@ -35,7 +35,7 @@ pub(crate) use descriptor::{Alarm, Descriptor, Ready, WaitEnd};
 #[cfg(feature = "tokio")]
 pub(crate) use reactor::{Reactor, Watch};
 
-use super::{Attachment, InFlight, Request, place_in};
+use super::{Attachment, InFlight, Request, position_in};
 use crate::contract::{Failure, Half, Outcome, Process};
 use queue::{Entry, Finished, Queue};
 use registration::Registration;
@@ -167,7 +167,7 @@ impl<S: System> super::Channel<S> for Channel<S> {
         }
         let mut finished = Finished::default();
         let mut queue = channel.queue(request.half);
-        let place = place_in(&queue.entries, |entry| entry.is_operation(request));
+        let place = position_in(&queue.entries, |entry| entry.is_operation(request));
         if let Some(entry) = place.and_then(|place| queue.entries.remove(place)) {
             finished.cancel(entry);
         }

@@ -221,7 +221,7 @@ impl OverlappedEnd {
         if self.handles.all.load(Ordering::Acquire) > 1 {
             return refuse(self, busy("it has clones or halves, which would lose their handle: drop them first"));
         }
-        // Of an operation that the system is done with the driver may be about to say so.
+        // The driver may still be about to report an operation that the system is done with.
         let at_last = Native::now() + Duration::from_secs(1);
         if let Some(mut reads) = self.reads.take() {
             reads.take_back(&self.channel, at_last);

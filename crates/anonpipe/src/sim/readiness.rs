@@ -50,14 +50,13 @@ pub(crate) fn turn() {
 /// A one-way pipe that holds `capacity` bytes: the reader and the writer.
 pub(crate) fn pipe(capacity: usize) -> (Arc<Channel<Sim>>, Arc<Channel<Sim>>) {
     let state = State { bytes: VecDeque::new(), capacity, open: [true; 2], listeners: Vec::new() };
-    let pipe = Arc::new(Pipe { state: Mutex::new(state), changed: Condvar::new() });
+    let pipe = Arc::new(Pipe { state: Mutex::new(state) });
     let end = |half| Arc::new(Channel::new(Descriptor { pipe: Arc::clone(&pipe), half }));
     (end(Half::Read), end(Half::Write))
 }
 
 struct Pipe {
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 struct State {
@@ -106,7 +105,6 @@ impl Drop for Descriptor {
         state.tell(Half::Read);
         state.tell(Half::Write);
         drop(state);
-        self.pipe.changed.notify_all();
         assert!(!is_known, "a descriptor is closed that a poller knows");
     }
 }
@@ -153,7 +151,6 @@ impl readiness::Descriptor for Descriptor {
         }
         state.tell(Half::Write);
         drop(state);
-        self.pipe.changed.notify_all();
         Some(Ok(count))
     }
 
@@ -171,7 +168,6 @@ impl readiness::Descriptor for Descriptor {
         state.bytes.extend(&buffer[..count]);
         state.tell(Half::Read);
         drop(state);
-        self.pipe.changed.notify_all();
         Some(Ok(count))
     }
 

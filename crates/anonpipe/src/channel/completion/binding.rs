@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Bound, Channel, Issuer, SlotId, System};
-use crate::channel::Place;
+use crate::channel::Key;
 use crate::contract::Failure;
 
 /// How the completions of submitted operations arrive.
@@ -19,7 +19,7 @@ pub(super) enum Binding<S: System> {
     None,
     /// Through our port.
     Port {
-        place: Place<S>,
+        key: Key<S>,
         /// Whether an operation that succeeds at once sends no packet.
         skips: bool,
     },
@@ -59,15 +59,15 @@ impl<S: System> Binding<S> {
     /// Makes the driver look at an operation, as if it were complete.
     pub(super) fn post(&self, id: SlotId) -> io::Result<()> {
         match self {
-            Self::Port { place, .. } => S::Issuer::post(place.poller(), place.key(), id),
+            Self::Port { key, .. } => S::Issuer::post(key.poller(), key.number(), id),
             Self::None | Self::Events => Ok(()),
         }
     }
 
     fn bind(channel: &Arc<Channel<S>>) -> io::Result<Self> {
-        let place = Place::new(channel.attachment.driver()?, channel);
-        Ok(match channel.issuer.bind(place.poller(), place.key())? {
-            Bound::Here { skips } => Self::Port { place, skips },
+        let key = Key::new(channel.attachment.driver()?, channel);
+        Ok(match channel.issuer.bind(key.poller(), key.number())? {
+            Bound::Here { skips } => Self::Port { key, skips },
             Bound::Elsewhere => Self::Events,
         })
     }

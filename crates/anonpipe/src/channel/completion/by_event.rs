@@ -52,11 +52,11 @@ impl<S: System> Channel<S> {
 
     fn tell_driver(&self) -> io::Result<()> {
         // A waiting operation came by the event route, which has set `issuing`.
-        self.issuing.get().map_or(Ok(()), |place| S::Issuer::post(place.poller(), place.key(), SlotId::NONE))
+        self.issuing.get().map_or(Ok(()), |key| S::Issuer::post(key.poller(), key.number(), SlotId::NONE))
     }
 
     pub(super) fn is_on_drivers_thread(&self) -> bool {
-        self.issuing.get().is_some_and(|place| place.driver().is_turned_by_this_thread())
+        self.issuing.get().is_some_and(|key| key.driver().is_turned_by_this_thread())
     }
 
     /// The driver cannot be told; out of memory, at worst. The operations that wait for it end with

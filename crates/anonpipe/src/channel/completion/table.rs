@@ -10,8 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{Channel, Issuer, Slot, SlotId, System, Thread};
-use crate::channel::{InFlight, place_in};
-use crate::contract::{Outcome, caught};
+use crate::channel::{InFlight, position_in};
+use crate::contract::{Outcome, swallow_panic};
 
 type ThreadOf<S> = <<S as System>::Issuer as Issuer>::Thread;
 
@@ -141,7 +141,7 @@ impl<S: System> Ended<S> {
     /// Tells the caller the outcome. This runs the caller's code. So no lock is held, and no share
     /// of the channel: a caller who takes the handle out then must be the last owner.
     pub(super) fn tell(self) {
-        caught(|| {
+        swallow_panic(|| {
             self.operation.complete(self.outcome);
             drop(self.operation);
         });
@@ -226,7 +226,7 @@ impl<S: System> Table<S> {
     }
 
     fn place_of(&self, id: SlotId) -> Option<usize> {
-        place_in(&self.entries, |entry| entry.id() == id)
+        position_in(&self.entries, |entry| entry.id() == id)
     }
 
     fn waits(&self, place: usize) -> bool {

@@ -7,7 +7,7 @@ use super::blocking::BlockedThread;
 use super::waiters::{Waiters, Woken};
 use super::{Channel, System};
 use crate::channel::{InFlight, Request};
-use crate::contract::{Failure, Outcome, caught};
+use crate::contract::{Failure, Outcome, swallow_panic};
 
 pub(super) struct Queue<S: System> {
     pub(super) entries: VecDeque<Entry<S>>,
@@ -100,7 +100,7 @@ impl<S: System> Finished<S> {
         let outcomes: Vec<_> =
             self.outcomes.into_iter().filter_map(|(entry, outcome)| Some((entry.into_operation()?, outcome))).collect();
         for (operation, outcome) in outcomes {
-            caught(|| {
+            swallow_panic(|| {
                 operation.complete(outcome);
                 drop(operation);
             });

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use super::{Channel, Descriptor, Entry, Finished, Ready, System};
-use crate::channel::Place;
+use crate::channel::Key;
 use crate::contract::{Half, Turn};
 
 /// How many notifications in a row may be in vain before the poller is told to be silent.
@@ -21,7 +21,7 @@ pub(super) enum Armed {
 
 /// A channel's registration in its driver's poller, and what the poller was asked.
 pub(super) struct Registration<S: System> {
-    place: Option<Place<S>>,
+    key: Option<Key<S>>,
     readable: Interest,
     writable: Interest,
 }
@@ -37,27 +37,27 @@ struct Interest {
 
 impl<S: System> Default for Registration<S> {
     fn default() -> Self {
-        Self { place: None, readable: Interest::default(), writable: Interest::default() }
+        Self { key: None, readable: Interest::default(), writable: Interest::default() }
     }
 }
 
 impl<S: System> Registration<S> {
     pub(super) fn is_made(&self) -> bool {
-        self.place.is_some()
+        self.key.is_some()
     }
 
     /// Makes the poller forget the descriptor.
     pub(super) fn take_back(&mut self, descriptor: &S::Descriptor) {
-        let known = std::mem::take(self).place;
+        let known = std::mem::take(self).key;
         // The poller may be the parent's, and the parent waits for its notifications.
-        if let Some(place) = known.filter(|place| place.poller().is_of_this_process()) {
-            descriptor.deregister(place.poller());
+        if let Some(key) = known.filter(|key| key.poller().is_of_this_process()) {
+            descriptor.deregister(key.poller());
         }
     }
 
     /// Whether the poller reports every change, and not only the first one after it was asked.
     fn is_told_of_every_change(&self) -> Option<bool> {
-        self.place.as_ref().map(|place| S::Descriptor::is_told_of_every_change(place.poller()))
+        self.key.as_ref().map(|key| S::Descriptor::is_told_of_every_change(key.poller()))
     }
 
     fn interest(&mut self, half: Half) -> &mut Interest {
@@ -68,10 +68,10 @@ impl<S: System> Registration<S> {
     }
 
     fn ask(&self, descriptor: &S::Descriptor) -> io::Result<()> {
-        let Some(place) = &self.place else { return Ok(()) };
+        let Some(key) = &self.key else { return Ok(()) };
         let writable = self.writable.asked;
         let readable = self.readable.asked || (writable && S::Descriptor::WRITERS_LISTEN_AS_READERS);
-        descriptor.arm(place.poller(), place.key(), readable, writable)
+        descriptor.arm(key.poller(), key.number(), readable, writable)
     }
 }
 
@@ -87,11 +87,11 @@ impl<S: System> Channel<S> {
     /// this moment, there may be no change to come, so the poller is asked again.
     pub(super) fn arm(self: &Arc<Self>, half: Half, may_be_ready: bool) -> io::Result<Armed> {
         let mut registration = self.registration();
-        let is_known = registration.place.as_ref().is_some_and(|place| place.poller().is_of_this_process());
+        let is_known = registration.key.as_ref().is_some_and(|key| key.poller().is_of_this_process());
         if !is_known {
-            let place = Place::new(self.attachment.driver()?, self);
-            self.descriptor.register(place.poller(), place.key())?;
-            *registration = Registration { place: Some(place), ..Registration::default() };
+            let key = Key::new(self.attachment.driver()?, self);
+            self.descriptor.register(key.poller(), key.number())?;
+            *registration = Registration { key: Some(key), ..Registration::default() };
         }
         let every_change = is_known && registration.is_told_of_every_change() == Some(true);
         let interest = registration.interest(half);

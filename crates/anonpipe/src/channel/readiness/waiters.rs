@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use crate::contract::caught;
+use crate::contract::swallow_panic;
 use crate::sync::{Mutex, MutexGuard, lock};
 
 #[cfg(all(test, loom))]
@@ -62,7 +62,7 @@ impl Waiter {
             state.waker.take()
         };
         if let Some(waker) = waker {
-            caught(|| waker.wake());
+            swallow_panic(|| waker.wake());
         }
     }
 }
