@@ -51,6 +51,10 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
     /// The driver that this process turns by itself, on a thread of its own.
     fn process_driver() -> io::Result<Self::Driver>;
 
+    /// The writer of a pipe without a reader. Closed ends hold it in place of their own, so that
+    /// their handle can still be asked for. All of them share one.
+    fn unread_writer() -> io::Result<Arc<Self::Channel>>;
+
     fn now() -> Instant {
         Self::Poller::now()
     }

@@ -13,10 +13,7 @@ mod turn_lock;
 #[cfg(test)]
 pub(crate) use self::core::{Core, DriverRef};
 pub use handle::Driver;
-pub(crate) use native::Native;
-
-/// The channels of the system that this build is for.
-pub(crate) type NativeChannel = <Native as crate::channel::System>::Channel;
+pub(crate) use native::{Native, channel_of, pipe_of};
 
 /// References to the drivers of that system.
 #[cfg(feature = "tokio")]

@@ -110,17 +110,17 @@ impl Duplex<Overlapped> {
     ///
     /// See [`Reader::attach`].
     pub fn attach(&self, driver: &Driver) -> io::Result<()> {
-        self.end.attach(driver)
+        self.end.0.attach(driver.make_ref())
     }
 
     /// Starts to read into `buffer`, and returns at once; see [`Reader::submit_read`].
     pub fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
-        self.end.submit_read(buffer)
+        Op(self.end.0.submit_read(buffer))
     }
 
     /// Starts to write the whole of `buffer`, and returns at once; see [`Writer::submit_write`].
     pub fn submit_write<B: WriteBuffer>(&self, buffer: B) -> Op<B> {
-        self.end.submit_write(buffer)
+        Op(self.end.0.submit_write(buffer))
     }
 
     /// Reads into `buffer`, blocking the caller for at most `timeout`.
@@ -129,7 +129,7 @@ impl Duplex<Overlapped> {
     ///
     /// See [`Reader::read_timeout`].
     pub fn read_timeout(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
-        self.end.read_timeout(buffer, timeout)
+        self.end.0.read_timeout(buffer, timeout)
     }
 
     /// Writes `buffer`, blocking the caller for at most `timeout`.
@@ -138,13 +138,13 @@ impl Duplex<Overlapped> {
     ///
     /// See [`Writer::write_timeout`].
     pub fn write_timeout(&self, buffer: &[u8], timeout: Duration) -> io::Result<usize> {
-        self.end.write_timeout(buffer, timeout)
+        self.end.0.write_timeout(buffer, timeout)
     }
 
     /// Cancels every operation that is pending on this end, in both directions; see
     /// [`Reader::cancel_all`].
     pub fn cancel_all(&self) {
-        self.end.cancel_all();
+        self.end.0.cancel_all();
     }
 
     /// Splits the end into its two directions, for two threads or tasks.
@@ -169,10 +169,10 @@ impl Duplex<Overlapped> {
         reader: Reader<Overlapped>,
         writer: Writer<Overlapped>,
     ) -> Result<Self, ConversionError<(Reader<Overlapped>, Writer<Overlapped>)>> {
-        if reader.end.is_same(&writer.end) {
+        if reader.end.0.is_same(&writer.end.0) {
             Ok(Self::new(reader.end.join(writer.end)))
         } else {
-            let why = if writer.end.is_closed() {
+            let why = if writer.end.0.is_closed() {
                 "the writer was closed, and has let go of the end: go on with the reader"
             } else {
                 "they are not the two halves of one duplex end"

@@ -3,6 +3,7 @@
 
 mod adopt;
 mod blocking;
+mod handle;
 mod overlapped;
 
 use std::fmt;

@@ -101,7 +101,7 @@ impl Reader<Overlapped> {
     /// crate's own thread and awaited by the system's thread pool, whether the end is attached or
     /// not.
     pub fn attach(&self, driver: &Driver) -> io::Result<()> {
-        self.end.attach(driver)
+        self.end.0.attach(driver.make_ref())
     }
 
     /// Starts to read into `buffer`, and returns at once.
@@ -111,7 +111,7 @@ impl Reader<Overlapped> {
     /// first in, first out. A failure, such as a buffer beyond 4 GiB on Windows, comes back with
     /// the buffer through the [`Op`].
     pub fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
-        self.end.submit_read(buffer)
+        Op(self.end.0.submit_read(buffer))
     }
 
     /// Reads into `buffer`, blocking the caller for at most `timeout`.
@@ -121,7 +121,7 @@ impl Reader<Overlapped> {
     /// [`TimedOut`](io::ErrorKind::TimedOut) when the time is up; nothing was consumed. Otherwise
     /// as [`Read::read`].
     pub fn read_timeout(&self, buffer: &mut [u8], timeout: Duration) -> io::Result<usize> {
-        self.end.read_timeout(buffer, timeout)
+        self.end.0.read_timeout(buffer, timeout)
     }
 
     /// Cancels every read that is pending on this end, including reads of clones and reads that
@@ -135,7 +135,7 @@ impl Reader<Overlapped> {
     ///
     /// [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
     pub fn cancel_all(&self) {
-        self.end.cancel_all();
+        self.end.0.cancel_all();
     }
 }
 

@@ -78,7 +78,7 @@ impl Writer<Overlapped> {
     ///
     /// See [`Reader::attach`](crate::Reader::attach).
     pub fn attach(&self, driver: &Driver) -> io::Result<()> {
-        self.end.attach(driver)
+        self.end.0.attach(driver.make_ref())
     }
 
     /// Starts to write the whole of `buffer`, and returns at once.
@@ -101,7 +101,7 @@ impl Writer<Overlapped> {
     /// [`WriteFile`]:
     /// https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-writefile
     pub fn submit_write<B: WriteBuffer>(&self, buffer: B) -> Op<B> {
-        self.end.submit_write(buffer)
+        Op(self.end.0.submit_write(buffer))
     }
 
     /// Writes `buffer`, blocking the caller for at most `timeout`.
@@ -112,7 +112,7 @@ impl Writer<Overlapped> {
     /// [`Error::transferred`](crate::Error::transferred) says how much had gone, where the system
     /// tells. Otherwise as [`Write::write`].
     pub fn write_timeout(&self, buffer: &[u8], timeout: Duration) -> io::Result<usize> {
-        self.end.write_timeout(buffer, timeout)
+        self.end.0.write_timeout(buffer, timeout)
     }
 
     /// Cancels every write that is pending on this end, including writes of clones and writes that
@@ -127,7 +127,7 @@ impl Writer<Overlapped> {
     /// [`CancelIoEx`]:
     /// https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
     pub fn cancel_all(&self) {
-        self.end.cancel_all();
+        self.end.0.cancel_all();
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::core::{Core, DriverRef, start};
 use crate::channel::System;
-use crate::sys::{self, PerProcess};
+use crate::contract::{Action, Direction, EndSpec, IoMode, Spec};
+use crate::sys::{self, BorrowedPipe, OwnedPipe, PerProcess};
 
 /// The system that this build is for.
 #[derive(Debug)]
@@ -34,6 +35,10 @@ impl System for Native {
 
     fn process_driver() -> io::Result<DriverRef<Self>> {
         process_driver()
+    }
+
+    fn unread_writer() -> io::Result<Arc<Channel>> {
+        unread_writer()
     }
 }
 
@@ -64,4 +69,42 @@ fn process_driver() -> io::Result<DriverRef<Native>> {
         state.started = true;
     }
     Ok(core.make_ref())
+}
+
+type Channel = <Native as System>::Channel;
+
+#[cfg(windows)]
+pub(crate) fn pipe_of(channel: &Channel) -> BorrowedPipe<'_> {
+    std::os::windows::io::AsHandle::as_handle(channel.issuer())
+}
+
+#[cfg(unix)]
+pub(crate) fn pipe_of(channel: &Channel) -> BorrowedPipe<'_> {
+    std::os::fd::AsFd::as_fd(channel.descriptor())
+}
+
+/// `exclusive`: no other handle to this end exists.
+#[cfg(windows)]
+pub(crate) fn channel_of(pipe: OwnedPipe, exclusive: bool) -> Channel {
+    Channel::new(sys::Issuer::new(pipe), exclusive)
+}
+
+/// On Unix, making a channel changes nothing that other handles share.
+#[cfg(unix)]
+pub(crate) fn channel_of(pipe: OwnedPipe, _exclusive: bool) -> Channel {
+    Channel::new(sys::Descriptor::new(pipe))
+}
+
+fn unread_writer() -> io::Result<Arc<Channel>> {
+    static WRITER: PerProcess<Mutex<Option<Arc<Channel>>>> = PerProcess::new();
+
+    let mut kept = WRITER.get_or_make(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(channel) = &*kept {
+        return Ok(Arc::clone(channel));
+    }
+    let end = EndSpec { mode: IoMode::Overlapped, inheritable: false };
+    let spec = Spec { direction: Direction::Inbound, server: end, client: end, capacity: None };
+    let made = sys::create(&spec, &sys::PlatformOptions::default());
+    let (_, writer) = made.map_err(|failure| failure.into_io(Action::Create, None))?;
+    Ok(Arc::clone(kept.insert(Arc::new(channel_of(writer, /* exclusive */ true)))))
 }

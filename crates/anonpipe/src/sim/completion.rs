@@ -29,6 +29,10 @@ impl channel::System for Sim {
     fn process_driver() -> io::Result<DriverRef<Self>> {
         Ok(driver().make_ref())
     }
+
+    fn unread_writer() -> io::Result<Arc<Channel<Self>>> {
+        Ok(pipe(1, true).1)
+    }
 }
 
 impl completion::System for Sim {

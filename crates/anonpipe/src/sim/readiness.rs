@@ -26,6 +26,10 @@ impl channel::System for Sim {
     fn process_driver() -> io::Result<DriverRef<Self>> {
         Ok(driver().make_ref())
     }
+
+    fn unread_writer() -> io::Result<Arc<Channel<Self>>> {
+        Ok(pipe(1).1)
+    }
 }
 
 impl readiness::System for Sim {

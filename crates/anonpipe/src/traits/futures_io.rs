@@ -20,7 +20,7 @@ macro_rules! async_read {
                 context: &mut Context<'_>,
                 buffer: &mut [u8],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_read(WokenBy::Driver, context, &mut [slice_mut(buffer)])
+                self.get_mut().end.0.poll_read(WokenBy::Driver, context, &mut [slice_mut(buffer)])
             }
 
             fn poll_read_vectored(
@@ -28,7 +28,7 @@ macro_rules! async_read {
                 context: &mut Context<'_>,
                 buffers: &mut [IoSliceMut<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_read(WokenBy::Driver, context, buffers)
+                self.get_mut().end.0.poll_read(WokenBy::Driver, context, buffers)
             }
         }
     )*};
@@ -44,7 +44,7 @@ macro_rules! async_write {
                 context: &mut Context<'_>,
                 buffer: &[u8],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_write(WokenBy::Driver, context, &[slice(buffer)])
+                self.get_mut().end.0.poll_write(WokenBy::Driver, context, &[slice(buffer)])
             }
 
             fn poll_write_vectored(
@@ -52,15 +52,15 @@ macro_rules! async_write {
                 context: &mut Context<'_>,
                 buffers: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_write(WokenBy::Driver, context, buffers)
+                self.get_mut().end.0.poll_write(WokenBy::Driver, context, buffers)
             }
 
             fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.get_mut().end.poll_flush(context)
+                self.get_mut().end.0.poll_flush(context)
             }
 
             fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.get_mut().end.poll_close(context)
+                self.get_mut().end.0.poll_close(context)
             }
         }
     )*};

@@ -20,7 +20,7 @@ macro_rules! async_read {
                 context: &mut Context<'_>,
                 buffer: &mut ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
-                let end = &mut self.get_mut().end;
+                let end = &mut self.get_mut().end.0;
                 fill(buffer, |bytes| end.poll_read(WokenBy::Runtime, context, &mut [slice_mut(bytes)]))
             }
         }
@@ -36,7 +36,7 @@ macro_rules! async_write {
                 context: &mut Context<'_>,
                 buffer: &[u8],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_write(WokenBy::Runtime, context, &[slice(buffer)])
+                self.get_mut().end.0.poll_write(WokenBy::Runtime, context, &[slice(buffer)])
             }
 
             fn poll_write_vectored(
@@ -44,7 +44,7 @@ macro_rules! async_write {
                 context: &mut Context<'_>,
                 buffers: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                self.get_mut().end.poll_write(WokenBy::Runtime, context, buffers)
+                self.get_mut().end.0.poll_write(WokenBy::Runtime, context, buffers)
             }
 
             fn is_write_vectored(&self) -> bool {
@@ -52,11 +52,11 @@ macro_rules! async_write {
             }
 
             fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.get_mut().end.poll_flush(context)
+                self.get_mut().end.0.poll_flush(context)
             }
 
             fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-                self.get_mut().end.poll_close(context)
+                self.get_mut().end.0.poll_close(context)
             }
         }
     )*};

@@ -1,18 +1,16 @@
 //! Overlapped ends as the async traits see them.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use super::{HandleCount, OverlappedEnd, channel_of};
-use crate::channel::{Channel as _, TaskReads as _, TaskWrites as _, WokenBy};
-use crate::contract::{Action, Direction, EndSpec, Failure, Half, IoMode, Spec};
-use crate::driver::NativeChannel;
-use crate::end::{Access, EndImpl, total};
+use super::{EndHandle, HandleCount};
+use crate::channel::{Channel as _, System, TaskReads as _, TaskWrites as _, WokenBy};
+use crate::contract::{Action, Direction, Failure, Half};
+use crate::end::{Access, total};
 use crate::op::fairly;
-use crate::sys::{self, PerProcess};
 
-impl OverlappedEnd {
+impl<S: System> EndHandle<S> {
     /// Forgets the tasks: takes back what they have in flight, except for accepted writes.
     pub(super) fn leave(&mut self) {
         if let Some(mut reads) = self.reads.take() {
@@ -57,7 +55,7 @@ impl OverlappedEnd {
 
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = self.writes.as_mut().map_or(Poll::Ready(Ok(())), |writes| writes.poll_flush(context));
-        flushed.map_err(|failure| self.failed(Action::Write, failure))
+        flushed.map_err(|failure| failure.into_io(Action::Write, self.origin.name))
     }
 
     /// Flushes and ends writing here: half-closes a duplex end where the system can, and gives up
@@ -81,7 +79,7 @@ impl OverlappedEnd {
             }
         }
         if self.access == Access::Write {
-            let nowhere = nowhere()?;
+            let nowhere = S::unread_writer()?;
             self.leave();
             let open = Self {
                 reads: None,
@@ -97,20 +95,4 @@ impl OverlappedEnd {
         self.closed = true;
         Ok(())
     }
-}
-
-/// A pipe without a reader. Closed ends hold it in place of their own, so that their handle can
-/// still be asked for. All of them share one.
-fn nowhere() -> io::Result<Arc<NativeChannel>> {
-    static NOWHERE: PerProcess<Mutex<Option<Arc<NativeChannel>>>> = PerProcess::new();
-
-    let mut nowhere = NOWHERE.get_or_make(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(channel) = &*nowhere {
-        return Ok(Arc::clone(channel));
-    }
-    let end = EndSpec { mode: IoMode::Overlapped, inheritable: false };
-    let spec = Spec { direction: Direction::Inbound, server: end, client: end, capacity: None };
-    let made = sys::create(&spec, &sys::PlatformOptions::default());
-    let (_, writer) = made.map_err(|failure| failure.into_io(Action::Create, None))?;
-    Ok(Arc::clone(nowhere.insert(Arc::new(channel_of(writer, /* exclusive */ true)))))
 }
