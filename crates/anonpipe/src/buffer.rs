@@ -11,7 +11,7 @@ mod lent;
 mod read_buf;
 
 pub use foreign::ForeignBuffer;
-pub(crate) use lent::{Borrowed, Bytes, Lent};
+pub(crate) use lent::{Borrowed, Lent, Loan, Slot};
 #[cfg(feature = "tokio")]
 pub(crate) use read_buf::fill;
 

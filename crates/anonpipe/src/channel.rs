@@ -27,7 +27,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use crate::buffer::Slot;
 use crate::contract::{Failure, Half, Outcome, Process, Turn};
+use crate::sync::Clock;
 
 pub(crate) use attachment::{Attachment, attach};
 pub(crate) use key::Key;
@@ -42,21 +44,25 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
     /// An end, as the system knows it.
     type Handle;
     /// What the system needs for one operation; stored in the operation.
-    type Slot: Default + Send + Sync;
+    type Slot: Slot;
     /// Its source of notifications.
     type Poller: Turn;
+    type Clock: Clock;
     type Channel: Channel<Self>;
     type Driver: Driver<Self>;
 
     /// The driver that this process turns by itself, on a thread of its own.
     fn process_driver() -> io::Result<Self::Driver>;
 
+    /// Starts a thread that turns a driver.
+    fn start_thread(run: impl FnOnce() + Send + 'static) -> io::Result<()>;
+
     /// The writer of a pipe without a reader. Closed ends hold it in place of their own, so that
     /// their handle can still be asked for. All of them share one.
     fn unread_writer() -> io::Result<Arc<Self::Channel>>;
 
     fn now() -> Instant {
-        Self::Poller::now()
+        Self::Clock::now()
     }
 
     /// The deadline of a wait that takes at most `timeout`. A time beyond the clock's end is no
@@ -108,7 +114,7 @@ pub(crate) trait Channel<S: System>: Sized + Send + Sync + 'static {
 
     /// Asks the system to end one operation. The operation's outcome says whether that came in
     /// time.
-    fn cancel(channel: Arc<Self>, request: &Request<S>);
+    fn cancel(channel: Arc<Self>, operation: &dyn InFlight<S>);
 
     /// Asks the system to end all operations of one half.
     fn cancel_all(self: &Arc<Self>, half: Half);

@@ -33,6 +33,7 @@ pub(crate) fn taken<S: System>(mut operation: Submitted<Vec<u8>, S>) -> Vec<u8> 
 }
 
 /// A deadline, a short time from now.
+#[cfg(not(loom))]
 pub(crate) fn soon() -> Option<Instant> {
     Instant::now().checked_add(Duration::from_millis(20))
 }
@@ -119,9 +120,5 @@ impl<E: Send + 'static> Turn for Inbox<E> {
 
     fn is_of_this_process(&self) -> bool {
         true
-    }
-
-    fn now() -> Instant {
-        Instant::now()
     }
 }

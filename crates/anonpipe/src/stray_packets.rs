@@ -24,7 +24,7 @@ fn post(key: usize, id: SlotId) {
 fn stray_packets_are_ignored() {
     let (reader, writer) = pipe().unwrap();
     let mut read = reader.submit_read(vec![0; 8]);
-    let pending = read.0.submitted().record().request().slot.id();
+    let pending = read.0.submitted().record().loan().slot().id();
     // Every key that exists by now, and some that do not exist.
     for key in 0..64 {
         post(key, SlotId::NONE);

@@ -7,6 +7,8 @@
 mod binding;
 mod blocking;
 mod by_event;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod issue;
 mod issuer;
 mod observe;
@@ -16,18 +18,19 @@ mod table;
     allow(dead_code, reason = "for the async traits, which are features")
 )]
 mod tasks;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 pub(crate) use issuer::{Answer, Bound, Event, Issuer, Packet, Slot, SlotId, Thread};
 
-use super::{Attachment, InFlight, Key, Request};
+use super::{Attachment, InFlight, Key};
 use crate::contract::{Failure, Half, Outcome};
+use crate::sync::{Mutex, MutexGuard, lock};
 use binding::{Binding, Route};
 use table::{Ended, Entry, Line, Table};
 
@@ -64,7 +67,7 @@ impl<S: System> Channel<S> {
     /// `exclusive`: no other handle to this end exists. Otherwise the file object stays unchanged.
     pub(crate) fn new(issuer: S::Issuer, exclusive: bool) -> Self {
         Self {
-            binding: Mutex::default(),
+            binding: Mutex::new(Binding::default()),
             reads: Line::default(),
             writes: Line::default(),
             attachment: Attachment::new(),
@@ -80,7 +83,7 @@ impl<S: System> Channel<S> {
     }
 
     fn binding(&self) -> MutexGuard<'_, Binding<S>> {
-        self.binding.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.binding)
     }
 
     fn line(&self, half: Half) -> &Line<S> {
@@ -113,13 +116,13 @@ impl<S: System> Channel<S> {
     }
 
     fn start(self: &Arc<Self>, operation: &Arc<dyn InFlight<S>>) -> Result<Option<Ended<S>>, Failure> {
-        let request = operation.request();
-        issue::check_length(request)?;
+        let request = *operation.request();
+        issue::check_length::<S>(request)?;
         match self.route()? {
             Route::Port { skips } => {
                 let mut table = self.table(request.half);
                 table.push(Entry::operation(Arc::clone(operation), Arc::clone(self)), false);
-                Ok(self.issue_for_port(request.half, table, request.slot.id(), skips))
+                Ok(self.issue_for_port(request.half, table, operation.loan().slot().id(), skips))
             }
             Route::Event => {
                 self.submit_to_driver(Arc::clone(operation));
@@ -197,9 +200,10 @@ impl<S: System> super::Channel<S> for Channel<S> {
         }
     }
 
-    fn cancel(channel: Arc<Self>, request: &Request<S>) {
-        if let Some(entry) = channel.table(request.half).find(request.slot.id()) {
-            channel.cancel_entry(request.half, entry);
+    fn cancel(channel: Arc<Self>, operation: &dyn InFlight<S>) {
+        let half = operation.request().half;
+        if let Some(entry) = channel.table(half).find(operation.loan().slot().id()) {
+            channel.cancel_entry(half, entry);
         }
     }
 

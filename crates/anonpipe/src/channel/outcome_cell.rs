@@ -1,12 +1,10 @@
 //! Where the thread that completes an operation meets the caller that waits for it.
 
-use std::sync::PoisonError;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use super::System;
 use crate::contract::{Outcome, swallow_panic};
-use crate::sync::{Condvar, Mutex, lock, try_lock};
+use crate::sync::{Clock, Condvar, Mutex, lock, try_lock};
 
 /// Where the thread that completes an operation meets the caller that waits for it.
 pub(crate) struct OutcomeCell {
@@ -123,23 +121,17 @@ impl OutcomeCell {
     }
 
     /// Blocks until the outcome is there, or `deadline` has come.
-    pub(crate) fn wait<S: System>(&self, deadline: Option<Instant>) -> Option<Outcome> {
+    pub(crate) fn wait<C: Clock>(&self, deadline: Option<Instant>) -> Option<Outcome> {
         let mut state = lock(&self.state);
         loop {
             if let Some(outcome) = state.outcome.take() {
                 return Some(outcome);
             }
             state.asleep = true;
-            state = match deadline {
-                None => self.done.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(S::now());
-                    if left.is_zero() {
-                        return None;
-                    }
-                    self.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            if deadline.is_some_and(|deadline| deadline <= C::now()) {
+                return None;
+            }
+            state = C::wait(&self.state, state, &self.done, deadline);
         }
     }
 }

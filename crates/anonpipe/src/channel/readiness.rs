@@ -9,6 +9,8 @@
 mod advance;
 mod blocking;
 mod descriptor;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod queue;
 #[cfg(feature = "tokio")]
 mod reactor;
@@ -18,7 +20,7 @@ mod registration;
     allow(dead_code, reason = "for the async traits, which are features")
 )]
 mod tasks;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;
 #[cfg_attr(
     not(any(feature = "tokio", feature = "futures-io")),
@@ -28,15 +30,17 @@ mod waiters;
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 pub(crate) use descriptor::{Alarm, Descriptor, Ready, WaitEnd};
 #[cfg(feature = "tokio")]
 pub(crate) use reactor::{Reactor, Watch};
 
-use super::{Attachment, InFlight, Request, position_in};
+use super::{Attachment, InFlight, position_in};
+use crate::buffer::Slot;
 use crate::contract::{Failure, Half, Outcome, Process};
+use crate::sync::{Mutex, MutexGuard, lock, try_lock};
 use queue::{Entry, Finished, Queue};
 use registration::Registration;
 
@@ -56,6 +60,13 @@ pub(crate) trait System:
 /// What an operation needs in this model: how many bytes of a write have gone.
 #[derive(Debug, Default)]
 pub(crate) struct Progress(AtomicUsize);
+
+/// The kernel has the bytes of an operation only during a call.
+impl Slot for Progress {
+    fn is_lent(&self) -> bool {
+        false
+    }
+}
 
 impl Progress {
     fn get(&self) -> usize {
@@ -90,9 +101,9 @@ impl<S: System> Drop for Channel<S> {
 impl<S: System> Channel<S> {
     pub(crate) fn new(descriptor: S::Descriptor) -> Self {
         Self {
-            registration: Mutex::default(),
-            reads: Mutex::default(),
-            writes: Mutex::default(),
+            registration: Mutex::new(Registration::default()),
+            reads: Mutex::new(Queue::default()),
+            writes: Mutex::new(Queue::default()),
             attachment: Attachment::new(),
             #[cfg(feature = "tokio")]
             reactor: <S::Descriptor as Descriptor>::Reactor::default(),
@@ -113,7 +124,7 @@ impl<S: System> Channel<S> {
     }
 
     fn queue(&self, half: Half) -> MutexGuard<'_, Queue<S>> {
-        self.half(half).lock().unwrap_or_else(PoisonError::into_inner)
+        lock(self.half(half))
     }
 
     /// Whether this is a forked process's copy of its parent's channel. Its locks may be held by
@@ -124,7 +135,7 @@ impl<S: System> Channel<S> {
 
     /// Forgets what the parent has in flight, so that the descriptor can be closed here.
     fn forget(&self, half: Half) {
-        if let Ok(mut queue) = self.half(half).try_lock() {
+        if let Some(mut queue) = try_lock(self.half(half)) {
             let entries = std::mem::take(&mut queue.entries);
             drop(queue);
             drop(entries);
@@ -161,18 +172,19 @@ impl<S: System> super::Channel<S> for Channel<S> {
         finished.complete();
     }
 
-    fn cancel(channel: Arc<Self>, request: &Request<S>) {
+    fn cancel(channel: Arc<Self>, operation: &dyn InFlight<S>) {
+        let half = operation.request().half;
         if channel.is_of_a_parent() {
-            return channel.forget(request.half);
+            return channel.forget(half);
         }
         let mut finished = Finished::default();
-        let mut queue = channel.queue(request.half);
-        let place = position_in(&queue.entries, |entry| entry.is_operation(request));
+        let mut queue = channel.queue(half);
+        let place = position_in(&queue.entries, |entry| entry.is_operation(operation));
         if let Some(entry) = place.and_then(|place| queue.entries.remove(place)) {
             finished.cancel(entry);
         }
         if place == Some(0) {
-            channel.advance(request.half, &mut queue, &mut finished);
+            channel.advance(half, &mut queue, &mut finished);
         }
         drop(queue);
         drop(channel);

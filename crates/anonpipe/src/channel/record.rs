@@ -3,25 +3,24 @@
 use std::sync::Arc;
 
 use super::{OutcomeCell, System};
-use crate::buffer::{Bytes, Lent};
+use crate::buffer::{Lent, Loan};
 use crate::contract::{Half, Outcome, Process};
 
-/// What a channel has to know of an operation, besides its bytes.
-pub(crate) struct Request<S: System> {
+/// What is asked of a channel: the kind of an operation, and how many bytes it is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request {
     pub(crate) half: Half,
     /// The length of the buffer.
     pub(crate) length: usize,
-    /// What the system needs for the operation.
-    pub(crate) slot: S::Slot,
 }
 
 /// An operation as the queues hold it, with a buffer of any type.
 pub(crate) trait InFlight<S: System>: Send + Sync {
-    fn request(&self) -> &Request<S>;
+    fn request(&self) -> &Request;
 
-    /// The buffer's bytes. They are the system's from submission to completion; this crate does not
-    /// look at the buffer in between.
-    fn bytes(&self) -> &Bytes;
+    /// What the system has of it from submission to completion; this crate does not look at the
+    /// buffer in between.
+    fn loan(&self) -> &Loan<S::Slot>;
 
     /// Tells the caller the outcome, once. This runs the caller's code: no lock may be held.
     fn complete(&self, outcome: Outcome);
@@ -33,10 +32,8 @@ pub(crate) trait InFlight<S: System>: Send + Sync {
 /// issued until its completion was observed. So the system's memory stays, even if the handle is
 /// dropped.
 pub(crate) struct Record<B, S: System> {
-    // Before the buffer, because it is dropped first: a system may check here that it is done with
-    // the buffer.
-    request: Request<S>,
-    lent: Lent<B>,
+    request: Request,
+    lent: Lent<B, S::Slot>,
     outcome: OutcomeCell,
     /// The process that submitted it.
     process: S::Process,
@@ -47,14 +44,14 @@ impl<B: Send + 'static, S: System> Record<B, S> {
     /// later, in their final place.
     pub(crate) fn new(half: Half, buffer: B, length: usize) -> Arc<Self> {
         Arc::new(Self {
-            request: Request { half, length, slot: S::Slot::default() },
+            request: Request { half, length },
             lent: Lent::new(buffer),
             outcome: OutcomeCell::new(),
             process: S::Process::current(),
         })
     }
 
-    pub(crate) fn lent(&self) -> &Lent<B> {
+    pub(crate) fn lent(&self) -> &Lent<B, S::Slot> {
         &self.lent
     }
 
@@ -69,17 +66,18 @@ impl<B: Send + 'static, S: System> Record<B, S> {
 
     /// The buffer, after the completion.
     pub(crate) fn take_buffer(&self) -> B {
-        self.lent.take().expect("the outcome is taken once, and the buffer with it")
+        let buffer = if self.is_of_this_process() { self.lent.take() } else { self.lent.take_after_fork() };
+        buffer.expect("the outcome is taken once, and the buffer with it")
     }
 }
 
 impl<B: Send + 'static, S: System> InFlight<S> for Record<B, S> {
-    fn request(&self) -> &Request<S> {
+    fn request(&self) -> &Request {
         &self.request
     }
 
-    fn bytes(&self) -> &Bytes {
-        self.lent.bytes()
+    fn loan(&self) -> &Loan<S::Slot> {
+        self.lent.loan()
     }
 
     fn complete(&self, outcome: Outcome) {

@@ -89,7 +89,7 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
         // Where the caller has to turn the driver, no other thread may be there to do it.
         match self.attached() {
             Some(driver) => driver.run_until(|waker| outcome.poll(waker), deadline),
-            None => outcome.wait::<S>(deadline),
+            None => outcome.wait::<S::Clock>(deadline),
         }
     }
 
@@ -108,7 +108,7 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
             return;
         }
         if let Some(channel) = self.channel.upgrade() {
-            S::Channel::cancel(channel, record.request());
+            S::Channel::cancel(channel, &**record);
         }
     }
 

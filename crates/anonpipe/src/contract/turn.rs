@@ -1,7 +1,7 @@
 //! What a driver asks of a system: notifications, and which process this is.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A source of notifications: a poller, a completion port, or one that exists only in memory.
 pub(crate) trait Turn: Send + Sync + Sized + 'static {
@@ -20,9 +20,6 @@ pub(crate) trait Turn: Send + Sync + Sized + 'static {
     /// Whether this process made the source. A forked process has a copy, but the source is still
     /// its parent's.
     fn is_of_this_process(&self) -> bool;
-
-    /// The current time.
-    fn now() -> Instant;
 }
 
 /// The process that made something, told apart from its forks.

@@ -5,18 +5,18 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::turn_lock::{self, TurnLock};
+use super::turn_lock::{self, OUT_OF_MEMORY, TurnLock};
 use crate::channel::{Channel, Driver, System};
 use crate::contract::Turn;
-use crate::sys;
+use crate::sync::{Clock, Mutex, MutexGuard, lock};
 
 /// A source of notifications, and the channels that it serves.
 pub(crate) struct Core<S: System> {
-    pub(super) turn_lock: Arc<TurnLock<S::Poller>>,
+    pub(super) turn_lock: Arc<TurnLock<S::Poller, S::Clock>>,
     /// The channel of each key.
     channels: Mutex<HashMap<usize, Weak<S::Channel>>>,
     next_key: AtomicUsize,
@@ -34,7 +34,7 @@ impl<S: System> Core<S> {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             turn_lock: Arc::new(TurnLock::new(S::Poller::new()?)),
-            channels: Mutex::default(),
+            channels: Mutex::new(HashMap::new()),
             next_key: AtomicUsize::new(NO_CHANNEL + 1),
             refs: AtomicUsize::new(0),
             abandoned: AtomicBool::new(false),
@@ -47,7 +47,7 @@ impl<S: System> Core<S> {
     }
 
     fn channels(&self) -> MutexGuard<'_, HashMap<usize, Weak<S::Channel>>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.channels)
     }
 
     pub(super) fn poller(&self) -> &S::Poller {
@@ -82,7 +82,7 @@ impl<S: System> Core<S> {
     pub(super) fn turn_patiently(&self, notices: u64) {
         // Out of memory, at worst. The notifications are not lost, so ask again, but do not spin.
         if self.turn_unless_notified(notices, None).is_err() {
-            std::thread::sleep(Duration::from_millis(10));
+            S::Clock::pause(OUT_OF_MEMORY);
         }
     }
 
@@ -104,7 +104,7 @@ impl<S: System> Core<S> {
             }
         };
         // If no thread can be started, operations stay in flight, and their memory stays, too.
-        let _ = start(turn);
+        let _ = S::start_thread(turn);
     }
 }
 
@@ -162,10 +162,4 @@ impl<S: System> std::fmt::Debug for DriverRef<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DriverRef").finish_non_exhaustive()
     }
-}
-
-/// Starts a thread that turns a driver.
-pub(super) fn start(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let thread = std::thread::Builder::new().name("anonpipe-driver".into());
-    sys::with_signals_left_to_the_program(|| thread.spawn(run)).map(drop)
 }

@@ -3,9 +3,10 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::core::{Core, DriverRef, start};
+use super::core::{Core, DriverRef};
 use crate::channel::System;
 use crate::contract::{Action, Direction, EndSpec, IoMode, Spec};
+use crate::sync::SystemClock;
 use crate::sys::{self, BorrowedPipe, OwnedPipe, PerProcess};
 
 /// The system that this build is for.
@@ -27,6 +28,7 @@ impl System for Native {
     type Handle = sys::OwnedPipe;
     type Slot = sys::Slot;
     type Poller = sys::Poller;
+    type Clock = SystemClock;
     #[cfg(unix)]
     type Channel = crate::channel::readiness::Channel<Self>;
     #[cfg(windows)]
@@ -35,6 +37,11 @@ impl System for Native {
 
     fn process_driver() -> io::Result<DriverRef<Self>> {
         process_driver()
+    }
+
+    fn start_thread(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let thread = std::thread::Builder::new().name("anonpipe-driver".into());
+        sys::with_signals_left_to_the_program(|| thread.spawn(run)).map(drop)
     }
 
     fn unread_writer() -> io::Result<Arc<Channel>> {
@@ -61,7 +68,7 @@ fn process_driver() -> io::Result<DriverRef<Native>> {
     };
     if !state.started {
         let turned = Arc::clone(&core);
-        start(move || {
+        Native::start_thread(move || {
             loop {
                 turned.turn_patiently(turned.turn_lock.notices());
             }

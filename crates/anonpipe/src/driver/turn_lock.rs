@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 use std::io;
+use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::contract::Turn;
-use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering, ThreadId, current_thread, lock};
+use crate::sync::{AtomicBool, Clock, Condvar, Mutex, MutexGuard, Ordering, ThreadId, current_thread, lock};
 
 #[cfg(all(test, loom))]
 mod interleavings;
@@ -17,9 +18,13 @@ mod interleavings;
 /// wakes itself does not keep other operations from completing.
 const POLLS_AT_A_STRETCH: usize = 64;
 
+/// How long to wait before the poller is asked again after it failed: for want of memory, at worst.
+pub(super) const OUT_OF_MEMORY: Duration = Duration::from_millis(10);
+
 /// A poller that one thread at a time turns.
-pub(super) struct TurnLock<P> {
+pub(super) struct TurnLock<P, C> {
     poller: P,
+    clock: PhantomData<fn() -> C>,
     state: Mutex<State>,
     free: Condvar,
 }
@@ -35,9 +40,9 @@ struct State {
 /// Called with what the poller reports: the key, and the event.
 pub(super) type Each<'a, E> = &'a mut dyn FnMut(usize, E);
 
-impl<P: Turn> TurnLock<P> {
+impl<P: Turn, C: Clock> TurnLock<P, C> {
     pub(super) fn new(poller: P) -> Self {
-        Self { poller, state: Mutex::new(State::default()), free: Condvar::new() }
+        Self { poller, clock: PhantomData, state: Mutex::new(State::default()), free: Condvar::new() }
     }
 
     pub(super) fn poller(&self) -> &P {
@@ -75,7 +80,7 @@ fn polling_here<T>(poll: impl FnOnce() -> T) -> T {
     poll()
 }
 
-impl<P: Turn> TurnLock<P> {
+impl<P: Turn, C: Clock> TurnLock<P, C> {
     /// Ends the turns of all threads, or else the next turn.
     pub(super) fn notify(&self) {
         if !self.poller.is_of_this_process() {
@@ -93,14 +98,13 @@ impl<P: Turn> TurnLock<P> {
 
     /// Turns once, unless the number of notifications is no longer `notices`.
     pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>, each: Each<'_, P::Event>) -> io::Result<()> {
-        let left = || deadline.map(|deadline| deadline.saturating_duration_since(P::now()));
+        let left = || deadline.map(|deadline| deadline.saturating_duration_since(C::now()));
         let mut state = self.state();
         while state.holder.is_some() && state.notices == notices {
-            state = match left() {
-                None => self.free.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => return Ok(()),
-                Some(left) => self.free.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
+            if left() == Some(Duration::ZERO) {
+                return Ok(());
+            }
+            state = C::wait(&self.state, state, &self.free, deadline);
         }
         if state.notices != notices {
             return Ok(());
@@ -122,7 +126,7 @@ impl<P: Turn> TurnLock<P> {
         each: Each<'_, P::Event>,
     ) -> Option<F::Output> {
         if !self.poller.is_of_this_process() {
-            return run_without_a_driver::<P, F>(future, deadline);
+            return run_without_a_driver::<C, F>(future, deadline);
         }
         let thread = current_thread();
         let wake_here = Arc::new(WakeHere { woken: AtomicBool::new(true), thread, turn_lock: Arc::clone(self) });
@@ -139,7 +143,7 @@ impl<P: Turn> TurnLock<P> {
                 }
                 if !self.poller.is_of_this_process() {
                     // The future has forked; this is the forked process.
-                    return run_without_a_driver::<P, F>(future, deadline);
+                    return run_without_a_driver::<C, F>(future, deadline);
                 }
                 polls += 1;
                 if polls == POLLS_AT_A_STRETCH {
@@ -147,13 +151,13 @@ impl<P: Turn> TurnLock<P> {
                 }
             }
             // Turn once even without any time left: a caller that never waits must get on, too.
-            if turned && deadline.is_some_and(|deadline| deadline <= P::now()) {
+            if turned && deadline.is_some_and(|deadline| deadline <= C::now()) {
                 return None;
             }
-            let until = if polls == POLLS_AT_A_STRETCH { Some(P::now()) } else { deadline };
+            let until = if polls == POLLS_AT_A_STRETCH { Some(C::now()) } else { deadline };
             if self.turn(notices, until, each).is_err() {
                 // Out of memory, at worst: see `turn_patiently`.
-                std::thread::sleep(Duration::from_millis(10));
+                C::pause(OUT_OF_MEMORY);
             }
             turned = true;
         }
@@ -162,35 +166,42 @@ impl<P: Turn> TurnLock<P> {
 
 /// Runs a future on this thread in a forked process, which cannot use the parent's poller. Only
 /// wakers that do not need the poller can wake the future.
-fn run_without_a_driver<P: Turn, F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
-    struct Unpark(std::thread::Thread);
-    impl Wake for Unpark {
+fn run_without_a_driver<C: Clock, F: Future>(mut future: Pin<&mut F>, deadline: Option<Instant>) -> Option<F::Output> {
+    struct Woken {
+        woken: Mutex<bool>,
+        changed: Condvar,
+    }
+    impl Wake for Woken {
         fn wake(self: Arc<Self>) {
-            self.0.unpark();
+            *lock(&self.woken) = true;
+            self.changed.notify_all();
         }
     }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let wake = Arc::new(Woken { woken: Mutex::new(false), changed: Condvar::new() });
+    let waker = Waker::from(Arc::clone(&wake));
     let mut context = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(output) = polling_here(|| future.as_mut().poll(&mut context)) {
             return Some(output);
         }
-        match deadline.map(|deadline| deadline.saturating_duration_since(P::now())) {
-            None => std::thread::park(),
-            Some(Duration::ZERO) => return None,
-            Some(left) => std::thread::park_timeout(left),
+        let mut woken = lock(&wake.woken);
+        while !std::mem::take(&mut *woken) {
+            if deadline.is_some_and(|deadline| deadline <= C::now()) {
+                return None;
+            }
+            woken = C::wait(&wake.woken, woken, &wake.changed, deadline);
         }
     }
 }
 
 /// Wakes a future that [`TurnLock::run_until`] runs.
-struct WakeHere<P> {
+struct WakeHere<P, C> {
     woken: AtomicBool,
     thread: ThreadId,
-    turn_lock: Arc<TurnLock<P>>,
+    turn_lock: Arc<TurnLock<P, C>>,
 }
 
-impl<P: Turn> Wake for WakeHere<P> {
+impl<P: Turn, C: Clock> Wake for WakeHere<P, C> {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

@@ -5,7 +5,7 @@ use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use super::Op;
-use crate::channel::{OutcomeCell, System as _};
+use crate::channel::{OutcomeCell, System};
 use crate::driver::Native;
 
 /// An operation on a buffer of any type, for [`wait_any`]. Sealed: it is [`Op`].
@@ -80,7 +80,7 @@ pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> 
     if first.is_none() && !ops.is_empty() {
         let poll = |waker: &Waker| first_end.poll(waker).map(drop);
         if ops.iter().find_map(|op| op.turn_until(&poll, deadline)).is_none() {
-            let _ = first_end.wait::<Native>(deadline);
+            let _ = first_end.wait::<<Native as System>::Clock>(deadline);
         }
         first = ops.iter().position(|op| op.is_complete());
     }

@@ -1,6 +1,6 @@
 //! Pipes whose kernel takes operations and reports their completion, as npfs does.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
@@ -9,11 +9,12 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::{Inbox, OneProcess, lock};
-use crate::buffer::Bytes;
+use crate::buffer::{self, Loan};
 use crate::channel;
 use crate::channel::completion::{self, Answer, Bound, Channel, Packet, SlotId};
 use crate::contract::{Failure, Half, Outcome};
 use crate::driver::{Core, DriverRef};
+use crate::sync::SystemClock;
 
 /// A system whose pipes exist only in memory.
 pub(crate) enum Sim {}
@@ -23,11 +24,16 @@ impl channel::System for Sim {
     type Handle = ();
     type Slot = Slot;
     type Poller = Inbox<Packet<Said>>;
+    type Clock = SystemClock;
     type Channel = Channel<Self>;
     type Driver = DriverRef<Self>;
 
     fn process_driver() -> io::Result<DriverRef<Self>> {
         Ok(driver().make_ref())
+    }
+
+    fn start_thread(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        std::thread::Builder::new().spawn(run).map(drop)
     }
 
     fn unread_writer() -> io::Result<Arc<Channel<Self>>> {
@@ -39,12 +45,19 @@ impl completion::System for Sim {
     type Issuer = Issuer;
 }
 
+thread_local! {
+    static DRIVER: RefCell<Option<Arc<Core<Sim>>>> = const { RefCell::new(None) };
+}
+
 /// The driver of a test's thread, which the test turns.
 pub(crate) fn driver() -> Arc<Core<Sim>> {
-    thread_local! {
-        static DRIVER: OnceCell<Arc<Core<Sim>>> = const { OnceCell::new() };
-    }
-    DRIVER.with(|driver| Arc::clone(driver.get_or_init(|| Arc::new(Core::new().unwrap()))))
+    DRIVER.with_borrow_mut(|driver| Arc::clone(driver.get_or_insert_with(|| Arc::new(Core::new().unwrap()))))
+}
+
+/// Forgets the driver: a model explores each order of events with a new one.
+#[cfg(loom)]
+pub(crate) fn forget_driver() {
+    let _ = DRIVER.take();
 }
 
 /// The work of a thread pool, done by the test's thread in [`turn`]: the calls that events cause.
@@ -103,6 +116,12 @@ enum Written {
     Nothing,
     Pending,
     Done(Said, Vec<u8>),
+}
+
+impl buffer::Slot for Slot {
+    fn is_lent(&self) -> bool {
+        matches!(*lock(&self.0), Written::Pending)
+    }
 }
 
 impl completion::Slot for Slot {
@@ -238,9 +257,9 @@ impl Drop for Issuer {
     }
 }
 
-fn answer(half: Half, said: Said, taken: &[u8], bytes: &Bytes) -> Answer {
-    let length = bytes.address().1;
-    bytes.with_mut(|buffer| {
+fn answer(half: Half, said: Said, taken: &[u8], loan: &Loan<Slot>) -> Answer {
+    let length = loan.address(half).1;
+    loan.with_mut(|buffer| {
         let count = taken.len().min(buffer.len());
         buffer[..count].copy_from_slice(&taken[..count]);
     });
@@ -268,9 +287,9 @@ impl completion::Issuer for Issuer {
 
     const MOST_AT_ONCE: usize = 1 << 20;
 
-    fn issue(&self, half: Half, slot: &Slot, bytes: &Bytes, event: Option<&Event>, packet_on_success: bool) -> Answer {
+    fn issue(&self, half: Half, loan: &Loan<Slot>, event: Option<&Event>, packet_on_success: bool) -> Answer {
+        let (slot, length) = (loan.slot(), loan.address(half).1);
         assert!(!matches!(*lock(&slot.0), Written::Pending), "an operation is issued twice");
-        let length = bytes.address().1;
         let told_by = || match (event, &*lock(&self.port)) {
             (Some(event), _) => {
                 let _ = event.0.pool.set(Arc::clone(&self.pool));
@@ -292,7 +311,7 @@ impl completion::Issuer for Issuer {
                     let fits = kernel.queued() + length <= kernel.quota;
                     let write = if fits { None } else { Some(pending()) };
                     *lock(&slot.0) = Written::Pending;
-                    let bytes = bytes.with(|bytes| bytes.iter().copied().collect());
+                    let bytes = loan.with(|bytes| bytes.iter().copied().collect());
                     kernel.entries.push_back(Entry { bytes, write });
                     kernel.serve(then);
                     if !fits {
@@ -312,14 +331,17 @@ impl completion::Issuer for Issuer {
                 pending().end(said, taken, then);
                 return Answer::Pending;
             }
-            answer(half, said, &taken, bytes)
+            answer(half, said, &taken, loan)
         })
     }
 
-    fn observe(&self, half: Half, slot: &Slot, bytes: &Bytes) -> Answer {
-        let mut written = lock(&slot.0);
+    fn observe(&self, half: Half, loan: &Loan<Slot>) -> Answer {
+        let mut written = lock(&loan.slot().0);
         match std::mem::take(&mut *written) {
-            Written::Done(said, taken) => answer(half, said, &taken, bytes),
+            Written::Done(said, taken) => {
+                drop(written);
+                answer(half, said, &taken, loan)
+            }
             other => {
                 *written = other;
                 Answer::Pending
@@ -327,9 +349,9 @@ impl completion::Issuer for Issuer {
         }
     }
 
-    fn observe_lost(&self, half: Half, slot: &Slot, bytes: &Bytes, said: Said) -> Outcome {
-        *lock(&slot.0) = Written::Nothing;
-        match answer(half, said, &[], bytes) {
+    fn observe_lost(&self, half: Half, loan: &Loan<Slot>, said: Said) -> Outcome {
+        *lock(&loan.slot().0) = Written::Nothing;
+        match answer(half, said, &[], loan) {
             Answer::Done(outcome) => outcome,
             Answer::Pending | Answer::Empty => Ok(0),
         }
@@ -430,15 +452,15 @@ impl completion::Event for Event {
         Ok(Rc::default())
     }
 
-    fn wait(&self, deadline: Option<Instant>) -> io::Result<bool> {
+    fn wait(&self, deadline: Option<Instant>) -> bool {
         let mut state = lock(&self.0.set);
         loop {
             if std::mem::take(&mut state.0) {
-                return Ok(true);
+                return true;
             }
             state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
                 None => self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(left) if left.is_zero() => return Ok(false),
+                Some(left) if left.is_zero() => return false,
                 Some(left) => self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }

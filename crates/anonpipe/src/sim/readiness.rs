@@ -1,6 +1,6 @@
 //! Pipes whose descriptors report when they are ready.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use super::{Inbox, OneProcess, lock};
 use crate::channel;
 use crate::channel::readiness::{self, Channel, Progress, Ready, WaitEnd};
-use crate::contract::{Failure, Half, Outcome, Turn};
+use crate::contract::{Failure, Half, Outcome};
 use crate::driver::{Core, DriverRef};
+use crate::sync::SystemClock;
 
 /// A system whose pipes exist only in memory.
 pub(crate) enum Sim {}
@@ -20,11 +21,16 @@ impl channel::System for Sim {
     type Handle = ();
     type Slot = Progress;
     type Poller = Inbox<Ready>;
+    type Clock = SystemClock;
     type Channel = Channel<Self>;
     type Driver = DriverRef<Self>;
 
     fn process_driver() -> io::Result<DriverRef<Self>> {
         Ok(driver().make_ref())
+    }
+
+    fn start_thread(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        std::thread::Builder::new().spawn(run).map(drop)
     }
 
     fn unread_writer() -> io::Result<Arc<Channel<Self>>> {
@@ -36,12 +42,19 @@ impl readiness::System for Sim {
     type Descriptor = Descriptor;
 }
 
+thread_local! {
+    static DRIVER: RefCell<Option<Arc<Core<Sim>>>> = const { RefCell::new(None) };
+}
+
 /// The driver of a test's thread, which the test turns.
 pub(crate) fn driver() -> Arc<Core<Sim>> {
-    thread_local! {
-        static DRIVER: OnceCell<Arc<Core<Sim>>> = const { OnceCell::new() };
-    }
-    DRIVER.with(|driver| Arc::clone(driver.get_or_init(|| Arc::new(Core::new().unwrap()))))
+    DRIVER.with_borrow_mut(|driver| Arc::clone(driver.get_or_insert_with(|| Arc::new(Core::new().unwrap()))))
+}
+
+/// Forgets the driver: a model explores each order of events with a new one.
+#[cfg(loom)]
+pub(crate) fn forget_driver() {
+    let _ = DRIVER.take();
 }
 
 /// Turns the driver several times, to handle follow-up events, too.
@@ -225,7 +238,7 @@ impl readiness::Descriptor for Descriptor {
             if std::mem::take(&mut *rung) {
                 return Ok(WaitEnd::Rung);
             }
-            if deadline.is_some_and(|deadline| deadline <= Inbox::<Ready>::now()) {
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Ok(WaitEnd::TimedOut);
             }
         }

@@ -98,6 +98,27 @@ pub(crate) fn a_fork_amid_operations_hangs_nowhere(backend: Backend) {
     busy.join().unwrap();
 }
 
+/// The parent's driver is in the middle of the very write that the child waits for.
+pub(crate) fn a_fork_amid_a_write_hangs_no_wait(backend: Backend) {
+    for round in 0..200 {
+        let (reader, writer) = backend.pipe();
+        let drain = thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 16];
+            while (&reader).read(&mut buffer).is_ok_and(|count| count > 0) {}
+        });
+        let mut write = Some(writer.submit_write(vec![1; 16 << 20]));
+        thread::sleep(Duration::from_micros(100 * (round % 20)));
+        in_a_child("amid a write", || {
+            let (outcome, buffer) = write.take().unwrap().wait();
+            assert_eq!(buffer.len(), 16 << 20);
+            let _ = outcome;
+        });
+        drop(write);
+        drop(writer);
+        drain.join().unwrap();
+    }
+}
+
 fn keep_busy(reader: &Reader<anonpipe::Overlapped>, writer: &Writer<anonpipe::Overlapped>, done: &AtomicBool) {
     let mut writer = writer;
     while !done.load(Ordering::Relaxed) {

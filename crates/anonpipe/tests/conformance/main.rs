@@ -454,6 +454,7 @@ rules! {
         forks alone {
             an_operation_that_came_along_is_waited_for_in_no_time,
             a_fork_amid_operations_hangs_nowhere,
+            a_fork_amid_a_write_hangs_no_wait,
             an_end_that_came_along_is_refused_or_converted,
             a_driver_that_came_along_hangs_nowhere,
             an_end_dropped_in_a_child_is_closed_there,

@@ -1,15 +1,16 @@
 //! Reads and writes that block the caller: an event of the issuing thread, no port, no other
 //! thread.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{IoSlice, IoSliceMut};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::table::Entry;
-use super::{Answer, Channel, Event, Issuer, Slot, System};
+use super::table::{Entry, Table};
+use super::{Answer, Channel, Event, Issuer, Slot, SlotId, System};
 use crate::buffer::Borrowed;
 use crate::contract::{Failure, Half, Outcome};
+use crate::sync::Clock;
 
 type EventOf<S> = <<S as System>::Issuer as Issuer>::Event;
 
@@ -38,28 +39,35 @@ pub(super) fn write<S: System>(
     block(channel, Half::Write, &Borrowed::to_write(&first[..most]), deadline)
 }
 
-fn block<S: System>(channel: &Arc<Channel<S>>, half: Half, bytes: &Borrowed<'_>, deadline: Option<Instant>) -> Outcome {
+fn block<S: System>(
+    channel: &Arc<Channel<S>>,
+    half: Half,
+    loan: &Borrowed<'_, S::Slot>,
+    deadline: Option<Instant>,
+) -> Outcome {
     let event = EventOf::<S>::of_this_thread()?;
-    // Declared after the bytes, so that it is dropped before they are given back: a system may
-    // check in this drop that it is done with them.
-    let slot = S::Slot::default();
-    let mut blocked = Blocked { channel, half, bytes, event: &event, slot: &slot, deadline, timed_out: false };
-    channel.table(half).push(Entry::thread(slot.id()), false);
-    let mut step = blocked.take_turn();
+    let id = loan.slot().id();
+    let mut blocked = Blocked { channel, half, loan, id, event: &event, deadline, timed_out: false };
+    channel.table(half).push(Entry::thread(id), false);
+    let mut step = blocked.issue_if_next();
     let outcome = loop {
         step = match step {
             Step::Over(outcome) => break outcome,
-            Step::AwaitTurn => {
-                blocked.await_turn();
-                blocked.take_turn()
+            Step::AwaitPlace => {
+                let line = channel.line(half);
+                let table = line.lock();
+                if blocked.has_to_wait(&table) {
+                    drop(line.wait(table, deadline));
+                }
+                blocked.issue_if_next()
             }
-            Step::AwaitEvent { until } => match event.wait(until) {
-                Ok(is_set) => blocked.go_on(is_set),
-                Err(error) => unwaitable(&error),
-            },
+            Step::AwaitEvent { until } => {
+                let is_set = event.wait(until);
+                blocked.after_event(is_set)
+            }
             Step::LetOthersRun => {
-                std::thread::yield_now();
-                blocked.take_turn()
+                S::Clock::pause(Duration::ZERO);
+                blocked.issue_if_next()
             }
         };
     };
@@ -71,7 +79,7 @@ fn block<S: System>(channel: &Arc<Channel<S>>, half: Half, bytes: &Borrowed<'_>,
 enum Step {
     Over(Outcome),
     /// An earlier operation is not issued yet. This does not last long: the driver issues it.
-    AwaitTurn,
+    AwaitPlace,
     /// The kernel has the operation.
     AwaitEvent {
         until: Option<Instant>,
@@ -80,14 +88,13 @@ enum Step {
     LetOthersRun,
 }
 
-/// An operation of a thread that waits for it. No method waits, except for
-/// [`await_turn`](Self::await_turn).
+/// An operation of a thread that waits for it. No method waits.
 struct Blocked<'a, S: System> {
     channel: &'a Arc<Channel<S>>,
     half: Half,
-    bytes: &'a Borrowed<'a>,
+    loan: &'a Borrowed<'a, S::Slot>,
+    id: SlotId,
     event: &'a Rc<EventOf<S>>,
-    slot: &'a S::Slot,
     deadline: Option<Instant>,
     /// The time was up, and the kernel was asked to end the operation.
     timed_out: bool,
@@ -98,27 +105,34 @@ impl<S: System> Blocked<'_, S> {
         self.deadline.is_some_and(|deadline| deadline <= S::now())
     }
 
-    /// Issues the operation, if it is its turn.
-    fn take_turn(&mut self) -> Step {
-        let id = self.slot.id();
+    /// Whether earlier operations are not issued yet, and this one was not cancelled.
+    fn has_to_wait(&self, table: &Table<S>) -> bool {
+        !table.is_next(self.id) && !table.is_cancelled(self.id)
+    }
+
+    /// Issues the operation, if no earlier one waits.
+    fn issue_if_next(&mut self) -> Step {
         let mut table = self.channel.table(self.half);
-        if table.find(id).is_some_and(|entry| entry.is_cancelled()) {
+        if self.has_to_wait(&table) && self.channel.is_on_drivers_thread() {
+            drop(table);
+            Channel::issue_waiting(Arc::clone(self.channel), self.half);
+            table = self.channel.table(self.half);
+        }
+        if table.is_cancelled(self.id) {
             return Step::Over(Err(Failure::Cancelled { transferred: Some(0) }));
         }
-        if !table.is_next(id) {
-            if self.is_late() {
-                return Step::Over(Err(Failure::TimedOut { transferred: Some(0) }));
-            }
-            return Step::AwaitTurn;
+        if !table.is_next(self.id) {
+            let late = Step::Over(Err(Failure::TimedOut { transferred: Some(0) }));
+            return if self.is_late() { late } else { Step::AwaitPlace };
         }
-        match self.channel.issuer.issue(self.half, self.slot, self.bytes, Some(&**self.event), false) {
+        match self.channel.issuer.issue(self.half, self.loan, Some(&**self.event), false) {
             Answer::Done(outcome) => Step::Over(outcome),
             Answer::Empty => {
                 drop(table);
                 self.go_behind()
             }
             Answer::Pending => {
-                table.set_issued(id);
+                table.set_issued(self.id);
                 self.channel.pass_on(self.half, table);
                 Step::AwaitEvent { until: self.deadline }
             }
@@ -126,14 +140,14 @@ impl<S: System> Blocked<'_, S> {
     }
 
     /// The kernel has reported the outcome, or the time is up.
-    fn go_on(&mut self, is_set: bool) -> Step {
+    fn after_event(&mut self, is_set: bool) -> Step {
         if !is_set {
             self.timed_out = true;
-            self.channel.issuer.cancel(self.slot.id());
+            self.channel.issuer.cancel(self.id);
             // Wait for the result of the cancellation.
             return Step::AwaitEvent { until: None };
         }
-        match self.channel.issuer.observe(self.half, self.slot, self.bytes) {
+        match self.channel.issuer.observe(self.half, self.loan) {
             Answer::Done(Err(Failure::Cancelled { transferred })) if self.timed_out => {
                 Step::Over(Err(Failure::TimedOut { transferred }))
             }
@@ -151,36 +165,14 @@ impl<S: System> Blocked<'_, S> {
             return Step::Over(Err(Failure::TimedOut { transferred: Some(0) }));
         }
         let mut table = self.channel.table(self.half);
-        table.send_to_the_back(self.slot.id(), false);
+        table.send_to_the_back(self.id, false);
         self.channel.pass_on(self.half, table);
         Step::LetOthersRun
     }
 
-    /// Waits until it may be this thread's turn, the operation was cancelled, or the time is up.
-    fn await_turn(&self) {
-        let id = self.slot.id();
-        if self.channel.is_on_drivers_thread() {
-            Channel::issue_waiting(Arc::clone(self.channel), self.half);
-        }
+    fn end(self) {
         let mut table = self.channel.table(self.half);
-        if table.is_next(id) || table.find(id).is_some_and(|entry| entry.is_cancelled()) {
-            return;
-        }
-        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(S::now()));
-        drop(self.channel.line(self.half).wait(table, left));
-    }
-
-    fn end(&mut self) {
-        let mut table = self.channel.table(self.half);
-        table.remove(self.slot.id());
+        table.remove(self.id);
         self.channel.pass_on(self.half, table);
     }
-}
-
-/// The kernel writes to this thread's stack until the event is set, and there is no way to wait for
-/// the event. Going on would be worse than ending the process. Seen only when the program closes a
-/// handle that is not its own.
-fn unwaitable(error: &io::Error) -> ! {
-    eprintln!("anonpipe: cannot wait for an operation in flight: {error}");
-    std::process::abort()
 }

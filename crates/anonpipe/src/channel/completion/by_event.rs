@@ -14,12 +14,13 @@
 
 use std::io;
 use std::mem;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::table::{Ended, Entry, Table};
 use super::{Answer, Channel, Event, Issuer, SlotId, System};
 use crate::channel::{Driver as _, InFlight};
 use crate::contract::{Failure, Half};
+use crate::sync::MutexGuard;
 
 type EventOf<S> = <<S as System>::Issuer as Issuer>::Event;
 
@@ -107,8 +108,7 @@ impl<S: System> Channel<S> {
         operation: &dyn InFlight<S>,
         ended: &mut Vec<Ended<S>>,
     ) -> (MutexGuard<'a, Table<S>>, Option<EventOf<S>>) {
-        let slot = &operation.request().slot;
-        let id = super::Slot::id(slot);
+        let id = super::Slot::id(operation.loan().slot());
         let is_cancelled = table.find(id).is_some_and(|entry| entry.is_cancelled());
         let event = match is_cancelled {
             true => Err(Failure::Cancelled { transferred: Some(0) }),
@@ -121,7 +121,7 @@ impl<S: System> Channel<S> {
                 return (table, None);
             }
         };
-        match self.issuer.issue(half, slot, operation.bytes(), Some(&event), false) {
+        match self.issuer.issue(half, operation.loan(), Some(&event), false) {
             Answer::Pending => {
                 table.set_issued(id);
                 return (table, Some(event));
@@ -135,12 +135,12 @@ impl<S: System> Channel<S> {
     /// Makes the thread pool wait for a pending operation's event. If it cannot, ends the operation
     /// and returns it.
     fn await_event(self: &Arc<Self>, operation: &dyn InFlight<S>, event: EventOf<S>) -> Option<Ended<S>> {
-        let id = super::Slot::id(&operation.request().slot);
+        let id = super::Slot::id(operation.loan().slot());
         let channel = Arc::clone(self);
         let Err(event) = event.when_set(move || Self::on_completion(channel, id, None)) else { return None };
         // Out of memory, at worst. The operation must end before its event does.
         self.issuer.cancel(id);
-        let _ = event.wait(None);
+        event.wait(None);
         self.observe(id, None)
     }
 }

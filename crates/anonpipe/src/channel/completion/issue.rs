@@ -1,12 +1,12 @@
 //! Giving operations to the kernel.
 
 use std::io;
-use std::sync::MutexGuard;
 
 use super::table::{Ended, Table};
 use super::{Answer, Channel, Issuer, SlotId, System, Thread};
 use crate::channel::Request;
 use crate::contract::{Failure, Half};
+use crate::sync::MutexGuard;
 
 /// How many empty messages a read may meet in a row before others get their turn: the caller, who
 /// wants to submit and not to wait, or the other ends of the driver that continues the read.
@@ -35,8 +35,7 @@ impl<S: System> Channel<S> {
             let operation = entry.as_operation()?;
             // If the handle `skips`, an operation that succeeds at once sends no packet. Otherwise
             // its packet comes, and is waited for.
-            let slot = &operation.request().slot;
-            match self.issuer.issue(half, slot, operation.bytes(), None, !skips) {
+            match self.issuer.issue(half, operation.loan(), None, !skips) {
                 Answer::Pending => {
                     table.set_issued(id);
                     return None;
@@ -55,7 +54,7 @@ impl<S: System> Channel<S> {
 }
 
 /// Refuses a length that the system cannot take at once, rather than cutting it short.
-pub(super) fn check_length<S: System>(request: &Request<S>) -> Result<(), Failure> {
+pub(super) fn check_length<S: System>(request: Request) -> Result<(), Failure> {
     let most = <S::Issuer as Issuer>::MOST_AT_ONCE;
     if request.length <= most {
         return Ok(());

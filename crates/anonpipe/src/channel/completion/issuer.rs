@@ -4,7 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use crate::buffer::Bytes;
+use crate::buffer::{self, Loan};
 use crate::contract::{Failure, Half, Outcome, Process, Turn};
 
 /// The handle of one end, on a system that takes operations and reports their completion.
@@ -36,18 +36,17 @@ pub(crate) trait Issuer: Send + Sync + Sized + 'static {
     fn issue(
         &self,
         half: Half,
-        slot: &Self::Slot,
-        bytes: &Bytes,
+        loan: &Loan<Self::Slot>,
         event: Option<&Self::Event>,
         packet_on_success: bool,
     ) -> Answer;
 
     /// What the kernel has reported about an operation.
-    fn observe(&self, half: Half, slot: &Self::Slot, bytes: &Bytes) -> Answer;
+    fn observe(&self, half: Half, loan: &Loan<Self::Slot>) -> Answer;
 
     /// The outcome of an operation that the kernel is done with, although it never reported so in
     /// the slot. Only what the packet said is known.
-    fn observe_lost(&self, half: Half, slot: &Self::Slot, bytes: &Bytes, said: Self::Said) -> Outcome;
+    fn observe_lost(&self, half: Half, loan: &Loan<Self::Slot>, said: Self::Said) -> Outcome;
 
     /// Asks the kernel to end an operation. Returns whether the kernel had it.
     fn cancel(&self, id: SlotId) -> bool;
@@ -97,7 +96,7 @@ impl SlotId {
 }
 
 /// Memory that the kernel writes to. It does not move while the kernel has it.
-pub(crate) trait Slot: Default + Send + Sync {
+pub(crate) trait Slot: buffer::Slot {
     fn id(&self) -> SlotId;
 }
 
@@ -123,8 +122,8 @@ pub(crate) trait Event: Send + Sync + Sized + 'static {
     /// The event of the calling thread, which blocks in one operation at a time.
     fn of_this_thread() -> io::Result<Rc<Self>>;
 
-    /// Blocks until the event is set. `Ok(false)`: `deadline` came first.
-    fn wait(&self, deadline: Option<Instant>) -> io::Result<bool>;
+    /// Blocks until the event is set. `false`: `deadline` came first.
+    fn wait(&self, deadline: Option<Instant>) -> bool;
 
     /// Calls `then` when the event is set, on a thread of the system's. If the system cannot do so,
     /// returns the event, and the caller has to wait for it.

@@ -1,11 +1,12 @@
 //! Observes completions that the kernel reports.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use super::binding::Route;
 use super::table::{Ended, Entry, Table};
 use super::{Answer, Channel, Issuer, SlotId, System};
 use crate::contract::{Failure, Half};
+use crate::sync::MutexGuard;
 
 type SaidOf<S> = <<S as System>::Issuer as Issuer>::Said;
 
@@ -42,23 +43,23 @@ impl<S: System> Channel<S> {
     ) -> Option<Ended<S>> {
         let entry = table.find(id)?;
         let operation = entry.as_operation()?;
-        let (slot, bytes) = (&operation.request().slot, operation.bytes());
+        let loan = operation.loan();
         if !entry.is_issued() {
             // The read has met so many empty messages that others got their turn first. (An
             // operation that waits for the driver has no packets.)
-            return self.go_on(half, table, id);
+            return self.issue_again(half, table, id);
         }
-        let outcome = match self.issuer.observe(half, slot, bytes) {
+        let outcome = match self.issuer.observe(half, loan) {
             Answer::Pending => {
                 let said = said.filter(|_| self.was_lost(entry))?;
-                self.issuer.observe_lost(half, slot, bytes, said)
+                self.issuer.observe_lost(half, loan, said)
             }
             Answer::Done(outcome) => outcome,
             // The cancel came too late for the kernel, but not for us.
             Answer::Empty if entry.is_cancelled() => Err(Failure::Cancelled { transferred: Some(0) }),
             // The read's buffer is still empty. The read stays in the table, where it can be
             // cancelled at any time.
-            Answer::Empty => return self.go_on(half, table, id),
+            Answer::Empty => return self.issue_again(half, table, id),
         };
         table.end(id, outcome)
     }
@@ -83,7 +84,7 @@ impl<S: System> Channel<S> {
     }
 
     /// Issues an operation again that the kernel no longer has.
-    fn go_on(self: &Arc<Self>, half: Half, mut table: MutexGuard<'_, Table<S>>, id: SlotId) -> Option<Ended<S>> {
+    fn issue_again(self: &Arc<Self>, half: Half, mut table: MutexGuard<'_, Table<S>>, id: SlotId) -> Option<Ended<S>> {
         let route = self.binding().known_route();
         table.send_to_the_back(id, route == Route::Event);
         match route {

@@ -6,12 +6,13 @@
 //! have the operation.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Channel, Issuer, Slot, SlotId, System, Thread};
 use crate::channel::{InFlight, position_in};
 use crate::contract::{Outcome, swallow_panic};
+use crate::sync::{Clock, Condvar, Mutex, MutexGuard, lock};
 
 type ThreadOf<S> = <<S as System>::Issuer as Issuer>::Thread;
 
@@ -23,25 +24,22 @@ pub(super) struct Line<S: System> {
 
 impl<S: System> Default for Line<S> {
     fn default() -> Self {
-        Self { table: Mutex::default(), turn: Condvar::new() }
+        Self { table: Mutex::new(Table::default()), turn: Condvar::new() }
     }
 }
 
 impl<S: System> Line<S> {
     pub(super) fn lock(&self) -> MutexGuard<'_, Table<S>> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.table)
     }
 
-    /// Waits to be notified, for at most `limit`.
+    /// Waits for a notification, at most until `deadline`.
     pub(super) fn wait<'a>(
-        &self,
+        &'a self,
         table: MutexGuard<'a, Table<S>>,
-        limit: Option<Duration>,
+        deadline: Option<Instant>,
     ) -> MutexGuard<'a, Table<S>> {
-        match limit {
-            None => self.turn.wait(table).unwrap_or_else(PoisonError::into_inner),
-            Some(limit) => self.turn.wait_timeout(table, limit).unwrap_or_else(PoisonError::into_inner).0,
-        }
+        S::Clock::wait(&self.table, table, &self.turn, deadline)
     }
 
     /// It may be a waiting thread's turn, or a waiting thread was cancelled.
@@ -95,7 +93,7 @@ impl<S: System> Entry<S> {
 
     pub(super) fn id(&self) -> SlotId {
         match &self.what {
-            What::Operation(operation, _) => operation.request().slot.id(),
+            What::Operation(operation, _) => operation.loan().slot().id(),
             What::Thread(id) => *id,
         }
     }
@@ -168,8 +166,13 @@ impl<S: System> Table<S> {
 
     /// The entry with this slot.
     pub(super) fn find(&mut self, id: SlotId) -> Option<&mut Entry<S>> {
-        let place = self.place_of(id)?;
-        self.entries.get_mut(place)
+        let position = self.position_of(id)?;
+        self.entries.get_mut(position)
+    }
+
+    /// Whether the end of the entry with this slot was asked for.
+    pub(super) fn is_cancelled(&self, id: SlotId) -> bool {
+        self.position_of(id).is_some_and(|position| self.entries[position].cancelled)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry<S>> {
@@ -188,20 +191,20 @@ impl<S: System> Table<S> {
 
     /// Whether no waiting entry is before it.
     pub(super) fn is_next(&self, id: SlotId) -> bool {
-        self.place_of(id).is_none_or(|place| place <= self.entries.len() - self.waiting)
+        self.position_of(id).is_none_or(|position| position <= self.entries.len() - self.waiting)
     }
 
     /// The kernel has the entry now. If it waited, it was the next.
     pub(super) fn set_issued(&mut self, id: SlotId) {
-        let Some(place) = self.place_of(id) else { return };
-        self.waiting -= usize::from(self.waits(place));
-        self.entries[place].issued = true;
+        let Some(position) = self.position_of(id) else { return };
+        self.waiting -= usize::from(self.waits(position));
+        self.entries[position].issued = true;
     }
 
     pub(super) fn remove(&mut self, id: SlotId) -> Option<Entry<S>> {
-        let place = self.place_of(id)?;
-        self.waiting -= usize::from(self.waits(place));
-        self.entries.remove(place)
+        let position = self.position_of(id)?;
+        self.waiting -= usize::from(self.waits(position));
+        self.entries.remove(position)
     }
 
     /// Takes out an operation that is over.
@@ -225,12 +228,12 @@ impl<S: System> Table<S> {
         }
     }
 
-    fn place_of(&self, id: SlotId) -> Option<usize> {
+    fn position_of(&self, id: SlotId) -> Option<usize> {
         position_in(&self.entries, |entry| entry.id() == id)
     }
 
-    fn waits(&self, place: usize) -> bool {
-        place >= self.entries.len() - self.waiting
+    fn waits(&self, position: usize) -> bool {
+        position >= self.entries.len() - self.waiting
     }
 }
 

@@ -95,7 +95,7 @@ fn a_dropped_operation_stays_until_the_kernel_is_done_with_it() {
 fn stray_packets_are_ignored() {
     let (reader, writer) = pipe(64, true);
     let pending = read::<Sim>(&reader, 8);
-    let id = pending.record().request().slot.id();
+    let id = pending.record().loan().slot().id();
     let poller = driver().make_ref();
     for key in 0..64 {
         for id in [SlotId::NONE, SlotId(0x1234_5670), id] {

@@ -62,7 +62,7 @@ impl<S: System> Channel<S> {
     }
 
     fn attempt_read(&self, operation: &dyn InFlight<S>) -> Attempt {
-        let read = operation.bytes().with_mut(|bytes| {
+        let read = operation.loan().with_mut(|bytes| {
             let most = bytes.len().min(S::Descriptor::MOST_AT_ONCE);
             self.descriptor.try_read(&mut [IoSliceMut::new(&mut bytes[..most])])
         });
@@ -70,8 +70,8 @@ impl<S: System> Channel<S> {
     }
 
     fn attempt_write(&self, operation: &dyn InFlight<S>) -> Attempt {
-        let progress = &operation.request().slot;
-        operation.bytes().with(|bytes| {
+        let progress = operation.loan().slot();
+        operation.loan().with(|bytes| {
             for _ in 0..CALLS_AT_A_STRETCH {
                 let rest = &bytes[progress.get()..];
                 let rest = &rest[..rest.len().min(S::Descriptor::MOST_AT_ONCE)];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::blocking::BlockedThread;
 use super::waiters::{Waiters, Woken};
 use super::{Channel, System};
-use crate::channel::{InFlight, Request};
+use crate::channel::InFlight;
 use crate::contract::{Failure, Outcome, swallow_panic};
 
 pub(super) struct Queue<S: System> {
@@ -35,7 +35,7 @@ impl<S: System> Queue<S> {
     /// How many bytes of the operation at the head have gone.
     pub(super) fn progress_of_head(&self) -> usize {
         match self.entries.front() {
-            Some(Entry::Operation(operation, _)) => operation.request().slot.get(),
+            Some(Entry::Operation(operation, _)) => operation.loan().slot().get(),
             Some(Entry::Thread(_)) | None => 0,
         }
     }
@@ -63,8 +63,8 @@ impl<S: System> Entry<S> {
         }
     }
 
-    pub(super) fn is_operation(&self, request: &Request<S>) -> bool {
-        matches!(self, Self::Operation(operation, _) if std::ptr::eq(operation.request(), request))
+    pub(super) fn is_operation(&self, sought: &dyn InFlight<S>) -> bool {
+        matches!(self, Self::Operation(operation, _) if std::ptr::eq(operation.request(), sought.request()))
     }
 
     pub(super) fn is_thread(&self, thread: &Arc<BlockedThread<S>>) -> bool {
@@ -89,7 +89,7 @@ impl<S: System> Default for Finished<S> {
 impl<S: System> Finished<S> {
     pub(super) fn cancel(&mut self, entry: Entry<S>) {
         if let Entry::Operation(operation, _) = &entry {
-            let transferred = Some(operation.request().slot.get());
+            let transferred = Some(operation.loan().slot().get());
             self.outcomes.push((entry, Err(Failure::Cancelled { transferred })));
         }
     }

@@ -1,11 +1,12 @@
 //! What the poller is asked about a descriptor, and what follows from its answers.
 
 use std::io;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::{Channel, Descriptor, Entry, Finished, Ready, System};
 use crate::channel::Key;
 use crate::contract::{Half, Turn};
+use crate::sync::{MutexGuard, lock};
 
 /// How many notifications in a row may be in vain before the poller is told to be silent.
 const MAX_IN_VAIN: u8 = 8;
@@ -77,7 +78,7 @@ impl<S: System> Registration<S> {
 
 impl<S: System> Channel<S> {
     pub(super) fn registration(&self) -> MutexGuard<'_, Registration<S>> {
-        self.registration.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.registration)
     }
 
     /// Asks the driver to report when the descriptor is ready for `half`, whose queue the caller

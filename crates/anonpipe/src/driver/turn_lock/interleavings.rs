@@ -5,13 +5,14 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use super::TurnLock;
 use crate::contract::Turn;
+use crate::sync::SystemClock;
 
 /// A poller that only waits for notifications. It keeps one if no thread waits, as the systems'
 /// pollers do.
@@ -31,10 +32,6 @@ impl Turn for Poller {
         true
     }
 
-    fn now() -> Instant {
-        Instant::now()
-    }
-
     fn turn(&self, timeout: Option<Duration>, _: &mut dyn FnMut(usize, ())) -> io::Result<()> {
         let mut notified = self.notified.lock().unwrap();
         while *notified == 0 && timeout.is_none() {
@@ -50,7 +47,7 @@ impl Turn for Poller {
     }
 }
 
-fn turn_lock() -> Arc<TurnLock<Poller>> {
+fn turn_lock() -> Arc<TurnLock<Poller, SystemClock>> {
     Arc::new(TurnLock::new(Poller::new().unwrap()))
 }
 
@@ -70,7 +67,7 @@ impl Event {
         }
     }
 
-    fn wait(&self, turn_lock: &Arc<TurnLock<Poller>>) {
+    fn wait(&self, turn_lock: &Arc<TurnLock<Poller, SystemClock>>) {
         let future = poll_fn(|context| {
             let mut state = self.0.lock().unwrap();
             if state.0 {

@@ -24,7 +24,7 @@ use super::transfer::{Transport, try_read, try_write};
 use super::wake_pair::{WakePair, timespec_of};
 use super::{MOST_AT_ONCE, answers};
 use crate::channel::readiness::{self, WaitEnd};
-use crate::contract::{Failure, Half, Outcome, Turn};
+use crate::contract::{Failure, Half, Outcome};
 
 /// The descriptor of an overlapped end, and how bytes are transferred over it.
 pub(crate) struct Descriptor {
@@ -144,7 +144,7 @@ impl readiness::Descriptor for Descriptor {
             [PollFd::from_borrowed_fd(alarm.as_fd(), PollFlags::IN), PollFd::from_borrowed_fd(self.as_fd(), interest)];
         let fds = if watched.is_some() { &mut fds[..] } else { &mut fds[..1] };
         loop {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Poller::now()));
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             match poll(fds, left.map(timespec_of).as_ref()) {
                 Err(Errno::INTR) => {}
                 Err(error) => return Err(answers::failure(error)),

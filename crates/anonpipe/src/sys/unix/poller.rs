@@ -10,7 +10,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use polling::{Events, PollMode};
 
@@ -82,10 +82,6 @@ impl Turn for Poller {
 
     fn is_of_this_process(&self) -> bool {
         self.process.is_current()
-    }
-
-    fn now() -> Instant {
-        Instant::now()
     }
 }
 

@@ -55,15 +55,15 @@ impl completion::Event for Event {
         event.unwrap_or_else(|_| Self::new().map(Rc::new))
     }
 
-    fn wait(&self, deadline: Option<Instant>) -> io::Result<bool> {
+    fn wait(&self, deadline: Option<Instant>) -> bool {
         loop {
             // SAFETY: the event is open as long as `self`.
             match unsafe { WaitForSingleObject(self.raw(), milliseconds_until(deadline)) } {
-                WAIT_OBJECT_0 => return Ok(true),
-                WAIT_TIMEOUT if deadline.is_some_and(|deadline| deadline <= Instant::now()) => return Ok(false),
+                WAIT_OBJECT_0 => return true,
+                WAIT_TIMEOUT if deadline.is_some_and(|deadline| deadline <= Instant::now()) => return false,
                 // The longest time that can be expressed is over, or the clocks differ by a tick.
                 WAIT_TIMEOUT => {}
-                _ => return Err(io::Error::last_os_error()),
+                _ => unwaitable(&io::Error::last_os_error()),
             }
         }
     }
@@ -71,6 +71,14 @@ impl completion::Event for Event {
     fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), Self> {
         event_wait::when_set(self, then)
     }
+}
+
+/// The kernel may still write to the memory of the operation whose event this is, and there is no
+/// way to learn when it is done. Going on would be worse than ending the process. Seen only when
+/// the program closes a handle that is not its own.
+fn unwaitable(error: &io::Error) -> ! {
+    eprintln!("anonpipe: cannot wait for an operation in flight: {error}");
+    std::process::abort()
 }
 
 impl Event {

@@ -31,7 +31,7 @@ use super::port::Port;
 use super::slot::Slot;
 use super::wine::IssuingThread;
 use super::{MOST_AT_ONCE, Process, answers, clamp, probe};
-use crate::buffer::Bytes;
+use crate::buffer::Loan;
 use crate::channel::completion::{self, Answer, Bound, SlotId};
 use crate::contract::{Failure, Half, Outcome};
 
@@ -75,9 +75,9 @@ impl completion::Issuer for Issuer {
 
     const MOST_AT_ONCE: usize = MOST_AT_ONCE;
 
-    fn issue(&self, half: Half, slot: &Slot, bytes: &Bytes, event: Option<&Event>, packet_on_success: bool) -> Answer {
+    fn issue(&self, half: Half, loan: &Loan<Slot>, event: Option<&Event>, packet_on_success: bool) -> Answer {
         let handle = self.handle.as_raw_handle();
-        let (data, length) = bytes.address();
+        let (slot, (data, length)) = (loan.slot(), loan.address(half));
         let overlapped = slot.lend_to_kernel(event.map_or(ptr::null_mut(), Event::without_packet));
         let (data, count) = (data.as_ptr(), clamp(length));
         let done = match half {
@@ -100,21 +100,22 @@ impl completion::Issuer for Issuer {
         if packet_on_success {
             return Answer::Pending;
         }
-        self.observe(half, slot, bytes)
+        self.observe(half, loan)
     }
 
-    fn observe(&self, half: Half, slot: &Slot, bytes: &Bytes) -> Answer {
+    fn observe(&self, half: Half, loan: &Loan<Slot>) -> Answer {
+        let slot = loan.slot();
         let (status, count) = slot.result();
         if status == STATUS_PENDING {
             return Answer::Pending;
         }
         slot.take_back();
-        answers::transfer(half, answers::code_of(status), count, bytes.address().1)
+        answers::transfer(half, answers::code_of(status), count, loan.address(half).1)
     }
 
-    fn observe_lost(&self, half: Half, slot: &Slot, bytes: &Bytes, said: u32) -> Outcome {
-        slot.take_back();
-        answers::of_packet(half, said, bytes.address().1)
+    fn observe_lost(&self, half: Half, loan: &Loan<Slot>, said: u32) -> Outcome {
+        loan.slot().take_back();
+        answers::of_packet(half, said, loan.address(half).1)
     }
 
     /// The kernel does not find operations that are complete or already cancelled.

@@ -100,8 +100,4 @@ impl Turn for Port {
     fn is_of_this_process(&self) -> bool {
         true
     }
-
-    fn now() -> Instant {
-        Instant::now()
-    }
 }

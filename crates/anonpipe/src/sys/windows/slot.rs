@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use windows_sys::Win32::Foundation::{NTSTATUS, STATUS_PENDING};
 use windows_sys::Win32::System::IO::OVERLAPPED;
 
+use crate::buffer;
 use crate::channel::completion::{self, SlotId};
 
 /// The `OVERLAPPED` of one operation. The kernel writes to it until the completion.
@@ -32,6 +33,12 @@ unsafe impl Sync for Slot {}
 
 /// The kernel changes it, whether or not a thread of ours panics.
 impl std::panic::RefUnwindSafe for Slot {}
+
+impl buffer::Slot for Slot {
+    fn is_lent(&self) -> bool {
+        self.lent.load(Ordering::Acquire)
+    }
+}
 
 impl completion::Slot for Slot {
     fn id(&self) -> SlotId {
