@@ -49,7 +49,7 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
     type Poller: Turn;
     type Clock: Clock;
     type Channel: Channel<Self>;
-    type Driver: Driver<Self>;
+    type Driver: DriverShare<Self>;
 
     /// The driver that this process turns by itself, on a thread of its own.
     fn process_driver() -> io::Result<Self::Driver>;
@@ -74,7 +74,7 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
 
 /// A share in a driver, as a channel sees it. A driver has a poller, the keys it has given out, and
 /// a thread that turns it. It lasts as long as its shares.
-pub(crate) trait Driver<S: System>: Clone + Send + Sync {
+pub(crate) trait DriverShare<S: System>: Clone + Send + Sync {
     fn poller(&self) -> &S::Poller;
 
     /// Whether both are shares in one driver.
@@ -107,7 +107,7 @@ pub(crate) trait Channel<S: System>: Sized + Send + Sync + 'static {
     type Writes: TaskWrites<S>;
 
     /// Called when the poller has an event for a key that leads here.
-    fn on_event(channel: Arc<Self>, event: <S::Poller as Turn>::Event);
+    fn on_report(channel: Arc<Self>, event: <S::Poller as Turn>::Report);
 
     /// Starts an operation. It may complete at once or later, but is completed in every case.
     fn submit(self: &Arc<Self>, operation: Arc<dyn InFlight<S>>);

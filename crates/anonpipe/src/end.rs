@@ -18,12 +18,12 @@ pub(crate) use overlapped::OverlappedEnd;
 
 /// Cuts `buffer` to what one call may take.
 pub(crate) fn slice(buffer: &[u8]) -> IoSlice<'_> {
-    IoSlice::new(&buffer[..buffer.len().min(sys::MOST_AT_ONCE)])
+    IoSlice::new(&buffer[..buffer.len().min(sys::MAX_TRANSFER)])
 }
 
 /// Cuts `buffer` to what one call may take.
 pub(crate) fn slice_mut(buffer: &mut [u8]) -> IoSliceMut<'_> {
-    let length = buffer.len().min(sys::MOST_AT_ONCE);
+    let length = buffer.len().min(sys::MAX_TRANSFER);
     IoSliceMut::new(&mut buffer[..length])
 }
 

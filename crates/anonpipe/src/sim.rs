@@ -87,7 +87,7 @@ impl<E> Inbox<E> {
 }
 
 impl<E: Send + 'static> Turn for Inbox<E> {
-    type Event = E;
+    type Report = E;
 
     fn new() -> io::Result<Self> {
         let state = State { events: VecDeque::new(), notified: false };

@@ -12,7 +12,7 @@ use windows_sys::Win32::Storage::FileSystem::ReadFile;
 use windows_sys::Win32::System::IO::{CreateIoCompletionPort, OVERLAPPED};
 
 use crate::channel::completion::{Slot as _, SlotId};
-use crate::channel::{Driver as _, InFlight as _, System as _};
+use crate::channel::{DriverShare as _, InFlight as _, System as _};
 use crate::driver::Native;
 use crate::{Overlapped, Reader, pipe};
 

@@ -2,7 +2,7 @@
 //!
 //! - `OwnedPipe`, `BorrowedPipe`, `borrow`: the system's handle to an end;
 //! - `PlatformOptions`: the options of a pair that only this system has;
-//! - `MOST_AT_ONCE`: the most bytes that one call is given;
+//! - `MAX_TRANSFER`: the most bytes that one call is given;
 //! - `create`: a new pair, the server end first;
 //! - `probe`: what a handle is; `bytes_available`, `shutdown_write`;
 //! - `read`, `write`: blocking I/O on a handle of mode `Blocking`;

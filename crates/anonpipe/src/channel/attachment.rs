@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::OnceLock;
 
-use super::{Channel, Driver, System};
+use super::{Channel, DriverShare, System};
 use crate::contract::{Failure, Turn};
 
 /// The driver of a channel: the caller's, if the end was attached to one, else the process's.

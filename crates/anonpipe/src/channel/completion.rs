@@ -32,7 +32,7 @@ use super::{Attachment, InFlight, Key};
 use crate::contract::{Failure, Half, Outcome};
 use crate::sync::{Mutex, MutexGuard, lock};
 use binding::{Binding, Route};
-use table::{Ended, Entry, Line, Table};
+use table::{Ended, Entry, HalfTable, Table};
 
 /// A system of this model.
 pub(crate) trait System:
@@ -50,8 +50,8 @@ pub(crate) trait System:
 /// An overlapped end: its handle, and the operations in flight on it.
 pub(crate) struct Channel<S: System> {
     binding: Mutex<Binding<S>>,
-    reads: Line<S>,
-    writes: Line<S>,
+    reads: HalfTable<S>,
+    writes: HalfTable<S>,
     attachment: Attachment<S>,
     /// A key with the process's driver, whose thread issues the operations that go through
     /// events.
@@ -68,8 +68,8 @@ impl<S: System> Channel<S> {
     pub(crate) fn new(issuer: S::Issuer, exclusive: bool) -> Self {
         Self {
             binding: Mutex::new(Binding::default()),
-            reads: Line::default(),
-            writes: Line::default(),
+            reads: HalfTable::default(),
+            writes: HalfTable::default(),
             attachment: Attachment::new(),
             issuing: OnceLock::new(),
             read_cancels: AtomicU64::new(0),
@@ -86,7 +86,7 @@ impl<S: System> Channel<S> {
         lock(&self.binding)
     }
 
-    fn line(&self, half: Half) -> &Line<S> {
+    fn line(&self, half: Half) -> &HalfTable<S> {
         match half {
             Half::Read => &self.reads,
             Half::Write => &self.writes,
@@ -179,7 +179,7 @@ impl<S: System> super::Channel<S> for Channel<S> {
     type Reads = tasks::Reads<S>;
     type Writes = tasks::Writes<S>;
 
-    fn on_event(channel: Arc<Self>, packet: Packet<<S::Issuer as Issuer>::Said>) {
+    fn on_report(channel: Arc<Self>, packet: Packet<<S::Issuer as Issuer>::Said>) {
         if packet.id == SlotId::NONE {
             for half in [Half::Read, Half::Write] {
                 Self::issue_waiting(Arc::clone(&channel), half);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Driver, System};
+use super::{DriverShare, System};
 use crate::contract::Turn;
 
 /// The key by which a driver finds a channel: what its poller says about the key goes to the

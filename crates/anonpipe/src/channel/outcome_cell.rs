@@ -19,7 +19,7 @@ struct State {
     /// The task that polled last.
     waker: Option<Waker>,
     /// Threads that wait for the first of several operations, of which this is one.
-    watchers: Vec<Waker>,
+    others: Vec<Waker>,
     /// Whether a thread sleeps on `done`.
     asleep: bool,
 }
@@ -39,12 +39,12 @@ impl OutcomeCell {
         state.completed = true;
         state.outcome = Some(outcome);
         let waker = state.waker.take();
-        let watchers = std::mem::take(&mut state.watchers);
+        let others = std::mem::take(&mut state.others);
         if state.asleep {
             self.done.notify_all();
         }
         drop(state);
-        for waker in watchers.into_iter().chain(waker) {
+        for waker in others.into_iter().chain(waker) {
             swallow_panic(|| waker.wake());
         }
     }
@@ -106,18 +106,18 @@ impl OutcomeCell {
         drop(waker);
     }
 
-    /// Whether the operation is complete. If not, `waker` is called when it is, unless `unwatch`
+    /// Whether the operation is complete. If not, `waker` is called when it is, unless `remove_waker`
     /// takes it back.
-    pub(crate) fn watch(&self, waker: &Waker) -> bool {
+    pub(crate) fn add_waker(&self, waker: &Waker) -> bool {
         let mut state = lock(&self.state);
         if !state.completed {
-            state.watchers.push(waker.clone());
+            state.others.push(waker.clone());
         }
         state.completed
     }
 
-    pub(crate) fn unwatch(&self, waker: &Waker) {
-        lock(&self.state).watchers.retain(|watcher| !watcher.will_wake(waker));
+    pub(crate) fn remove_waker(&self, waker: &Waker) {
+        lock(&self.state).others.retain(|other| !other.will_wake(waker));
     }
 
     /// Blocks until the outcome is there, or `deadline` has come.

@@ -42,7 +42,7 @@ use crate::buffer::Slot;
 use crate::contract::{Failure, Half, Outcome, Process};
 use crate::sync::{Mutex, MutexGuard, lock, try_lock};
 use queue::{Entry, Finished, Queue};
-use registration::Registration;
+use registration::PollerRegistration;
 
 /// A system of this model.
 pub(crate) trait System:
@@ -80,7 +80,7 @@ impl Progress {
 
 /// An overlapped end: its descriptor, and one queue for each half.
 pub(crate) struct Channel<S: System> {
-    registration: Mutex<Registration<S>>,
+    registration: Mutex<PollerRegistration<S>>,
     reads: Mutex<Queue<S>>,
     writes: Mutex<Queue<S>>,
     attachment: Attachment<S>,
@@ -101,7 +101,7 @@ impl<S: System> Drop for Channel<S> {
 impl<S: System> Channel<S> {
     pub(crate) fn new(descriptor: S::Descriptor) -> Self {
         Self {
-            registration: Mutex::new(Registration::default()),
+            registration: Mutex::new(PollerRegistration::default()),
             reads: Mutex::new(Queue::default()),
             writes: Mutex::new(Queue::default()),
             attachment: Attachment::new(),
@@ -147,7 +147,7 @@ impl<S: System> super::Channel<S> for Channel<S> {
     type Reads = tasks::Reads<S>;
     type Writes = tasks::Writes<S>;
 
-    fn on_event(channel: Arc<Self>, event: Ready) {
+    fn on_report(channel: Arc<Self>, event: Ready) {
         Self::on_ready(channel, event);
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use super::{Channel, Driver, InFlight, Record, System};
+use super::{Channel, DriverShare, InFlight, Record, System};
 use crate::contract::{Failure, Outcome};
 
 /// An operation that was submitted. Dropping this asks for its cancellation.
@@ -140,15 +140,15 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
         Poll::Ready(self.finish(outcome))
     }
 
-    /// Whether the operation is complete. If not, `waker` is called when it is, unless `unwatch`
+    /// Whether the operation is complete. If not, `waker` is called when it is, unless `remove_waker`
     /// takes it back.
-    pub(crate) fn watch(&self, waker: &Waker) -> bool {
-        self.local().is_none_or(|record| record.outcome().watch(waker))
+    pub(crate) fn add_waker(&self, waker: &Waker) -> bool {
+        self.local().is_none_or(|record| record.outcome().add_waker(waker))
     }
 
-    pub(crate) fn unwatch(&self, waker: &Waker) {
+    pub(crate) fn remove_waker(&self, waker: &Waker) {
         if let Some(record) = self.local() {
-            record.outcome().unwatch(waker);
+            record.outcome().remove_waker(waker);
         }
     }
 }

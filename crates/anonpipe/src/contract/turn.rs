@@ -6,13 +6,13 @@ use std::time::Duration;
 /// A source of notifications: a poller, a completion port, or one that exists only in memory.
 pub(crate) trait Turn: Send + Sync + Sized + 'static {
     /// What the source reports about a key.
-    type Event;
+    type Report;
 
     fn new() -> io::Result<Self>;
 
     /// Waits for notifications, for at most `timeout`, and passes each of them on: the key, and the
     /// event. [`notify`](Self::notify) ends the wait early.
-    fn turn(&self, timeout: Option<Duration>, each: &mut dyn FnMut(usize, Self::Event)) -> io::Result<()>;
+    fn turn(&self, timeout: Option<Duration>, each: &mut dyn FnMut(usize, Self::Report)) -> io::Result<()>;
 
     /// Ends a turn that waits, or else the next one. May be called from any thread.
     fn notify(&self);

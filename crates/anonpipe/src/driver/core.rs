@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 use std::time::Instant;
 
 use super::turn_lock::{self, OUT_OF_MEMORY, TurnLock};
-use crate::channel::{Channel, Driver, System};
+use crate::channel::{Channel, DriverShare, System};
 use crate::contract::Turn;
 use crate::sync::{Clock, Mutex, MutexGuard, lock};
 
@@ -55,11 +55,11 @@ impl<S: System> Core<S> {
     }
 
     /// Passes the poller's event for a key to its channel.
-    fn tell(&self, key: usize, event: <S::Poller as Turn>::Event) {
+    fn tell(&self, key: usize, event: <S::Poller as Turn>::Report) {
         // An end that no longer exists has nothing in flight.
         let channel = self.channels().get(&key).and_then(Weak::upgrade);
         if let Some(channel) = channel {
-            S::Channel::on_event(channel, event);
+            S::Channel::on_report(channel, event);
         }
     }
 
@@ -111,7 +111,7 @@ impl<S: System> Core<S> {
 /// A counted reference to a driver, for as long as an end needs it.
 pub(crate) struct DriverRef<S: System>(Arc<Core<S>>);
 
-impl<S: System> Driver<S> for DriverRef<S> {
+impl<S: System> DriverShare<S> for DriverRef<S> {
     fn poller(&self) -> &S::Poller {
         self.0.poller()
     }

@@ -97,7 +97,7 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
     }
 
     /// Turns once, unless the number of notifications is no longer `notices`.
-    pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>, each: Each<'_, P::Event>) -> io::Result<()> {
+    pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>, each: Each<'_, P::Report>) -> io::Result<()> {
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(C::now()));
         let mut state = self.state();
         while state.holder.is_some() && state.notices == notices {
@@ -123,7 +123,7 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
         self: &Arc<Self>,
         mut future: Pin<&mut F>,
         deadline: Option<Instant>,
-        each: Each<'_, P::Event>,
+        each: Each<'_, P::Report>,
     ) -> Option<F::Output> {
         if !self.poller.is_of_this_process() {
             return run_without_a_driver::<C, F>(future, deadline);

@@ -17,11 +17,11 @@ mod sealed {
     use std::task::{Poll, Waker};
     use std::time::Instant;
 
-    use crate::channel::Driver;
+    use crate::channel::DriverShare;
 
     pub trait AnyOp {
-        fn watch(&self, waker: &Waker) -> bool;
-        fn unwatch(&self, waker: &Waker);
+        fn add_waker(&self, waker: &Waker) -> bool;
+        fn remove_waker(&self, waker: &Waker);
         fn is_complete(&self) -> bool;
         /// If the caller has to turn a driver for this operation, turns it until `poll` is ready,
         /// or until `deadline`. `None`: there is no such driver.
@@ -29,12 +29,12 @@ mod sealed {
     }
 
     impl<B: Send + 'static> AnyOp for super::Op<B> {
-        fn watch(&self, waker: &Waker) -> bool {
-            self.0.submitted().watch(waker)
+        fn add_waker(&self, waker: &Waker) -> bool {
+            self.0.submitted().add_waker(waker)
         }
 
-        fn unwatch(&self, waker: &Waker) {
-            self.0.submitted().unwatch(waker);
+        fn remove_waker(&self, waker: &Waker) {
+            self.0.submitted().remove_waker(waker);
         }
 
         fn is_complete(&self) -> bool {
@@ -76,7 +76,7 @@ pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> 
     let deadline = timeout.and_then(Native::deadline_in);
     let first_end = Arc::new(OutcomeCell::new());
     let waker = Waker::from(Arc::new(EndWait(Arc::clone(&first_end))));
-    let mut first = ops.iter().position(|op| op.watch(&waker));
+    let mut first = ops.iter().position(|op| op.add_waker(&waker));
     if first.is_none() && !ops.is_empty() {
         let poll = |waker: &Waker| first_end.poll(waker).map(drop);
         if ops.iter().find_map(|op| op.turn_until(&poll, deadline)).is_none() {
@@ -85,7 +85,7 @@ pub fn wait_any(ops: &[&dyn AnyOp], timeout: Option<Duration>) -> Option<usize> 
         first = ops.iter().position(|op| op.is_complete());
     }
     for op in ops {
-        op.unwatch(&waker);
+        op.remove_waker(&waker);
     }
     first
 }

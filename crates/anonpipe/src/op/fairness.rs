@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::task::{Context, Poll};
 
 #[cfg(feature = "tokio")]
-use crate::channel::Driver;
+use crate::channel::DriverShare;
 use crate::channel::WokenBy;
 #[cfg(feature = "tokio")]
 use crate::driver::NativeDriver;

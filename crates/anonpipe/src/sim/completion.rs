@@ -285,7 +285,7 @@ impl completion::Issuer for Issuer {
     type Thread = AnyThread;
     type Said = Said;
 
-    const MOST_AT_ONCE: usize = 1 << 20;
+    const MAX_TRANSFER: usize = 1 << 20;
 
     fn issue(&self, half: Half, loan: &Loan<Slot>, event: Option<&Event>, packet_on_success: bool) -> Answer {
         let (slot, length) = (loan.slot(), loan.address(half).1);

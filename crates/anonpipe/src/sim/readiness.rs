@@ -152,7 +152,7 @@ impl readiness::Descriptor for Descriptor {
     #[cfg(feature = "tokio")]
     type Reactor = no_reactor::NoReactor;
 
-    const MOST_AT_ONCE: usize = 1024;
+    const MAX_TRANSFER: usize = 1024;
     const MISSES_THE_END_AT_FIRST: bool = false;
     const WRITERS_LISTEN_AS_READERS: bool = false;
 
@@ -222,7 +222,7 @@ impl readiness::Descriptor for Descriptor {
         lock(&self.pipe.state).listeners.retain(|known| known.half != half || !known.poller.is_same(poller));
     }
 
-    fn is_told_of_every_change(_: &Inbox<Ready>) -> bool {
+    fn is_edge_triggered(_: &Inbox<Ready>) -> bool {
         true
     }
 

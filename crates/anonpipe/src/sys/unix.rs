@@ -35,7 +35,7 @@ pub(crate) type BorrowedPipe<'a> = BorrowedFd<'a>;
 
 /// The most bytes that one call transfers: macOS refuses more, and Linux takes less (both
 /// *documented*, read(2)).
-pub(crate) const MOST_AT_ONCE: usize = i32::MAX as usize;
+pub(crate) const MAX_TRANSFER: usize = i32::MAX as usize;
 
 /// Empty: Unix has one way to make a pair.
 #[derive(Debug, Clone, Copy, Default)]

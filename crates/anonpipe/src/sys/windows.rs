@@ -24,7 +24,6 @@ mod wine;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 use std::{io, ptr};
 
-use windows_sys::Win32::Foundation::ERROR_BROKEN_PIPE;
 use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 
 use crate::contract::Failure;
@@ -44,7 +43,7 @@ pub(crate) type BorrowedPipe<'a> = BorrowedHandle<'a>;
 
 /// The most bytes that one call transfers: lengths have 32 bits, and std's slices panic beyond
 /// that.
-pub(crate) const MOST_AT_ONCE: usize = u32::MAX as usize;
+pub(crate) const MAX_TRANSFER: usize = u32::MAX as usize;
 
 /// The options of a pair that only Windows has.
 #[derive(Debug, Clone, Default)]
@@ -85,11 +84,7 @@ pub(crate) fn bytes_available(pipe: BorrowedPipe<'_>) -> Result<usize, Failure> 
     if done != 0 {
         return Ok(available as usize);
     }
-    match answers::last_code() {
-        // The end of file.
-        ERROR_BROKEN_PIPE => Ok(0),
-        code => Err(answers::failure(code, Some(0))),
-    }
+    answers::available(answers::last_code())
 }
 
 pub(crate) fn shutdown_write(_: BorrowedPipe<'_>) -> Result<(), Failure> {

@@ -23,7 +23,7 @@ pub(super) fn read<S: System>(
 ) -> Outcome {
     let first = buffers.iter_mut().find(|buffer| !buffer.is_empty());
     let first: &mut [u8] = first.map_or(&mut [], |buffer| &mut **buffer);
-    let most = first.len().min(<S::Issuer as Issuer>::MOST_AT_ONCE);
+    let most = first.len().min(<S::Issuer as Issuer>::MAX_TRANSFER);
     block(channel, Half::Read, &Borrowed::to_read(&mut first[..most]), deadline)
 }
 
@@ -35,7 +35,7 @@ pub(super) fn write<S: System>(
     deadline: Option<Instant>,
 ) -> Outcome {
     let first: &[u8] = buffers.iter().find(|buffer| !buffer.is_empty()).map_or(&[], |buffer| &**buffer);
-    let most = first.len().min(<S::Issuer as Issuer>::MOST_AT_ONCE);
+    let most = first.len().min(<S::Issuer as Issuer>::MAX_TRANSFER);
     block(channel, Half::Write, &Borrowed::to_write(&first[..most]), deadline)
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use super::table::{Ended, Entry, Table};
 use super::{Answer, Channel, Event, Issuer, SlotId, System};
-use crate::channel::{Driver as _, InFlight};
+use crate::channel::{DriverShare as _, InFlight};
 use crate::contract::{Failure, Half};
 use crate::sync::MutexGuard;
 
@@ -43,7 +43,7 @@ impl<S: System> Channel<S> {
         let Some(next) = table.next_waiting() else { return };
         if next.as_operation().is_none() {
             self.line(half).notify();
-        } else if !mem::replace(&mut table.told, true) {
+        } else if !mem::replace(&mut table.driver_notified, true) {
             drop(table);
             if let Err(error) = self.tell_driver() {
                 self.give_up(half, &error);
@@ -65,7 +65,7 @@ impl<S: System> Channel<S> {
     fn give_up(&self, half: Half, error: &io::Error) {
         let mut ended = Vec::new();
         let mut table = self.table(half);
-        table.told = false;
+        table.driver_notified = false;
         let waiting: Vec<_> = table.waiting().filter(|entry| entry.as_operation().is_some()).map(Entry::id).collect();
         for id in waiting {
             let error = io::Error::from_raw_os_error(error.raw_os_error().unwrap_or_default());
@@ -80,7 +80,7 @@ impl<S: System> Channel<S> {
     pub(super) fn issue_waiting(channel: Arc<Self>, half: Half) {
         let mut ended = Vec::new();
         let mut table = channel.table(half);
-        table.told = false;
+        table.driver_notified = false;
         // Each of them once: a read that meets an empty message continues after the other
         // operations of this driver had their turn.
         let count = table.waiting().len();

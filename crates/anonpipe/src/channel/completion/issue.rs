@@ -55,10 +55,10 @@ impl<S: System> Channel<S> {
 
 /// Refuses a length that the system cannot take at once, rather than cutting it short.
 pub(super) fn check_length<S: System>(request: Request) -> Result<(), Failure> {
-    let most = <S::Issuer as Issuer>::MOST_AT_ONCE;
+    let most = <S::Issuer as Issuer>::MAX_TRANSFER;
     if request.length <= most {
         return Ok(());
     }
-    let why = format!("the buffer has {} bytes, and Windows takes at most {most} at once", request.length);
+    let why = format!("the buffer has {} bytes, and the system takes at most {most} at once", request.length);
     Err(Failure::refused(io::ErrorKind::InvalidInput, why))
 }

@@ -18,7 +18,7 @@ pub(crate) trait Issuer: Send + Sync + Sized + 'static {
     type Process: Process;
     /// What a caller gets who takes the handle out.
     type Handle;
-    type Port: Turn<Event = Packet<Self::Said>>;
+    type Port: Turn<Report = Packet<Self::Said>>;
     type Slot: Slot;
     type Event: Event;
     type Thread: Thread;
@@ -26,7 +26,7 @@ pub(crate) trait Issuer: Send + Sync + Sized + 'static {
     type Said: Copy + Send;
 
     /// The most bytes that one operation transfers.
-    const MOST_AT_ONCE: usize;
+    const MAX_TRANSFER: usize;
 
     /// Gives an operation to the kernel. The slot and the bytes belong together, and must stay
     /// until the operation was observed to be complete.

@@ -17,18 +17,18 @@ use crate::sync::{Clock, Condvar, Mutex, MutexGuard, lock};
 type ThreadOf<S> = <<S as System>::Issuer as Issuer>::Thread;
 
 /// One half of an end: the table, and the threads that wait for their turn in it.
-pub(super) struct Line<S: System> {
+pub(super) struct HalfTable<S: System> {
     table: Mutex<Table<S>>,
     turn: Condvar,
 }
 
-impl<S: System> Default for Line<S> {
+impl<S: System> Default for HalfTable<S> {
     fn default() -> Self {
         Self { table: Mutex::new(Table::default()), turn: Condvar::new() }
     }
 }
 
-impl<S: System> Line<S> {
+impl<S: System> HalfTable<S> {
     pub(super) fn lock(&self) -> MutexGuard<'_, Table<S>> {
         lock(&self.table)
     }
@@ -56,7 +56,7 @@ pub(super) struct Table<S: System> {
     /// them. Always 0 unless operations go through events.
     waiting: usize,
     /// Whether the driver's thread was told that an entry waits, and has not come yet.
-    pub(super) told: bool,
+    pub(super) driver_notified: bool,
 }
 
 pub(super) struct Entry<S: System> {
@@ -148,7 +148,7 @@ impl<S: System> Ended<S> {
 
 impl<S: System> Default for Table<S> {
     fn default() -> Self {
-        Self { entries: VecDeque::new(), waiting: 0, told: false }
+        Self { entries: VecDeque::new(), waiting: 0, driver_notified: false }
     }
 }
 

@@ -99,7 +99,7 @@ fn stray_packets_are_ignored() {
     let poller = driver().make_ref();
     for key in 0..64 {
         for id in [SlotId::NONE, SlotId(0x1234_5670), id] {
-            Issuer::post(crate::channel::Driver::<Sim>::poller(&poller), key, id).unwrap();
+            Issuer::post(crate::channel::DriverShare::<Sim>::poller(&poller), key, id).unwrap();
         }
     }
     turn();

@@ -63,7 +63,7 @@ impl<S: System> Channel<S> {
 
     fn attempt_read(&self, operation: &dyn InFlight<S>) -> Attempt {
         let read = operation.loan().with_mut(|bytes| {
-            let most = bytes.len().min(S::Descriptor::MOST_AT_ONCE);
+            let most = bytes.len().min(S::Descriptor::MAX_TRANSFER);
             self.descriptor.try_read(&mut [IoSliceMut::new(&mut bytes[..most])])
         });
         read.map_or(Attempt::WouldBlock, Attempt::Done)
@@ -74,7 +74,7 @@ impl<S: System> Channel<S> {
         operation.loan().with(|bytes| {
             for _ in 0..CALLS_AT_A_STRETCH {
                 let rest = &bytes[progress.get()..];
-                let rest = &rest[..rest.len().min(S::Descriptor::MOST_AT_ONCE)];
+                let rest = &rest[..rest.len().min(S::Descriptor::MAX_TRANSFER)];
                 match self.descriptor.try_write(&[IoSlice::new(rest)]) {
                     Some(Ok(count)) => progress.set(progress.get() + count),
                     Some(Err(failure)) => return Attempt::Done(Err(failure.after(progress.get()))),

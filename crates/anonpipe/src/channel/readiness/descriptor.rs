@@ -14,13 +14,13 @@ pub(crate) trait Descriptor: Send + Sync + Sized + 'static {
     type Process: Process;
     /// What a caller gets who takes the handle out.
     type Handle;
-    type Poller: Turn<Event = Ready>;
+    type Poller: Turn<Report = Ready>;
     type Alarm: Alarm;
     #[cfg(feature = "tokio")]
     type Reactor: super::reactor::Reactor<Descriptor = Self>;
 
     /// The most bytes that one call transfers.
-    const MOST_AT_ONCE: usize;
+    const MAX_TRANSFER: usize;
 
     /// Whether a poller may fail to report that the peer has closed, if the peer did so after the
     /// last try and before the first registration. If so, the channel tries once more after it has
@@ -56,7 +56,7 @@ pub(crate) trait Descriptor: Send + Sync + Sized + 'static {
     fn deregister(&self, poller: &Self::Poller);
 
     /// Whether an armed poller reports every change, and not only the first.
-    fn is_told_of_every_change(poller: &Self::Poller) -> bool;
+    fn is_edge_triggered(poller: &Self::Poller) -> bool;
 
     /// Blocks the calling thread until its `alarm` rings, until the descriptor is ready for
     /// `watched`, if given, or until `deadline`.

@@ -9,7 +9,7 @@ use crate::contract::{Half, Turn};
 use crate::sync::{MutexGuard, lock};
 
 /// How many notifications in a row may be in vain before the poller is told to be silent.
-const MAX_IN_VAIN: u8 = 8;
+const MAX_UNUSED: u8 = 8;
 
 /// What to do after the poller was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) enum Armed {
 }
 
 /// A channel's registration in its driver's poller, and what the poller was asked.
-pub(super) struct Registration<S: System> {
+pub(super) struct PollerRegistration<S: System> {
     key: Option<Key<S>>,
     readable: Interest,
     writable: Interest,
@@ -33,16 +33,16 @@ pub(super) struct Registration<S: System> {
 struct Interest {
     asked: bool,
     /// Notifications since an entry or a task last waited for one.
-    in_vain: u8,
+    unused: u8,
 }
 
-impl<S: System> Default for Registration<S> {
+impl<S: System> Default for PollerRegistration<S> {
     fn default() -> Self {
         Self { key: None, readable: Interest::default(), writable: Interest::default() }
     }
 }
 
-impl<S: System> Registration<S> {
+impl<S: System> PollerRegistration<S> {
     pub(super) fn is_made(&self) -> bool {
         self.key.is_some()
     }
@@ -57,8 +57,8 @@ impl<S: System> Registration<S> {
     }
 
     /// Whether the poller reports every change, and not only the first one after it was asked.
-    fn is_told_of_every_change(&self) -> Option<bool> {
-        self.key.as_ref().map(|key| S::Descriptor::is_told_of_every_change(key.poller()))
+    fn is_edge_triggered(&self) -> Option<bool> {
+        self.key.as_ref().map(|key| S::Descriptor::is_edge_triggered(key.poller()))
     }
 
     fn interest(&mut self, half: Half) -> &mut Interest {
@@ -77,7 +77,7 @@ impl<S: System> Registration<S> {
 }
 
 impl<S: System> Channel<S> {
-    pub(super) fn registration(&self) -> MutexGuard<'_, Registration<S>> {
+    pub(super) fn registration(&self) -> MutexGuard<'_, PollerRegistration<S>> {
         lock(&self.registration)
     }
 
@@ -92,11 +92,11 @@ impl<S: System> Channel<S> {
         if !is_known {
             let key = Key::new(self.attachment.driver()?, self);
             self.descriptor.register(key.poller(), key.number())?;
-            *registration = Registration { key: Some(key), ..Registration::default() };
+            *registration = PollerRegistration { key: Some(key), ..PollerRegistration::default() };
         }
-        let every_change = is_known && registration.is_told_of_every_change() == Some(true);
+        let every_change = is_known && registration.is_edge_triggered() == Some(true);
         let interest = registration.interest(half);
-        interest.in_vain = 0;
+        interest.unused = 0;
         if interest.asked && every_change && !may_be_ready {
             return Ok(Armed::Listening);
         }
@@ -113,7 +113,7 @@ impl<S: System> Channel<S> {
     pub(super) fn on_ready(channel: Arc<Self>, ready: Ready) {
         let every_change = {
             let mut registration = channel.registration();
-            let every_change = registration.is_told_of_every_change().unwrap_or(true);
+            let every_change = registration.is_edge_triggered().unwrap_or(true);
             if !every_change {
                 // The poller answers once, for both halves.
                 (registration.readable.asked, registration.writable.asked) = (false, false);
@@ -140,8 +140,8 @@ impl<S: System> Channel<S> {
             Some(Entry::Thread(_)) | None => {
                 let mut registration = self.registration();
                 let interest = registration.interest(half);
-                interest.in_vain = interest.in_vain.saturating_add(1);
-                if interest.asked && interest.in_vain > MAX_IN_VAIN {
+                interest.unused = interest.unused.saturating_add(1);
+                if interest.asked && interest.unused > MAX_UNUSED {
                     interest.asked = false;
                     // If this fails, the poller goes on reporting.
                     let _ = registration.ask(&self.descriptor);

@@ -22,7 +22,7 @@ struct Poller {
 }
 
 impl Turn for Poller {
-    type Event = ();
+    type Report = ();
 
     fn new() -> io::Result<Self> {
         Ok(Self { notified: Mutex::new(0), changed: Condvar::new() })

@@ -28,21 +28,37 @@ pub(super) fn failure(error: Errno) -> Failure {
 
 /// The outcome of a call that does not wait. `None`: the call would have to wait.
 pub(super) fn outcome(result: Result<usize, Errno>) -> Option<Outcome> {
-    match result {
-        Err(Errno::AGAIN) => None,
-        result => Some(result.map_err(failure)),
+    if would_wait(&result) { None } else { Some(result.map_err(failure)) }
+}
+
+/// Whether the call would have to wait.
+pub(super) fn would_wait(result: &Result<usize, Errno>) -> bool {
+    *result == Err(Errno::AGAIN)
+}
+
+/// Makes a call until it is not interrupted.
+pub(super) fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            result => return result,
+        }
     }
 }
 
-/// The meaning of a read's answer. `None`: the read was interrupted, and has to be made again.
-pub(super) fn read(result: Result<usize, Errno>) -> Option<Result<usize, Errno>> {
+/// The meaning of a read's answer.
+pub(super) fn read(result: Result<usize, Errno>) -> Result<usize, Errno> {
     match result {
-        Err(Errno::INTR) => None,
         // The peer closed with bytes from us unread. All it had sent was read before; now comes the
         // end of file.
-        Err(Errno::CONNRESET) => Some(Ok(0)),
-        result => Some(result),
+        Err(Errno::CONNRESET) => Ok(0),
+        result => result,
     }
+}
+
+/// Whether a write has raised `SIGPIPE`, if that was not prevented.
+pub(super) fn raises_signal(result: &Result<usize, Errno>) -> bool {
+    *result == Err(Errno::PIPE)
 }
 
 /// The meaning of a half-close's answer.
@@ -52,4 +68,15 @@ pub(super) fn shutdown(result: Result<(), Errno>) -> Result<(), Failure> {
         Ok(()) | Err(Errno::NOTCONN) => Ok(()),
         Err(error) => Err(failure(error)),
     }
+}
+
+/// Whether a socket has no peer, by the answer to the question for its name.
+pub(super) fn has_no_peer<T>(name: &Result<T, Errno>) -> bool {
+    matches!(name, Err(Errno::NOTCONN))
+}
+
+/// Whether a call was refused because of its flags, which a kernel or a file does not know.
+#[cfg(target_os = "linux")]
+pub(super) fn has_unknown_flags(result: &Result<usize, Errno>) -> bool {
+    matches!(result, Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL))
 }

@@ -15,14 +15,13 @@ use std::time::{Duration, Instant};
 
 use polling::{Event, PollMode};
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown};
 
 use super::fork::{Process, count_forks};
 use super::poller::Poller;
 use super::transfer::{Transport, try_read, try_write};
 use super::wake_pair::{WakePair, timespec_of};
-use super::{MOST_AT_ONCE, answers};
+use super::{MAX_TRANSFER, answers};
 use crate::channel::readiness::{self, WaitEnd};
 use crate::contract::{Failure, Half, Outcome};
 
@@ -80,7 +79,7 @@ impl readiness::Descriptor for Descriptor {
     #[cfg(feature = "tokio")]
     type Reactor = super::tokio_reactor::Shared;
 
-    const MOST_AT_ONCE: usize = MOST_AT_ONCE;
+    const MAX_TRANSFER: usize = MAX_TRANSFER;
 
     /// *Assumed*, read in the sources of FreeBSD and OpenBSD; to be safe, for all other systems but
     /// Linux, too.
@@ -131,7 +130,7 @@ impl readiness::Descriptor for Descriptor {
         let _ = poller.inner().delete(self);
     }
 
-    fn is_told_of_every_change(poller: &Poller) -> bool {
+    fn is_edge_triggered(poller: &Poller) -> bool {
         poller.mode() == PollMode::Edge
     }
 
@@ -145,8 +144,7 @@ impl readiness::Descriptor for Descriptor {
         let fds = if watched.is_some() { &mut fds[..] } else { &mut fds[..1] };
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            match poll(fds, left.map(timespec_of).as_ref()) {
-                Err(Errno::INTR) => {}
+            match answers::uninterrupted(|| poll(fds, left.map(timespec_of).as_ref())) {
                 Err(error) => return Err(answers::failure(error)),
                 Ok(0) if left == Some(Duration::ZERO) => return Ok(WaitEnd::TimedOut),
                 Ok(0) => {}

@@ -50,7 +50,7 @@ impl Drop for Poller {
 }
 
 impl Turn for Poller {
-    type Event = Ready;
+    type Report = Ready;
 
     fn new() -> io::Result<Self> {
         count_forks()?;

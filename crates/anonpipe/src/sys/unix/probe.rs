@@ -66,7 +66,7 @@ fn is_unix_stream(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
 
 fn is_connected(fd: BorrowedFd<'_>) -> bool {
     // On some systems a socket whose peer is gone has no peer, but still has bytes to read.
-    let without_peer = cfg!(target_os = "linux") && rustix::net::getpeername(fd) == Err(Errno::NOTCONN);
+    let without_peer = cfg!(target_os = "linux") && answers::has_no_peer(&rustix::net::getpeername(fd));
     #[cfg(not(target_vendor = "apple"))]
     let listens = sockopt::socket_acceptconn(fd).unwrap_or(false);
     // Apple's systems do not say.

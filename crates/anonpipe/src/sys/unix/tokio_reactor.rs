@@ -26,9 +26,9 @@ use crate::contract::{Half, Process as _};
 /// a new one of the same descriptor (a kqueue knows only the descriptor), or keep it from being
 /// made (as epoll does).
 #[derive(Default)]
-pub(crate) struct Shared(Arc<Mutex<Option<Registration>>>);
+pub(crate) struct Shared(Arc<Mutex<Option<ReactorRegistration>>>);
 
-struct Registration {
+struct ReactorRegistration {
     watched: Arc<Watched>,
     /// How many [`Watch`]es there are.
     tasks: usize,
@@ -94,7 +94,7 @@ impl Watched {
 /// happens before the descriptor is closed, because each task also has a share of the channel, and
 /// drops it later.
 pub(crate) struct Watch {
-    shared: Arc<Mutex<Option<Registration>>>,
+    shared: Arc<Mutex<Option<ReactorRegistration>>>,
     /// `None` only while this is dropped.
     watched: Option<Arc<Watched>>,
 }
@@ -151,7 +151,7 @@ impl Drop for Watch {
     }
 }
 
-fn locked(shared: &Mutex<Option<Registration>>) -> MutexGuard<'_, Option<Registration>> {
+fn locked(shared: &Mutex<Option<ReactorRegistration>>) -> MutexGuard<'_, Option<ReactorRegistration>> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -177,7 +177,7 @@ impl readiness::Reactor for Shared {
             }
             _ => {
                 let watched = Arc::new(Watched::new(descriptor, half, runtime, wakers()).ok()?);
-                *shared = Some(Registration { watched: Arc::clone(&watched), tasks: 1 });
+                *shared = Some(ReactorRegistration { watched: Arc::clone(&watched), tasks: 1 });
                 watched
             }
         };

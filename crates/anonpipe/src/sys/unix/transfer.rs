@@ -153,7 +153,7 @@ pub(crate) fn read(fd: BorrowedFd<'_>, buffers: &mut [IoSliceMut<'_>]) -> Outcom
     let mut again = false;
     loop {
         match read_with(|| readv(fd, &mut *buffers)) {
-            Err(Errno::AGAIN) if !gives_up_after_a_time(fd, Timeout::Recv) => {
+            result if answers::would_wait(&result) && !gives_up_after_a_time(fd, Timeout::Recv) => {
                 wait_for(fd, PollFlags::IN).map_err(answers::failure)?;
             }
             Ok(0) if !again => match end_of_file(fd) {
@@ -172,7 +172,7 @@ pub(crate) fn write(fd: BorrowedFd<'_>, buffers: &[IoSlice<'_>]) -> Outcome {
     let transport = Transport::of(fd);
     loop {
         match write_with(fd, &transport, buffers, SendFlags::empty(), || writev(fd, buffers)) {
-            Err(Errno::AGAIN) if !gives_up_after_a_time(fd, Timeout::Send) => {
+            result if answers::would_wait(&result) && !gives_up_after_a_time(fd, Timeout::Send) => {
                 wait_for(fd, PollFlags::OUT).map_err(answers::failure)?;
             }
             result => return result.map_err(answers::failure),
@@ -194,24 +194,14 @@ fn is_nonblocking(fd: BorrowedFd<'_>) -> bool {
 
 /// Blocks until `fd` is ready.
 fn wait_for(fd: BorrowedFd<'_>, interest: PollFlags) -> Result<(), Errno> {
-    loop {
-        match poll(&mut [PollFd::from_borrowed_fd(fd, interest)], None) {
-            Err(Errno::INTR) => {}
-            result => return result.map(drop),
-        }
-    }
+    answers::uninterrupted(|| poll(&mut [PollFd::from_borrowed_fd(fd, interest)], None)).map(drop)
 }
 
 /// What `fd` is ready for at this moment.
 fn ready_for(fd: BorrowedFd<'_>, interest: PollFlags) -> Result<PollFlags, Errno> {
     let mut fds = [PollFd::from_borrowed_fd(fd, interest)];
-    loop {
-        match poll(&mut fds, Some(&Timespec::default())) {
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error),
-            Ok(_) => return Ok(fds[0].revents()),
-        }
-    }
+    answers::uninterrupted(|| poll(&mut fds, Some(&Timespec::default())))?;
+    Ok(fds[0].revents())
 }
 
 /// As many slices as one call takes, from the first non-empty one: an empty transfer must not look
@@ -229,12 +219,8 @@ fn first_of_mut<'a, 'b>(buffers: &'a mut [IoSliceMut<'b>]) -> &'a mut [IoSliceMu
 }
 
 /// Calls `read` until it is not interrupted.
-fn read_with(mut read: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
-    loop {
-        if let Some(result) = answers::read(read()) {
-            return result;
-        }
-    }
+fn read_with(read: impl FnMut() -> Result<usize, Errno>) -> Result<usize, Errno> {
+    answers::read(answers::uninterrupted(read))
 }
 
 /// Writes without raising a signal, until the call is not interrupted: to a socket with `flags`, to
@@ -248,15 +234,9 @@ fn write_with(
 ) -> Result<usize, Errno> {
     #[cfg(not(target_vendor = "apple"))]
     let flags = flags | SendFlags::NOSIGNAL;
-    loop {
-        let result = match transport.kind {
-            Kind::Pipe => to_pipe(),
-            Kind::GuardedPipe => sigpipe::without(&to_pipe, |result| *result == Err(Errno::PIPE)),
-            Kind::Socket => sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), flags),
-        };
-        match result {
-            Err(Errno::INTR) => {}
-            result => return result,
-        }
-    }
+    answers::uninterrupted(|| match transport.kind {
+        Kind::Pipe => to_pipe(),
+        Kind::GuardedPipe => sigpipe::without(&to_pipe, answers::raises_signal),
+        Kind::Socket => sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), flags),
+    })
 }

@@ -12,12 +12,20 @@
 use std::io;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_BROKEN_PIPE, ERROR_MORE_DATA, ERROR_NO_DATA, ERROR_OPERATION_ABORTED, ERROR_PIPE_NOT_CONNECTED,
-    ERROR_SUCCESS, GetLastError, NTSTATUS, RtlNtStatusToDosError, STATUS_SUCCESS,
+    ERROR_BROKEN_PIPE, ERROR_INVALID_PARAMETER, ERROR_IO_PENDING, ERROR_MORE_DATA, ERROR_NO_DATA, ERROR_NO_TOKEN,
+    ERROR_NOT_FOUND, ERROR_OPERATION_ABORTED, ERROR_PIPE_NOT_CONNECTED, ERROR_SUCCESS, GetLastError, NTSTATUS,
+    RtlNtStatusToDosError, STATUS_ACCESS_DENIED, STATUS_INSTANCE_NOT_AVAILABLE, STATUS_INVALID_DEVICE_REQUEST,
+    STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED, STATUS_OBJECT_NAME_COLLISION,
+    STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_INVALID, STATUS_OBJECT_PATH_NOT_FOUND,
+    STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_TYPE_MISMATCH, STATUS_PIPE_NOT_AVAILABLE, STATUS_SUCCESS,
 };
 
 use crate::channel::completion::Answer;
 use crate::contract::{Failure, Half, Outcome};
+
+/// The states of a pipe in `FILE_PIPE_LOCAL_INFORMATION` (*documented*, ntifs.h).
+const FILE_PIPE_DISCONNECTED_STATE: u32 = 1;
+const FILE_PIPE_CLOSING_STATE: u32 = 4;
 
 /// The Win32 code for a status.
 pub(super) fn code_of(status: NTSTATUS) -> u32 {
@@ -82,11 +90,84 @@ pub(super) fn transfer(half: Half, code: u32, count: usize, length: usize) -> An
 }
 
 /// As [`transfer`], for an operation that was refused when it was issued: nothing has gone.
-pub(super) fn refused(half: Half, code: u32, length: usize) -> Answer {
-    match transfer(half, code, 0, length) {
+pub(super) fn refused(half: Half, code: u32, count: usize, length: usize) -> Answer {
+    match transfer(half, code, count, length) {
         Answer::Done(Err(failure)) => Answer::Done(Err(failure.after(0))),
         answer => answer,
     }
+}
+
+/// Whether a read or write that did not succeed at once is with the kernel.
+pub(super) fn is_pending(code: u32) -> bool {
+    code == ERROR_IO_PENDING
+}
+
+/// Whether the kernel had the operation whose cancellation was refused.
+pub(super) fn had_operation(code: u32) -> bool {
+    code != ERROR_NOT_FOUND
+}
+
+/// Whether a handle was not bound because its file object has a port already.
+pub(super) fn is_bound_elsewhere(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ERROR_INVALID_PARAMETER.cast_signed())
+}
+
+/// How many bytes are available where that cannot be asked.
+pub(super) fn available(code: u32) -> Result<usize, Failure> {
+    match code {
+        // The end of file.
+        ERROR_BROKEN_PIPE => Ok(0),
+        code => Err(failure(code, Some(0))),
+    }
+}
+
+/// How a write would fail in this state of the pipe. `None`: it would not, or that is unknown.
+pub(super) fn refusal_in_state(state: u32) -> Option<Failure> {
+    match state {
+        FILE_PIPE_CLOSING_STATE => Some(failure(ERROR_NO_DATA, Some(0))),
+        FILE_PIPE_DISCONNECTED_STATE => Some(failure(ERROR_PIPE_NOT_CONNECTED, Some(0))),
+        _ => None,
+    }
+}
+
+/// What the refusal of an unnamed pair means for a named one.
+pub(super) enum Refusal {
+    /// The system has no unnamed pipes, and will not have them while this process runs.
+    ForGood,
+    /// The system could not make this pair. The answer may come from something between us and npfs
+    /// (a filter, a hook), which may be gone the next time.
+    ThisTime,
+    /// A named pair would fail as well: no memory, no handles, no access, or an unknown status.
+    Other,
+}
+
+/// What the status of an unnamed pair that was not made means.
+pub(super) fn refusal(status: NTSTATUS) -> Refusal {
+    match status {
+        STATUS_NOT_IMPLEMENTED | STATUS_NOT_SUPPORTED | STATUS_OBJECT_NAME_INVALID => Refusal::ForGood,
+        STATUS_INVALID_DEVICE_REQUEST
+        | STATUS_INVALID_PARAMETER
+        | STATUS_OBJECT_NAME_NOT_FOUND
+        | STATUS_OBJECT_PATH_INVALID
+        | STATUS_OBJECT_PATH_NOT_FOUND
+        | STATUS_OBJECT_PATH_SYNTAX_BAD
+        | STATUS_OBJECT_TYPE_MISMATCH => Refusal::ThisTime,
+        _ => Refusal::Other,
+    }
+}
+
+/// Whether the name of a pair is taken, or another process was quicker to connect. A name that
+/// exists is refused with a collision or, by npfs's check of `FILE_CREATE`, with "access denied".
+pub(super) fn is_contested(status: NTSTATUS) -> bool {
+    matches!(
+        status,
+        STATUS_OBJECT_NAME_COLLISION | STATUS_ACCESS_DENIED | STATUS_PIPE_NOT_AVAILABLE | STATUS_INSTANCE_NOT_AVAILABLE
+    )
+}
+
+/// Whether the calling thread impersonates no user.
+pub(super) fn has_no_token(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ERROR_NO_TOKEN.cast_signed())
 }
 
 /// The outcome of an operation on `length` bytes of which only the code in its packet is known; see
@@ -153,7 +234,8 @@ mod tests {
         assert_eq!(answers(ERROR_NO_DATA, 0, 8)[1], "BrokenPipe None");
         assert_eq!(answers(ERROR_PIPE_NOT_CONNECTED, 0, 8), ["BrokenPipe Some(0)", "BrokenPipe None"]);
         assert_eq!(answers(ERROR_OPERATION_ABORTED, 0, 8), ["cancelled Some(0)", "cancelled None"]);
-        assert_eq!(text(refused(Half::Write, ERROR_NO_DATA, 8)), "BrokenPipe Some(0)");
+        assert_eq!(text(refused(Half::Write, ERROR_NO_DATA, 0, 8)), "BrokenPipe Some(0)");
+        assert_eq!(text(refused(Half::Read, ERROR_MORE_DATA, 8, 8)), "8", "a part of a message is no end of file");
         assert_eq!(of_packet(Half::Write, ERROR_SUCCESS, 8).unwrap(), 8);
         assert_eq!(of_packet(Half::Read, ERROR_SUCCESS, 0).unwrap(), 1);
         assert_eq!(of_packet(Half::Read, ERROR_BROKEN_PIPE, 8).unwrap(), 0);

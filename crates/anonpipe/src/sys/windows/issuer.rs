@@ -21,7 +21,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use windows_sys::Wdk::Storage::FileSystem::{FileReplaceCompletionInformation, NtSetInformationFile};
-use windows_sys::Win32::Foundation::{ERROR_INVALID_PARAMETER, ERROR_IO_PENDING, ERROR_NOT_FOUND, STATUS_PENDING};
+use windows_sys::Win32::Foundation::STATUS_PENDING;
 use windows_sys::Win32::Storage::FileSystem::{ReadFile, SetFileCompletionNotificationModes, WriteFile};
 use windows_sys::Win32::System::IO::{CancelIoEx, IO_STATUS_BLOCK, OVERLAPPED};
 use windows_sys::Win32::System::WindowsProgramming::FILE_SKIP_COMPLETION_PORT_ON_SUCCESS;
@@ -30,7 +30,7 @@ use super::event::Event;
 use super::port::Port;
 use super::slot::Slot;
 use super::wine::IssuingThread;
-use super::{MOST_AT_ONCE, Process, answers, clamp, probe};
+use super::{MAX_TRANSFER, Process, answers, clamp, probe};
 use crate::buffer::Loan;
 use crate::channel::completion::{self, Answer, Bound, SlotId};
 use crate::contract::{Failure, Half, Outcome};
@@ -73,7 +73,7 @@ impl completion::Issuer for Issuer {
     /// The Win32 code.
     type Said = u32;
 
-    const MOST_AT_ONCE: usize = MOST_AT_ONCE;
+    const MAX_TRANSFER: usize = MAX_TRANSFER;
 
     fn issue(&self, half: Half, loan: &Loan<Slot>, event: Option<&Event>, packet_on_success: bool) -> Answer {
         let handle = self.handle.as_raw_handle();
@@ -81,21 +81,21 @@ impl completion::Issuer for Issuer {
         let overlapped = slot.lend_to_kernel(event.map_or(ptr::null_mut(), Event::without_packet));
         let (data, count) = (data.as_ptr(), clamp(length));
         let done = match half {
-            // SAFETY: slot and bytes belong together: the bytes are not given back before the slot
-            // is dropped, which ends the process if the kernel still has it. A read's bytes may be
-            // written to, and nothing looks at them meanwhile.
+            // SAFETY: a loan's slot and bytes belong together. While the kernel has the slot, the
+            // bytes are not given back, and neither is freed: that would end the process. The bytes
+            // that a read gets may be written to, and nothing looks at them meanwhile.
             Half::Read => unsafe { ReadFile(handle, data, count, ptr::null_mut(), overlapped) },
             // SAFETY: as above; a write only reads the bytes.
             Half::Write => unsafe { WriteFile(handle, data, count, ptr::null_mut(), overlapped) },
         };
         if done == 0 {
             let code = answers::last_code();
-            if code == ERROR_IO_PENDING {
+            if answers::is_pending(code) {
                 return Answer::Pending;
             }
             // An operation that fails at once sends no packet, and its event stays reset.
             slot.take_back();
-            return answers::refused(half, code, length);
+            return answers::refused(half, code, slot.result().1, length);
         }
         if packet_on_success {
             return Answer::Pending;
@@ -123,16 +123,13 @@ impl completion::Issuer for Issuer {
         let overlapped: *mut OVERLAPPED = ptr::without_provenance_mut(id.0);
         // SAFETY: the kernel only compares the pointer with those of the operations in flight.
         let done = unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
-        done != 0 || answers::last_code() != ERROR_NOT_FOUND
+        done != 0 || answers::had_operation(answers::last_code())
     }
 
     fn bind(&self, port: &Port, key: usize) -> io::Result<Bound> {
         match port.bind(self.as_handle(), key) {
             Ok(()) => {}
-            // The answer if the file object already has a port.
-            Err(error) if error.raw_os_error() == Some(ERROR_INVALID_PARAMETER.cast_signed()) => {
-                return Ok(Bound::Elsewhere);
-            }
+            Err(error) if answers::is_bound_elsewhere(&error) => return Ok(Bound::Elsewhere),
             Err(error) => return Err(error),
         }
         // Never FILE_SKIP_SET_EVENT_ON_HANDLE: the mode cannot be taken back, and another owner of

@@ -53,7 +53,7 @@ impl Port {
 }
 
 impl Turn for Port {
-    type Event = Packet<u32>;
+    type Report = Packet<u32>;
 
     fn new() -> io::Result<Self> {
         // SAFETY: makes a new port, bound to nothing.

@@ -24,9 +24,7 @@ use windows_sys::Wdk::Storage::FileSystem::{
     FILE_SYNCHRONOUS_IO_ALERT, FILE_SYNCHRONOUS_IO_NONALERT, FileModeInformation, FilePipeInformation,
     FilePipeLocalInformation,
 };
-use windows_sys::Win32::Foundation::{
-    ERROR_NO_DATA, ERROR_PIPE_NOT_CONNECTED, GetHandleInformation, HANDLE_FLAG_INHERIT,
-};
+use windows_sys::Win32::Foundation::{GetHandleInformation, HANDLE_FLAG_INHERIT};
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_READ_DATA, FILE_TYPE_PIPE, FILE_WRITE_DATA, FileNameInfo, GetFileInformationByHandleEx, GetFileType,
 };
@@ -42,7 +40,6 @@ const SERVER_END: u32 = 1;
 const DISCONNECTED: u32 = 1;
 const LISTENING: u32 = 2;
 const CONNECTED: u32 = 3;
-const CLOSING: u32 = 4;
 const MESSAGE_MODE: u32 = 1;
 const COMPLETE_OPERATION: u32 = 1;
 
@@ -58,12 +55,7 @@ pub(super) fn is_readable(handle: BorrowedHandle<'_>) -> bool {
 pub(super) fn refusal_of_writes(handle: BorrowedHandle<'_>) -> Option<Failure> {
     // SAFETY: the struct of this class, integers only.
     let local = unsafe { nt::query::<FILE_PIPE_LOCAL_INFORMATION>(handle, FilePipeLocalInformation) }.ok()?;
-    let code = match local.NamedPipeState {
-        CLOSING => ERROR_NO_DATA,
-        DISCONNECTED => ERROR_PIPE_NOT_CONNECTED,
-        _ => return None,
-    };
-    Some(answers::failure(code, Some(0)))
+    answers::refusal_in_state(local.NamedPipeState)
 }
 
 /// Whether a pipe keeps written bytes as messages.

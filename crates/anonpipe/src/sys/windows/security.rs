@@ -18,7 +18,7 @@ use std::mem::MaybeUninit;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
 
-use windows_sys::Win32::Foundation::{ERROR_INVALID_SECURITY_DESCR, ERROR_NO_TOKEN, LocalFree};
+use windows_sys::Win32::Foundation::{ERROR_INVALID_SECURITY_DESCR, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
@@ -29,6 +29,7 @@ use windows_sys::Win32::Security::{
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThread, OpenProcessToken, OpenThreadToken};
 
+use super::answers;
 use crate::contract::Failure;
 
 /// Memory that the system allocated for us with `LocalAlloc`.
@@ -158,7 +159,7 @@ fn effective_token() -> io::Result<OwnedHandle> {
     };
     if opened == 0 {
         let error = io::Error::last_os_error();
-        if error.raw_os_error() != Some(ERROR_NO_TOKEN.cast_signed()) {
+        if !answers::has_no_token(&error) {
             return Err(error);
         }
         // SAFETY: takes nothing, and cannot fail: it returns a constant.

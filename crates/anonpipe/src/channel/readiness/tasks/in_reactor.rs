@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
 use super::{Descriptor, Task, Tried};
-use crate::channel::Driver as _;
+use crate::channel::DriverShare as _;
 use crate::channel::readiness::{Channel, Reactor, System, Watch};
 use crate::contract::{Failure, Half, Outcome};
 

@@ -2,12 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use windows_sys::Win32::Foundation::{
-    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED,
-    STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_INVALID, STATUS_OBJECT_PATH_NOT_FOUND,
-    STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_TYPE_MISMATCH,
-};
-
+use super::super::answers::{Refusal, refusal};
 use super::Status;
 use crate::contract::Failure;
 
@@ -21,7 +16,7 @@ pub(super) fn create<T>(
     if refused.load(Ordering::Relaxed) {
         return named();
     }
-    unnamed().or_else(|status| match refusal(status) {
+    unnamed().or_else(|status| match refusal(status.0) {
         Refusal::ForGood => {
             refused.store(true, Ordering::Relaxed);
             named()
@@ -31,41 +26,20 @@ pub(super) fn create<T>(
     })
 }
 
-/// What the refusal of an unnamed pair means for a named one.
-enum Refusal {
-    /// The system has no unnamed pipes, and will not have them while this process runs.
-    ForGood,
-    /// The system could not make this pair. The answer may come from something between us and npfs
-    /// (a filter, a hook), which may be gone the next time.
-    ThisTime,
-    /// A named pair would fail as well: no memory, no handles, no access, or an unknown status.
-    Other,
-}
-
-fn refusal(status: Status) -> Refusal {
-    match status.0 {
-        STATUS_NOT_IMPLEMENTED | STATUS_NOT_SUPPORTED | STATUS_OBJECT_NAME_INVALID => Refusal::ForGood,
-        STATUS_INVALID_DEVICE_REQUEST
-        | STATUS_INVALID_PARAMETER
-        | STATUS_OBJECT_NAME_NOT_FOUND
-        | STATUS_OBJECT_PATH_INVALID
-        | STATUS_OBJECT_PATH_NOT_FOUND
-        | STATUS_OBJECT_PATH_SYNTAX_BAD
-        | STATUS_OBJECT_TYPE_MISMATCH => Refusal::ThisTime,
-        _ => Refusal::Other,
-    }
-}
-
 /// Whether a status means that the system cannot do what was asked, rather than that the process
 /// may not, or lacks a resource.
 pub(super) fn is_refusal(status: Status) -> bool {
-    !matches!(refusal(status), Refusal::Other)
+    !matches!(refusal(status.0), Refusal::Other)
 }
 
 #[cfg(test)]
 mod tests {
     use windows_sys::Win32::Foundation::{
-        NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_NO_MEMORY, STATUS_TOO_MANY_OPENED_FILES,
+        NTSTATUS, STATUS_ACCESS_DENIED, STATUS_INSUFFICIENT_RESOURCES, STATUS_INVALID_DEVICE_REQUEST,
+        STATUS_INVALID_PARAMETER, STATUS_NO_MEMORY, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED,
+        STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_INVALID,
+        STATUS_OBJECT_PATH_NOT_FOUND, STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_TYPE_MISMATCH,
+        STATUS_TOO_MANY_OPENED_FILES,
     };
 
     use super::*;

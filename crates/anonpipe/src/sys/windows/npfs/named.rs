@@ -17,9 +17,6 @@ use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use windows_sys::Wdk::Storage::FileSystem::FILE_PIPE_REJECT_REMOTE_CLIENTS;
-use windows_sys::Win32::Foundation::{
-    STATUS_ACCESS_DENIED, STATUS_INSTANCE_NOT_AVAILABLE, STATUS_OBJECT_NAME_COLLISION, STATUS_PIPE_NOT_AVAILABLE,
-};
 use windows_sys::Win32::Security::{SECURITY_QUALITY_OF_SERVICE, SECURITY_STATIC_TRACKING, SecurityAnonymous};
 use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, GetNamedPipeServerProcessId};
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
@@ -132,16 +129,11 @@ fn anonymous() -> SECURITY_QUALITY_OF_SERVICE {
     }
 }
 
-/// An existing name is refused with a collision or, by npfs's check of FILE_CREATE, with "access
-/// denied".
 fn sort(status: Status) -> Unsuccessful {
-    let failure = status.into();
-    match status.0 {
-        STATUS_OBJECT_NAME_COLLISION
-        | STATUS_ACCESS_DENIED
-        | STATUS_PIPE_NOT_AVAILABLE
-        | STATUS_INSTANCE_NOT_AVAILABLE => Unsuccessful::Contested(failure),
-        _ => Unsuccessful::Failed(failure),
+    if answers::is_contested(status.0) {
+        Unsuccessful::Contested(status.into())
+    } else {
+        Unsuccessful::Failed(status.into())
     }
 }
 
@@ -168,7 +160,9 @@ fn check_peers(server: &OwnedHandle, client: &OwnedHandle) -> Result<(), Failure
 mod tests {
     use std::collections::HashSet;
 
-    use windows_sys::Win32::Foundation::STATUS_TOO_MANY_OPENED_FILES;
+    use windows_sys::Win32::Foundation::{
+        STATUS_ACCESS_DENIED, STATUS_OBJECT_NAME_COLLISION, STATUS_TOO_MANY_OPENED_FILES,
+    };
 
     use super::*;
     use crate::contract::{Direction, EndSpec, IoMode};
