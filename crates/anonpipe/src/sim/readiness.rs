@@ -1,5 +1,8 @@
 //! Pipes whose descriptors report when they are ready.
 
+#[cfg(feature = "tokio")]
+pub(crate) mod reactor;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -61,12 +64,14 @@ pub(crate) fn forget_driver() {
 pub(crate) fn turn() {
     for _ in 0..4 {
         driver().turn(Some(Instant::now())).unwrap();
+        #[cfg(feature = "tokio")]
+        reactor::turn();
     }
 }
 
 /// A one-way pipe that holds `capacity` bytes: the reader and the writer.
 pub(crate) fn pipe(capacity: usize) -> (Arc<Channel<Sim>>, Arc<Channel<Sim>>) {
-    let state = State { bytes: VecDeque::new(), capacity, open: [true; 2], listeners: Vec::new() };
+    let state = State { capacity, open: [true; 2], ..State::default() };
     let pipe = Arc::new(Pipe { state: Mutex::new(state) });
     let end = |half| Arc::new(Channel::new(Descriptor { pipe: Arc::clone(&pipe), half }));
     (end(Half::Read), end(Half::Write))
@@ -76,12 +81,16 @@ struct Pipe {
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
     bytes: VecDeque<u8>,
     capacity: usize,
     /// Whether the reader and the writer are open.
     open: [bool; 2],
     listeners: Vec<Listener>,
+    /// What a runtime's reactor knows of the reader and of the writer.
+    #[cfg(feature = "tokio")]
+    known_to_reactor: [reactor::Known; 2],
 }
 
 /// A poller that knows one of the ends.
@@ -100,7 +109,9 @@ impl State {
         }
     }
 
-    fn tell(&self, half: Half) {
+    fn tell(&mut self, half: Half) {
+        #[cfg(feature = "tokio")]
+        self.known_to_reactor[half as usize].is_told();
         let ready = Ready { readable: half == Half::Read, writable: half == Half::Write };
         for listener in self.listeners.iter().filter(|listener| listener.half == half && listener.is_asked) {
             listener.poller.send(listener.key, ready);
@@ -150,7 +161,7 @@ impl readiness::Descriptor for Descriptor {
     type Poller = Inbox<Ready>;
     type Alarm = Alarm;
     #[cfg(feature = "tokio")]
-    type Reactor = no_reactor::NoReactor;
+    type Reactor = reactor::Reactor;
 
     const MAX_TRANSFER: usize = 1024;
     const MISSES_THE_END_AT_FIRST: bool = false;
@@ -246,48 +257,5 @@ impl readiness::Descriptor for Descriptor {
 
     fn give_away(&self) -> Option<()> {
         Some(())
-    }
-}
-
-#[cfg(feature = "tokio")]
-mod no_reactor {
-    use std::io;
-    use std::task::{Poll, Waker};
-
-    use super::Descriptor;
-    use crate::channel::readiness::{Reactor, Watch};
-    use crate::contract::Half;
-
-    /// There is no runtime in memory.
-    #[derive(Default)]
-    pub(crate) struct NoReactor;
-
-    pub(crate) enum NoWatch {}
-
-    impl Reactor for NoReactor {
-        type Descriptor = Descriptor;
-        type Watch = NoWatch;
-
-        fn is_at_hand() -> bool {
-            false
-        }
-
-        fn is_in_use(&self) -> bool {
-            false
-        }
-
-        fn watch(&self, _: &Descriptor, _: Half, _: impl FnOnce() -> [Waker; 2]) -> Option<NoWatch> {
-            None
-        }
-    }
-
-    impl Watch for NoWatch {
-        fn is_of_this_runtime(&self) -> bool {
-            match *self {}
-        }
-
-        fn poll_ready<R>(&self, _: Half, _: impl FnOnce() -> R, _: impl FnOnce(&R) -> bool) -> Poll<io::Result<R>> {
-            match *self {}
-        }
     }
 }

@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use crate::channel::{Channel as _, InFlight as _, TaskReads, TaskWrites, WokenBy, attach};
 use crate::contract::{Failure, Half};
+#[cfg(feature = "tokio")]
+use crate::sim::readiness::reactor::in_runtime;
 use crate::sim::readiness::{Sim, driver, pipe, turn};
 use crate::sim::{read, soon, taken, write};
 
@@ -151,6 +153,40 @@ fn a_task_is_woken_and_reads_nothing_ahead() {
     assert!(matches!(polled, Poll::Ready(Ok(7))));
     writes.leave(&writer);
     assert_eq!(taken(read::<Sim>(&reader, 64)), b"at once");
+}
+
+/// In a runtime the task waits in its reactor, and the driver hears nothing of it; outside of one it
+/// goes on with the driver.
+#[cfg(feature = "tokio")]
+#[test]
+fn a_task_waits_in_the_reactor_at_hand() {
+    let (reader, writer) = pipe(64);
+    let count = Arc::new(Count(AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&count));
+    let mut context = Context::from_waker(&waker);
+    let mut reads = super::tasks::Reads::<Sim>::default();
+    let mut buffer = [0; 8];
+    let mut poll = |reads: &mut super::tasks::Reads<Sim>| {
+        let polled = reads.poll(&reader, WokenBy::Runtime, &mut context, &mut [IoSliceMut::new(&mut buffer)]);
+        polled.map(|outcome| buffer[..outcome.unwrap()].to_vec())
+    };
+    for round in 0..3 {
+        in_runtime(|| {
+            while poll(&mut reads).is_pending() && count.0.swap(0, Ordering::SeqCst) > 0 {}
+            write::<Sim>(&writer, b"data").detach();
+            assert_eq!(count.0.load(Ordering::SeqCst), 0, "the reactor was not turned");
+            turn();
+            assert!(count.0.swap(0, Ordering::SeqCst) > 0, "a wake was lost in round {round}");
+            assert_eq!(poll(&mut reads), Poll::Ready(b"data".to_vec()));
+        });
+    }
+    assert!(attach::<Sim>(&reader, driver().make_ref()).is_err(), "the reactor knows it");
+    // The runtime is gone.
+    while poll(&mut reads).is_pending() && count.0.swap(0, Ordering::SeqCst) > 0 {}
+    write::<Sim>(&writer, b"more").detach();
+    turn();
+    assert_eq!(poll(&mut reads), Poll::Ready(b"more".to_vec()));
+    reads.leave(&reader);
 }
 
 /// The kernel in memory panics if a descriptor is closed while its poller knows it.
