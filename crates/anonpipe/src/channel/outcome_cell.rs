@@ -106,8 +106,8 @@ impl OutcomeCell {
         drop(waker);
     }
 
-    /// Whether the operation is complete. If not, `waker` is called when it is, unless `remove_waker`
-    /// takes it back.
+    /// Whether the operation is complete. If not, `waker` is called when it is, unless
+    /// `remove_waker` takes it back.
     pub(crate) fn add_waker(&self, waker: &Waker) -> bool {
         let mut state = lock(&self.state);
         if !state.completed {

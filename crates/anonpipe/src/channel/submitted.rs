@@ -140,8 +140,8 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
         Poll::Ready(self.finish(outcome))
     }
 
-    /// Whether the operation is complete. If not, `waker` is called when it is, unless `remove_waker`
-    /// takes it back.
+    /// Whether the operation is complete. If not, `waker` is called when it is, unless
+    /// `remove_waker` takes it back.
     pub(crate) fn add_waker(&self, waker: &Waker) -> bool {
         self.local().is_none_or(|record| record.outcome().add_waker(waker))
     }

@@ -155,8 +155,8 @@ fn a_task_is_woken_and_reads_nothing_ahead() {
     assert_eq!(taken(read::<Sim>(&reader, 64)), b"at once");
 }
 
-/// In a runtime the task waits in its reactor, and the driver hears nothing of it; outside of one it
-/// goes on with the driver.
+/// In a runtime the task waits in its reactor, and the driver hears nothing of it; outside of one
+/// it goes on with the driver.
 #[cfg(feature = "tokio")]
 #[test]
 fn a_task_waits_in_the_reactor_at_hand() {
