@@ -54,11 +54,7 @@ fn block<S: System>(
         step = match step {
             Step::Over(outcome) => break outcome,
             Step::AwaitPlace => {
-                let line = channel.line(half);
-                let table = line.lock();
-                if blocked.has_to_wait(&table) {
-                    drop(line.wait(table, deadline));
-                }
+                blocked.await_place();
                 blocked.issue_if_next()
             }
             Step::AwaitEvent { until } => {
@@ -88,7 +84,8 @@ enum Step {
     LetOthersRun,
 }
 
-/// An operation of a thread that waits for it. No method waits.
+/// An operation of a thread that waits for it. Of its methods only
+/// [`await_place`](Self::await_place) waits.
 struct Blocked<'a, S: System> {
     channel: &'a Arc<Channel<S>>,
     half: Half,
@@ -108,6 +105,15 @@ impl<S: System> Blocked<'_, S> {
     /// Whether earlier operations are not issued yet, and this one was not cancelled.
     fn has_to_wait(&self, table: &Table<S>) -> bool {
         !table.is_next(self.id) && !table.is_cancelled(self.id)
+    }
+
+    /// Waits until earlier operations are issued, this one was cancelled, or the time is up.
+    fn await_place(&self) {
+        let line = self.channel.line(self.half);
+        let table = line.lock();
+        if self.has_to_wait(&table) {
+            drop(line.wait(table, self.deadline));
+        }
     }
 
     /// Issues the operation, if no earlier one waits.

@@ -1,11 +1,13 @@
 //! Two threads and a kernel in memory on one channel, explored by loom: whatever the order of their
 //! steps, no completion is lost, nor a cancel.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::Instant;
 
 use loom::thread;
 
+use crate::channel::Channel as _;
 use crate::contract::Failure;
 use crate::sim::completion::{Sim, forget_driver, pipe, turn};
 use crate::sim::{read, taken, write};
@@ -82,5 +84,23 @@ fn what_two_threads_submit_is_issued() {
         let mut both = [taken(one), taken(other)];
         both.sort();
         assert_eq!(both, [b"12", b"34"]);
+    });
+}
+
+/// A thread that blocks waits for its place, while the driver's thread issues what is before it.
+#[test]
+fn a_blocked_write_behind_a_submitted_one_goes_on() {
+    explore(|exclusive| {
+        let (reader, writer) = pipe(8, exclusive);
+        let submitted = write::<Sim>(&writer, b"12");
+        let blocked = thread::spawn({
+            let writer = Arc::clone(&writer);
+            move || writer.write(&[IoSlice::new(b"34")], None).unwrap()
+        });
+        turn();
+        assert_eq!((blocked.join().unwrap(), taken(submitted)), (2, b"12".to_vec()));
+        let both = [read::<Sim>(&reader, 2), read::<Sim>(&reader, 2)];
+        turn();
+        assert_eq!(both.map(taken), [b"12", b"34"]);
     });
 }
