@@ -65,19 +65,19 @@
  *
  * THREADS
  *
- * Any number of threads may call the functions at once, on the same end and the same operation,
- * too; except for those that close or release it. The library has one thread, which starts with the
- * first operation that has to wait. The library stays loaded after that, even if the program
- * unloads it. Call no function from a signal handler or from DllMain.
+ * Any number of threads may call the functions at once, even on the same end or operation, except
+ * that nothing else may use one while it is closed or released. The library has one thread, which
+ * starts with the first operation that has to wait. The library stays loaded after that, even if
+ * the program unloads it. Call no function from a signal handler or from DllMain.
  *
  * FORK
  *
  * The library works in a process made by fork(), with a thread of that process. Ends and operations
  * that came along still belong to the parent. The child may only let go of them, with
- * anonpipe_end_close() and anonpipe_op_release(); in a destructor or an exit handler, too. There
- * neither call waits, and neither changes what the parent has in flight. On an operation of the
- * parent, anonpipe_wait() and its like return ANONPIPE_E_UNSUPPORTED at once, and anonpipe_cancel()
- * does nothing.
+ * anonpipe_end_close() and anonpipe_op_release(), which may also be called in a destructor or an
+ * exit handler. In the child neither call waits, and neither changes what the parent has in flight.
+ * On an operation of the parent, anonpipe_wait() and its like return ANONPIPE_E_UNSUPPORTED at
+ * once, and anonpipe_cancel() does nothing.
  *
  * REQUIREMENTS
  *
@@ -307,9 +307,9 @@ int anonpipe_pair(const struct anonpipe_options *options,
 // If this succeeds, the end owns the handle and closes it. If this fails, the handle is still
 // yours, as it was. The first operation that has to wait starts the library's one thread.
 //
-// Other handles to the same end may be open, here or in another process: nothing is changed that
-// their owners would notice. On Windows that costs an event for each operation. If no other handle
-// is open, anonpipe_end_open_exclusive is faster.
+// Other handles to the same end may be open, here or in another process: the call changes nothing
+// that their owners would notice. On Windows that costs an event for each operation. If no other
+// handle is open, anonpipe_end_open_exclusive is faster.
 //
 // On Windows this call waits while another thread or process is blocked in a read or write of the
 // same synchronous handle.
@@ -389,7 +389,7 @@ int anonpipe_write(struct anonpipe_end *end,
                    size_t *transferred);
 
 // Cancels all reads and writes that are in flight on an end, including those that block other
-// threads. Does not wait: each of them says itself what became of it.
+// threads. Does not wait: each reports its own outcome.
 //
 // Returns 0, or ANONPIPE_E_INVALID_ARGUMENT for null.
 //
@@ -422,8 +422,9 @@ int anonpipe_shutdown_write(struct anonpipe_end *end);
 // operation with anonpipe_op_release.
 //
 // Returns 0, and the operation in op. If the read itself fails, anonpipe_wait says so; for example
-// with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Two failures submit
-// nothing. ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end only writes.
+// with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. In these two cases
+// nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end
+// only writes.
 //
 // Requires: the end is open; the buffer has room for length bytes until the operation is complete;
 // the output can be written.
@@ -436,9 +437,9 @@ int anonpipe_submit_read(struct anonpipe_end *end,
 // keep the buffer, unchanged, until the operation is complete.
 //
 // Returns 0, and the operation in op. If the write itself fails, anonpipe_wait says so; for
-// example with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Two failures
-// submit nothing. ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end only
-// reads.
+// example with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. In these two
+// cases nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the
+// end only reads.
 //
 // Requires: the end is open; the buffer has length bytes until the operation is complete; the
 // output can be written.
@@ -469,8 +470,8 @@ int anonpipe_wait(struct anonpipe_op *op, size_t *transferred);
 int anonpipe_wait_timeout(struct anonpipe_op *op, uint32_t timeout_ms, size_t *transferred);
 
 // Blocks until the first of several operations is complete, but at most for the time in
-// milliseconds. Says which one it is; if several are, the lowest index. Null entries are passed
-// over, so you can set those to null that are finished.
+// milliseconds. Says which one it is; if several are, the lowest index. Null entries are skipped,
+// so set the operations that are finished to null.
 //
 // The result stays: ask for it with anonpipe_wait, which then returns at once. An operation that
 // was complete before counts, too.

@@ -132,9 +132,9 @@ pub(crate) unsafe fn given<'a, T>(pointer: *const T) -> Result<&'a T, Failed> {
 /// If this succeeds, the end owns the handle and closes it. If this fails, the handle is still
 /// yours, as it was. The first operation that has to wait starts the library's one thread.
 ///
-/// Other handles to the same end may be open, here or in another process: nothing is changed that
-/// their owners would notice. On Windows that costs an event for each operation. If no other handle
-/// is open, anonpipe_end_open_exclusive is faster.
+/// Other handles to the same end may be open, here or in another process: the call changes nothing
+/// that their owners would notice. On Windows that costs an event for each operation. If no other
+/// handle is open, anonpipe_end_open_exclusive is faster.
 ///
 /// On Windows this call waits while another thread or process is blocked in a read or write of the
 /// same synchronous handle.

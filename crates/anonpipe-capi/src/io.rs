@@ -149,7 +149,7 @@ pub unsafe extern "C" fn anonpipe_write(
 }
 
 /// Cancels all reads and writes that are in flight on an end, including those that block other
-/// threads. Does not wait: each of them says itself what became of it.
+/// threads. Does not wait: each reports its own outcome.
 ///
 /// Returns 0, or ANONPIPE_E_INVALID_ARGUMENT for null.
 ///

@@ -146,8 +146,9 @@ fn still_in_flight() -> Failed {
 /// operation with anonpipe_op_release.
 ///
 /// Returns 0, and the operation in op. If the read itself fails, anonpipe_wait says so; for example
-/// with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Two failures submit
-/// nothing. ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end only writes.
+/// with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. In these two cases
+/// nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end
+/// only writes.
 ///
 /// Requires: the end is open; the buffer has room for length bytes until the operation is complete;
 /// the output can be written.
@@ -166,9 +167,9 @@ pub unsafe extern "C" fn anonpipe_submit_read(
 /// keep the buffer, unchanged, until the operation is complete.
 ///
 /// Returns 0, and the operation in op. If the write itself fails, anonpipe_wait says so; for
-/// example with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. Two failures
-/// submit nothing. ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end only
-/// reads.
+/// example with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. In these two
+/// cases nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the
+/// end only reads.
 ///
 /// Requires: the end is open; the buffer has length bytes until the operation is complete; the
 /// output can be written.
@@ -249,8 +250,8 @@ pub unsafe extern "C" fn anonpipe_wait_timeout(
 }
 
 /// Blocks until the first of several operations is complete, but at most for the time in
-/// milliseconds. Says which one it is; if several are, the lowest index. Null entries are passed
-/// over, so you can set those to null that are finished.
+/// milliseconds. Says which one it is; if several are, the lowest index. Null entries are skipped,
+/// so set the operations that are finished to null.
 ///
 /// The result stays: ask for it with anonpipe_wait, which then returns at once. An operation that
 /// was complete before counts, too.

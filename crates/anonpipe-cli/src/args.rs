@@ -46,9 +46,9 @@ on to the command's process group. If the group is stopped, it goes on \
 (SIGCONT) so that it takes notice. SIGUSR1 and SIGUSR2 are passed on to the \
 command alone. SIGTSTP (Ctrl-Z) stops the group, then anonpipe, and SIGCONT \
 (fg) lets both go on. A signal that was ignored when anonpipe started (nohup) \
-stays ignored. After the command's exit, a signal that ends programs ends the \
-wait for the rest: what is there is delivered for a second at most, and the \
-status is 128 plus the signal's number.
+stays ignored. After the command's exit, a terminating signal stops the wait \
+for more output (--linger); anonpipe spends at most one second delivering \
+what it has, and the status is 128 plus the signal's number.
 
 The command's process group is in the background of the terminal. So a \
 program that reads the terminal itself (/dev/tty), for a password say, stops.
@@ -80,9 +80,9 @@ pub(crate) struct Run {
     /// session escapes) and its job object on Windows, which has nothing like SIGTERM: there the
     /// job is terminated at once.
     ///
-    /// What was written by then is delivered for a second at most, and for less if it is not read.
-    /// The rest is lost, and the last line of --json may be cut. A process that does not even end
-    /// by SIGKILL is left alone after a second.
+    /// Then anonpipe spends at most one second delivering what was written by that time, and gives
+    /// up sooner if it is not read. The rest is lost, and the last line of --json may be cut. A
+    /// process that survives even SIGKILL is left alone after one second.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 
@@ -95,15 +95,15 @@ pub(crate) struct Run {
     /// How long to go on reading after the command's exit, while something that it started holds
     /// its output open
     ///
-    /// The time counts from the exit. What was written by then is delivered in any case, and what
-    /// the command started lives on.
+    /// The time counts from the exit. What was written before it is up is always delivered, and the
+    /// processes that the command started live on.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "2s")]
     pub(crate) linger: Duration,
 
     /// Write a copy of the command's standard output to this file
     ///
-    /// The file is emptied when the command has been started. A FIFO must have a reader by then,
-    /// for which the run waits.
+    /// The file is emptied when the command has been started. A FIFO that has no reader is refused;
+    /// a slow reader holds up the run.
     #[arg(long, value_name = "FILE")]
     pub(crate) stdout: Option<PathBuf>,
 

@@ -21,7 +21,7 @@ use crate::{Driver, Info, Mode, Op, Overlapped, ReadBuffer, Reader, WriteBuffer,
 /// Give such a child two one-way pipes.
 ///
 /// Cancellation and drop are those of [`Reader`] and [`Writer`]. When the last handle that reads is
-/// dropped while writes are in flight, those writes still finish. As the end has no reader any
+/// dropped while writes are in flight, those writes still finish. As this end has no reader any
 /// more, the peer's own writes fail from then on with [`BrokenPipe`](io::ErrorKind::BrokenPipe), as
 /// far as the system can do that.
 ///
@@ -154,6 +154,14 @@ impl Duplex<Overlapped> {
     /// half-close, [`shutdown_write`](Self::shutdown_write) does so before the split, and closing
     /// the writing half through the async traits does so after it. Both act on the whole end, so
     /// clones cannot write any more either. [`unsplit`](Self::unsplit) joins the halves again.
+    ///
+    /// # References
+    ///
+    /// - [shutdown(2)](https://man7.org/linux/man-pages/man2/shutdown.2.html)
+    /// - [Named Pipe Open Modes]
+    ///
+    /// [Named Pipe Open Modes]:
+    /// https://learn.microsoft.com/en-us/windows/win32/ipc/named-pipe-open-modes
     pub fn split(self) -> (Reader<Overlapped>, Writer<Overlapped>) {
         let (reading, writing) = self.end.split();
         (Reader::new(reading), Writer::new(writing))

@@ -108,8 +108,19 @@ impl Reader<Overlapped> {
     ///
     /// Completes as soon as there are bytes, with at most `buffer.len()` of them. `Ok(0)` is the
     /// end of file (or an empty buffer). Any number of reads may be in flight; they are filled
-    /// first in, first out. A failure, such as a buffer beyond 4 GiB on Windows, comes back with
-    /// the buffer through the [`Op`].
+    /// first in, first out. A failure comes back with the buffer through the [`Op`].
+    ///
+    /// # Platform notes
+    ///
+    /// Windows has 32 bits for a length, so a buffer beyond 4 GiB is such a failure there.
+    ///
+    /// # References
+    ///
+    /// - [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html)
+    /// - [`ReadFile`]
+    ///
+    /// [`ReadFile`]:
+    /// https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-readfile
     pub fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
         Op(self.end.0.submit_read(buffer))
     }

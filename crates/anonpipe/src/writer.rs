@@ -12,9 +12,9 @@ use crate::{Driver, Info, Mode, Op, Overlapped, WriteBuffer};
 /// [`std::io::Write`], by value and by shared reference, blocks the caller in both modes. Inside an
 /// async function, submit an operation and await it instead. Once the peer's reading side is
 /// closed, a write fails with [`BrokenPipe`](io::ErrorKind::BrokenPipe) and raises no signal. All
-/// writes, however they are made, go out in the order in which they came. When a write
-/// returns, its bytes are with the system, so `flush` has nothing to wait for, but for what the
-/// async traits have accepted: by value, it waits for that.
+/// writes, however they are made, go out in the order in which they came. When a write returns, the
+/// system has its bytes, so `flush` returns at once, unless the async traits accepted writes:
+/// called by value, it waits for those.
 ///
 /// An empty write does not reach the system: it is `Ok(0)`, whether or not the peer is there, and
 /// the peer sees nothing of it. Only after a half-close, or a close by the async traits, does it
@@ -36,6 +36,14 @@ use crate::{Driver, Info, Mode, Op, Overlapped, WriteBuffer};
 /// assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
 /// # Ok::<(), std::io::Error>(())
 /// ```
+///
+/// # References
+///
+/// - [pipe(7)](https://man7.org/linux/man-pages/man7/pipe.7.html)
+/// - [Anonymous Pipe Operations]
+///
+/// [Anonymous Pipe Operations]:
+/// https://learn.microsoft.com/en-us/windows/win32/ipc/anonymous-pipe-operations
 pub struct Writer<M: Mode> {
     pub(crate) end: M::End,
 }
@@ -85,10 +93,11 @@ impl Writer<Overlapped> {
     ///
     /// Any number of writes may be in flight; they go out first in, first out, and never
     /// interleave. A write completes with the buffer's length when the system has taken all of it.
-    /// A failure, such as a buffer beyond 4 GiB on Windows, comes back with the buffer through the
-    /// [`Op`].
+    /// A failure comes back with the buffer through the [`Op`].
     ///
     /// # Platform notes
+    ///
+    /// Windows has 32 bits for a length, so a buffer beyond 4 GiB is such a failure there.
     ///
     /// Bytes beyond the pipe's capacity can be read at once on Windows, and the write completes
     /// when the excess has been read. On Unix the driver passes them on as the pipe drains.

@@ -14,8 +14,8 @@ const COLUMNS: [(&str, usize); 10] = [
     ("memory before", 13),
     ("while quiet", 11),
     ("spawn_blocking", 16),
-    ("one's last words", 16),
-    ("everybody's", 12),
+    ("last words of one", 17),
+    ("of all", 12),
     ("ended after", 11),
 ];
 
