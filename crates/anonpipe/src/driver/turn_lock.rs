@@ -35,6 +35,8 @@ struct State {
     holder: Option<ThreadId>,
     /// How often the driver was notified.
     notices: u64,
+    /// How many threads wait for their turn. To wake none costs a system call, too.
+    waiting: usize,
 }
 
 /// Called with what the poller reports: the key, and the event.
@@ -87,8 +89,13 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
             // The poller is the parent's, and this copy of the lock may be held for ever.
             return;
         }
-        self.state().notices += 1;
-        self.free.notify_all();
+        let mut state = self.state();
+        state.notices += 1;
+        let waiting = state.waiting;
+        drop(state);
+        if waiting > 0 {
+            self.free.notify_all();
+        }
         self.poller.notify();
     }
 
@@ -104,7 +111,9 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
             if left() == Some(Duration::ZERO) {
                 return Ok(());
             }
+            state.waiting += 1;
             state = C::wait(&self.state, state, &self.free, deadline);
+            state.waiting -= 1;
         }
         if state.notices != notices {
             return Ok(());
@@ -112,8 +121,13 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
         state.holder = Some(current_thread());
         drop(state);
         let result = self.poller.turn(left(), each);
-        self.state().holder = None;
-        self.free.notify_one();
+        let mut state = self.state();
+        state.holder = None;
+        let waiting = state.waiting;
+        drop(state);
+        if waiting > 0 {
+            self.free.notify_one();
+        }
         result
     }
 
