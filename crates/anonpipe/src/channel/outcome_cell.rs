@@ -94,6 +94,22 @@ impl OutcomeCell {
         Poll::Pending
     }
 
+    /// As [`poll`](Self::poll), for a thread that turns a driver: the task that polled last is still
+    /// woken, too. `remove_waker` ends the wait.
+    pub(crate) fn poll_beside_task(&self, waker: &Waker) -> Poll<Outcome> {
+        let mut state = lock(&self.state);
+        if let Some(outcome) = state.outcome.take() {
+            return Poll::Ready(outcome);
+        }
+        let State { waker: task, others, .. } = &mut *state;
+        if task.is_none() {
+            *task = Some(waker.clone());
+        } else if task.iter().chain(&*others).all(|known| !known.will_wake(waker)) {
+            others.push(waker.clone());
+        }
+        Poll::Pending
+    }
+
     /// The outcome, if it is there and the lock is free.
     pub(crate) fn outcome_at_once(&self) -> Option<Outcome> {
         try_lock(&self.state)?.outcome.take()
@@ -117,7 +133,9 @@ impl OutcomeCell {
     }
 
     pub(crate) fn remove_waker(&self, waker: &Waker) {
-        lock(&self.state).others.retain(|other| !other.will_wake(waker));
+        let mut state = lock(&self.state);
+        state.waker.take_if(|known| known.will_wake(waker));
+        state.others.retain(|other| !other.will_wake(waker));
     }
 
     /// Blocks until the outcome is there, or `deadline` has come.

@@ -88,7 +88,18 @@ impl<B: Send + 'static, S: System> Submitted<B, S> {
         }
         // Where the caller has to turn the driver, no other thread may be there to do it.
         match self.attached() {
-            Some(driver) => driver.run_until(|waker| outcome.poll(waker), deadline),
+            Some(driver) => {
+                let mut turning = None;
+                let wait = |waker: &Waker| {
+                    turning.get_or_insert_with(|| waker.clone());
+                    outcome.poll_beside_task(waker)
+                };
+                let known = driver.run_until(wait, deadline);
+                if let Some(waker) = turning.filter(|_| known.is_none()) {
+                    outcome.remove_waker(&waker);
+                }
+                known
+            }
             None => outcome.wait::<S::Clock>(deadline),
         }
     }
