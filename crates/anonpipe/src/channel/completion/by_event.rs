@@ -137,10 +137,12 @@ impl<S: System> Channel<S> {
     fn await_event(self: &Arc<Self>, operation: &dyn InFlight<S>, event: EventOf<S>) -> Option<Ended<S>> {
         let id = super::Slot::id(operation.loan().slot());
         let channel = Arc::clone(self);
-        let Err(event) = event.when_set(move || Self::on_completion(channel, id, None)) else { return None };
+        let (event, error) = event.when_set(move || Self::on_completion(channel, id, None)).err()?;
         // Out of memory, at worst. The operation must end before its event does.
         self.issuer.cancel(id);
         event.wait(None);
-        self.observe(id, None)
+        let asked = self.table(operation.request().half).find(id).is_some_and(|entry| entry.is_cancelled());
+        let ended = self.observe(id, None)?;
+        Some(if asked { ended } else { ended.because_of(error) })
     }
 }

@@ -126,8 +126,8 @@ pub(crate) trait Event: Send + Sync + Sized + 'static {
     fn wait(&self, deadline: Option<Instant>) -> bool;
 
     /// Calls `then` when the event is set, on a thread of the system's. If the system cannot do so,
-    /// returns the event, and the caller has to wait for it.
-    fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), Self>;
+    /// returns the event, for which the caller has to wait, and the reason.
+    fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), (Self, io::Error)>;
 }
 
 /// The thread that issued an operation, where it matters that it may have ended. Default: none.

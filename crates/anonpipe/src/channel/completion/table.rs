@@ -6,12 +6,13 @@
 //! have the operation.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Channel, Issuer, Slot, SlotId, System, Thread};
 use crate::channel::{InFlight, position_in};
-use crate::contract::{Outcome, swallow_panic};
+use crate::contract::{Failure, Outcome, swallow_panic};
 use crate::sync::{Clock, Condvar, Mutex, MutexGuard, lock};
 
 type ThreadOf<S> = <<S as System>::Issuer as Issuer>::Thread;
@@ -136,6 +137,15 @@ pub(super) struct Ended<S: System> {
 }
 
 impl<S: System> Ended<S> {
+    /// The operation was ended by this crate, and not by the caller, because of `error`.
+    pub(super) fn because_of(self, error: io::Error) -> Self {
+        let outcome = match self.outcome {
+            Err(Failure::Cancelled { transferred }) => Err(Failure::os(error, transferred)),
+            outcome => outcome,
+        };
+        Self { outcome, ..self }
+    }
+
     /// Tells the caller the outcome. This runs the caller's code. So no lock is held, and no share
     /// of the channel: a caller who takes the handle out then must be the last owner.
     pub(super) fn tell(self) {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{Issuer as _, Slot as _, SlotId};
 use crate::channel::{Channel as _, InFlight as _, Record, Submitted, TaskReads, TaskWrites, WokenBy};
 use crate::contract::{Failure, Half};
-use crate::sim::completion::{Issuer, Sim, driver, pipe, turn};
+use crate::sim::completion::{Issuer, Sim, driver, pipe, turn, without_a_pool};
 use crate::sim::{read, soon, taken, write};
 
 type Channel = super::Channel<Sim>;
@@ -192,13 +192,27 @@ fn a_task_reads_when_it_is_polled_and_its_writes_are_accepted() {
     turn();
 }
 
+/// What this crate ends for want of memory was not cancelled by the caller.
+#[test]
+fn an_operation_whose_event_cannot_be_awaited_says_why_it_ended() {
+    let (reader, _writer) = pipe(64, false);
+    let mut pending = read::<Sim>(&reader, 8);
+    let mut cancelled = read::<Sim>(&reader, 8);
+    cancelled.cancel();
+    without_a_pool(turn);
+    let (outcome, _) = pending.wait(soon()).expect("it is over");
+    assert!(matches!(outcome, Err(Failure::Os { transferred: Some(0), .. })), "{outcome:?}");
+    let (outcome, _) = cancelled.wait(soon()).expect("it is over");
+    assert!(matches!(outcome, Err(Failure::Cancelled { transferred: Some(0) })), "{outcome:?}");
+}
+
 #[test]
 fn a_bound_handle_is_not_given_away() {
     let (reader, writer) = pipe(64, true);
     write::<Sim>(&writer, b"data").detach();
     assert_eq!(taken(read::<Sim>(&reader, 8)), b"data");
     assert!(matches!(reader.take_handle(), Err(Failure::Refused { .. })));
-    assert!(matches!(reader.take_handle_still_bound(), Ok(Some(()))));
+    assert!(matches!(reader.take_handle_still_bound(), Ok(Some(_))));
     let (reader, _writer) = pipe(64, true);
-    assert!(matches!(reader.take_handle(), Ok(Some(()))));
+    assert!(matches!(reader.take_handle(), Ok(Some(_))));
 }

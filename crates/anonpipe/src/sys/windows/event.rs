@@ -68,7 +68,7 @@ impl completion::Event for Event {
         }
     }
 
-    fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), Self> {
+    fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), (Self, io::Error)> {
         event_wait::when_set(self, then)
     }
 }

@@ -10,6 +10,7 @@
 //! [`UnregisterWait`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-unregisterwait
 
 use std::ffi::c_void;
+use std::io;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,9 +44,9 @@ struct WaitHandle(HANDLE);
 // SAFETY: a number that any thread may pass to the system.
 unsafe impl Send for WaitHandle {}
 
-/// Calls `then` on a thread of the pool when `event` is set. If that fails, returns the event, and
-/// the caller has to wait for it.
-pub(super) fn when_set(event: Event, then: impl FnOnce() + Send + 'static) -> Result<(), Event> {
+/// Calls `then` on a thread of the pool when `event` is set. If that fails, returns the event, for
+/// which the caller has to wait, and the system's error.
+pub(super) fn when_set(event: Event, then: impl FnOnce() + Send + 'static) -> Result<(), (Event, io::Error)> {
     let wait =
         Arc::new(Wait { event, then: Mutex::new(Some(Box::new(then))), registered: Mutex::new(Registered::NotYet) });
     let context = Arc::into_raw(Arc::clone(&wait));
@@ -63,10 +64,11 @@ pub(super) fn when_set(event: Event, then: impl FnOnce() + Send + 'static) -> Re
         )
     };
     if done == 0 {
+        let error = io::Error::last_os_error();
         // SAFETY: the reference made above; nothing will call back with it.
         drop(unsafe { Arc::from_raw(context) });
         // There is no other reference now.
-        return Arc::into_inner(wait).map_or(Ok(()), |wait| Err(wait.event));
+        return Arc::into_inner(wait).map_or(Ok(()), |wait| Err((wait.event, error)));
     }
     wait.has_come(Registered::As(WaitHandle(handle)));
     Ok(())
