@@ -110,7 +110,7 @@ impl Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::os(error, None)
+        Self::os(error, Some(0))
     }
 }
 
