@@ -14,6 +14,8 @@ use crate::sys::{self, BorrowedPipe, OwnedPipe};
 
 pub(crate) use adopt::adopt;
 pub(crate) use blocking::BlockingEnd;
+#[cfg(all(test, not(loom)))]
+pub(crate) use handle::EndHandle;
 pub(crate) use overlapped::OverlappedEnd;
 
 /// Cuts `buffer` to what one call may take.
@@ -40,6 +42,15 @@ pub struct Origin {
     /// No other handle to this end exists: the end was made here, or the caller promised so when
     /// adopting it.
     pub(crate) exclusive: bool,
+}
+
+#[cfg(all(test, not(loom)))]
+impl Origin {
+    /// That of an end of which only its direction is known.
+    pub(crate) fn unknown(duplex: bool) -> Self {
+        let direction = duplex.then_some(crate::contract::Direction::Duplex);
+        Self { name: EndName { role: None, direction }, requested_capacity: None, exclusive: true }
+    }
 }
 
 /// What a handle to an end may do.

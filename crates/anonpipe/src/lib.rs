@@ -13,6 +13,8 @@ mod end;
 mod mode;
 mod op;
 mod options;
+#[cfg(all(test, not(loom)))]
+mod programs;
 mod reader;
 #[cfg(test)]
 mod sim;

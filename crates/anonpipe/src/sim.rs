@@ -1,8 +1,11 @@
 //! Kernels that exist only in memory, so that both models of a channel are tested on every host.
 
+pub(crate) mod chance;
+pub(crate) mod clock;
 pub(crate) mod completion;
 pub(crate) mod readiness;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::channel::{Record, Submitted, System};
 use crate::contract::{Half, Process, Turn};
+use crate::sync::Clock as _;
+use clock::SimClock;
 
 /// Submits a read of at most `length` bytes.
 pub(crate) fn read<S: System>(channel: &Arc<S::Channel>, length: usize) -> Submitted<Vec<u8>, S> {
@@ -38,17 +43,34 @@ pub(crate) fn soon() -> Option<Instant> {
     Instant::now().checked_add(Duration::from_millis(20))
 }
 
-/// A kernel in memory has one process.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OneProcess;
+/// A kernel in memory has one process, which can act as if it were another one that was forked from
+/// it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OneProcess {
+    is_child: bool,
+}
+
+thread_local! {
+    static IS_CHILD: Cell<bool> = const { Cell::new(false) };
+}
+
+impl OneProcess {
+    #[cfg(not(loom))]
+    fn in_child<R>(call: impl FnOnce() -> R) -> R {
+        IS_CHILD.set(true);
+        let result = call();
+        IS_CHILD.set(false);
+        result
+    }
+}
 
 impl Process for OneProcess {
     fn current() -> Self {
-        Self
+        Self { is_child: IS_CHILD.get() }
     }
 
     fn is_current(self) -> bool {
-        true
+        self == Self::current()
     }
 }
 
@@ -62,6 +84,7 @@ pub(crate) struct Inbox<E>(Arc<Shared<E>>);
 struct Shared<E> {
     state: Mutex<State<E>>,
     changed: Condvar,
+    once: bool,
 }
 
 struct State<E> {
@@ -81,6 +104,11 @@ impl<E> Inbox<E> {
         self.0.changed.notify_all();
     }
 
+    /// Whether it speaks once when it was asked, and not of every change.
+    fn says_it_once(&self) -> bool {
+        self.0.once
+    }
+
     fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -91,21 +119,37 @@ impl<E: Send + 'static> Turn for Inbox<E> {
 
     fn new() -> io::Result<Self> {
         let state = State { events: VecDeque::new(), notified: false };
-        Ok(Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() })))
+        Ok(Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), once: chance::one_in(2) })))
     }
 
     fn turn(&self, timeout: Option<Duration>, each: &mut dyn FnMut(usize, E)) -> io::Result<()> {
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = timeout.and_then(|timeout| SimClock::now().checked_add(timeout));
         let mut state = lock(&self.0.state);
         while state.events.is_empty() && !state.notified {
-            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(SimClock::now()));
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            if clock::is_virtual() {
+                drop(state);
+                clock::wait(deadline);
+                state = lock(&self.0.state);
+                continue;
+            }
+            state = match left {
                 None => self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(Duration::ZERO) => break,
                 Some(left) => self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
             };
         }
         state.notified = false;
-        let events = std::mem::take(&mut state.events);
+        // Some may come late. The order of events is that of their key.
+        if state.events.len() > 1 && chance::one_in(4) {
+            let first = usize::from(chance::below(u8::try_from(state.events.len()).unwrap_or(u8::MAX)));
+            let key = state.events[first].0;
+            state.events.make_contiguous().sort_by_key(|event| event.0 != key);
+        }
+        let now = chance::part(state.events.len());
+        let events: Vec<_> = state.events.drain(..now).collect();
         drop(state);
         for (key, event) in events {
             each(key, event);

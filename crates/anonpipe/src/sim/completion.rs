@@ -1,30 +1,31 @@
 //! Pipes whose kernel takes operations and reports their completion, as npfs does.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Inbox, OneProcess, lock};
+use super::clock::{self, SimClock};
+use super::{Inbox, OneProcess, chance, lock};
 use crate::buffer::{self, Loan};
 use crate::channel;
-use crate::channel::completion::{self, Answer, Bound, Channel, Packet, SlotId};
+use crate::channel::completion::{self, Answer, Bound, Channel, Packet, SlotId, Thread as _};
 use crate::contract::{Failure, Half, Outcome};
 use crate::driver::{Core, DriverRef};
-use crate::sync::SystemClock;
+use crate::sync::Clock as _;
 
 /// A system whose pipes exist only in memory.
 pub(crate) enum Sim {}
 
 impl channel::System for Sim {
     type Process = OneProcess;
-    type Handle = ();
+    type Handle = Issuer;
     type Slot = Slot;
     type Poller = Inbox<Packet<Said>>;
-    type Clock = SystemClock;
+    type Clock = SimClock;
     type Channel = Channel<Self>;
     type Driver = DriverRef<Self>;
 
@@ -55,9 +56,10 @@ pub(crate) fn driver() -> Arc<Core<Sim>> {
 }
 
 /// Forgets the driver: a model explores each order of events with a new one.
-#[cfg(loom)]
 pub(crate) fn forget_driver() {
+    catch_up();
     let _ = DRIVER.take();
+    POOLS.take();
 }
 
 /// The work of a thread pool, done by the test's thread in [`turn`]: the calls that events cause.
@@ -70,10 +72,34 @@ thread_local! {
     static POOLS: RefCell<Vec<Pool>> = const { RefCell::new(Vec::new()) };
 }
 
+thread_local! {
+    /// What kernels do later.
+    static LATE: RefCell<Vec<Call>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Has the kernels do what they do later.
+fn catch_up() {
+    LATE.take().into_iter().for_each(|call| call());
+}
+
+thread_local! {
+    static NO_POOL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls `f` while the system has no thread that could wait for an event.
+#[cfg(not(loom))]
+pub(crate) fn without_a_pool<R>(f: impl FnOnce() -> R) -> R {
+    NO_POOL.set(true);
+    let result = f();
+    NO_POOL.set(false);
+    result
+}
+
 /// Turns the driver and does the pool's work, several times, to handle follow-up events, too.
 pub(crate) fn turn() {
+    catch_up();
     for _ in 0..4 {
-        driver().turn(Some(Instant::now())).unwrap();
+        driver().turn(Some(SimClock::now())).unwrap();
         for pool in POOLS.with_borrow(Clone::clone) {
             let calls = std::mem::take(&mut *lock(&pool));
             calls.into_iter().for_each(|call| call());
@@ -84,24 +110,36 @@ pub(crate) fn turn() {
 /// A one-way pipe that holds `quota` bytes: the reader and the writer. Completions of `exclusive`
 /// ends are reported by packets, those of others by events.
 pub(crate) fn pipe(quota: usize, exclusive: bool) -> (Arc<Channel<Sim>>, Arc<Channel<Sim>>) {
-    let kernel = Arc::new(Mutex::new(Kernel { quota, ..Kernel::default() }));
+    let [reader, writer] = ends(quota).map(|issuer| Arc::new(Channel::new(issuer, exclusive)));
+    (reader, writer)
+}
+
+/// The ends of a pipe. The kernel knows only duplex pipes; of a one-way pipe, end 0 reads.
+fn ends(quota: usize) -> [Issuer; 2] {
+    let stream = || Stream { quota, entries: VecDeque::new(), reads: VecDeque::new() };
+    let kernel = Arc::new(Mutex::new(Kernel { streams: [stream(), stream()], closed: [false; 2] }));
     let pool = Pool::default();
     POOLS.with_borrow_mut(|pools| pools.push(Arc::clone(&pool)));
-    let issuer = |half| Issuer {
+    [0, 1].map(|side| Issuer {
         kernel: Arc::clone(&kernel),
-        half,
+        side,
         port: Mutex::default(),
         pool: Arc::clone(&pool),
         given_away: AtomicBool::new(false),
-    };
-    let end = |half| Arc::new(Channel::new(issuer(half), exclusive));
-    (end(Half::Read), end(Half::Write))
+    })
 }
+
+#[cfg(not(loom))]
+mod world;
+#[cfg(not(loom))]
+pub(crate) use world::World;
 
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Said {
     Success,
+    /// The system lacks something.
+    Failed,
     Cancelled,
     PeerClosed,
 }
@@ -137,13 +175,17 @@ impl Drop for Slot {
 }
 
 /// A pipe in the kernel.
-#[derive(Default)]
 struct Kernel {
+    /// By the end that reads it.
+    streams: [Stream; 2],
+    closed: [bool; 2],
+}
+
+struct Stream {
     quota: usize,
     /// The writes that are not read yet; the first may be read in part.
     entries: VecDeque<Entry>,
     reads: VecDeque<Pending>,
-    closed: [bool; 2],
 }
 
 struct Entry {
@@ -157,6 +199,7 @@ struct Pending {
     slot: Arc<Mutex<Written>>,
     length: usize,
     told_by: ToldBy,
+    thread: IssuingThread,
 }
 
 enum ToldBy {
@@ -172,7 +215,11 @@ impl Pending {
     /// Writes the slot and reports the end. Events are set later, without the kernel's lock.
     fn end(self, said: Said, taken: Vec<u8>, then: &mut Vec<Event>) {
         let id = self.id();
-        *lock(&self.slot) = Written::Done(said, taken);
+        // Some systems lose what they would report to a thread that has ended, but not the packet.
+        let is_lost = self.thread.has_ended() && matches!(self.told_by, ToldBy::Packet(..)) && chance::one_in(2);
+        if !is_lost {
+            *lock(&self.slot) = Written::Done(said, taken);
+        }
         match self.told_by {
             ToldBy::Packet(port, key) => port.send(key, Packet { id, said }),
             ToldBy::Event(event) => then.push(event),
@@ -180,7 +227,7 @@ impl Pending {
     }
 }
 
-impl Kernel {
+impl Stream {
     fn queued(&self) -> usize {
         self.entries.iter().map(|entry| entry.bytes.len()).sum()
     }
@@ -202,14 +249,14 @@ impl Kernel {
     }
 
     /// Serves the waiting reads.
-    fn serve(&mut self, then: &mut Vec<Event>) {
+    fn serve(&mut self, closed: bool, then: &mut Vec<Event>) {
         while let Some(length) = self.reads.front().map(|read| read.length) {
             let Some(taken) = self.take(length, then) else { break };
             if let Some(read) = self.reads.pop_front() {
                 read.end(Said::Success, taken, then);
             }
         }
-        if self.closed[1] {
+        if closed {
             for read in self.reads.drain(..) {
                 read.end(Said::PeerClosed, Vec::new(), then);
             }
@@ -227,12 +274,32 @@ impl Kernel {
         let write = place.and_then(|place| self.entries.remove(place)).and_then(|entry| entry.write);
         write.map(|write| write.end(Said::Cancelled, Vec::new(), then)).is_some()
     }
+
+    fn slot_of(&self, id: SlotId) -> Option<Arc<Mutex<Written>>> {
+        let writes = self.entries.iter().filter_map(|entry| entry.write.as_ref());
+        self.reads.iter().chain(writes).find(|known| known.id() == id).map(|known| Arc::clone(&known.slot))
+    }
+}
+
+impl Kernel {
+    fn cancel(&mut self, id: SlotId, then: &mut Vec<Event>) -> bool {
+        self.streams.iter_mut().any(|stream| stream.cancel(id, then))
+    }
+
+    /// An end goes. What it has written can still be read.
+    fn close(&mut self, side: usize, then: &mut Vec<Event>) {
+        self.closed[side] = true;
+        self.streams[1 - side].serve(true, then);
+        for entry in self.streams[side].entries.drain(..) {
+            entry.write.into_iter().for_each(|write| write.end(Said::PeerClosed, Vec::new(), then));
+        }
+    }
 }
 
 /// One end of a pipe.
 pub(crate) struct Issuer {
     kernel: Arc<Mutex<Kernel>>,
-    half: Half,
+    side: usize,
     port: Mutex<Option<(Inbox<Packet<Said>>, usize)>>,
     pool: Pool,
     given_away: AtomicBool,
@@ -240,20 +307,23 @@ pub(crate) struct Issuer {
 
 impl Issuer {
     fn with_kernel<R>(&self, call: impl FnOnce(&mut Kernel, &mut Vec<Event>) -> R) -> R {
-        let mut then = Vec::new();
-        let result = call(&mut lock(&self.kernel), &mut then);
-        then.into_iter().for_each(|event| event.set());
-        result
+        assert!(!self.given_away.load(Ordering::Relaxed), "a handle is used that was given away");
+        with_kernel(&self.kernel, call)
     }
+}
+
+fn with_kernel<R>(kernel: &Mutex<Kernel>, call: impl FnOnce(&mut Kernel, &mut Vec<Event>) -> R) -> R {
+    let mut then = Vec::new();
+    let result = call(&mut lock(kernel), &mut then);
+    then.into_iter().for_each(|event| event.set());
+    result
 }
 
 impl Drop for Issuer {
     fn drop(&mut self) {
-        let half = self.half as usize;
-        self.with_kernel(|kernel, then| {
-            kernel.closed[half] = true;
-            kernel.serve(then);
-        });
+        if !*self.given_away.get_mut() {
+            self.with_kernel(|kernel, then| kernel.close(self.side, then));
+        }
     }
 }
 
@@ -268,6 +338,8 @@ fn answer(half: Half, said: Said, taken: &[u8], loan: &Loan<Slot>) -> Answer {
         (Half::Read, Said::Success) if taken.is_empty() => return Answer::Empty,
         (Half::Read, Said::Success) => Ok(taken.len()),
         (Half::Write, Said::Success) => Ok(length),
+        (Half::Read, Said::Failed) => Err(Failure::os(io::Error::other("no resources"), Some(0))),
+        (Half::Write, Said::Failed) => Err(Failure::os(io::Error::other("no resources"), None)),
         (Half::Read, Said::PeerClosed) => Ok(0),
         (Half::Write, Said::PeerClosed) => Err(Failure::os(io::ErrorKind::BrokenPipe.into(), None)),
         (Half::Read, Said::Cancelled) => Err(Failure::Cancelled { transferred: Some(0) }),
@@ -278,11 +350,11 @@ fn answer(half: Half, said: Said, taken: &[u8], loan: &Loan<Slot>) -> Answer {
 
 impl completion::Issuer for Issuer {
     type Process = OneProcess;
-    type Handle = ();
+    type Handle = Self;
     type Port = Inbox<Packet<Said>>;
     type Slot = Slot;
     type Event = Event;
-    type Thread = AnyThread;
+    type Thread = IssuingThread;
     type Said = Said;
 
     const MAX_TRANSFER: usize = 1 << 20;
@@ -298,22 +370,34 @@ impl completion::Issuer for Issuer {
             (None, Some((port, key))) => ToldBy::Packet(port.clone(), *key),
             (None, None) => panic!("an operation of which nothing will be said"),
         };
-        let pending = || Pending { slot: Arc::clone(&slot.0), length, told_by: told_by() };
+        let pending =
+            || Pending { slot: Arc::clone(&slot.0), length, told_by: told_by(), thread: completion::Thread::current() };
+        if chance::fault(24) {
+            return Answer::Done(Err(Failure::os(io::Error::other("no resources"), Some(0))));
+        }
+        if let Some((port, key)) = &*lock(&self.port)
+            && chance::one_in(40)
+        {
+            // A packet of another process, which uses the same port by a copy of the handle.
+            port.send(*key, Packet { id: SlotId(3), said: Said::Success });
+        }
         self.with_kernel(|kernel, then| {
+            let peer_closed = kernel.closed[1 - self.side];
+            let stream = &mut kernel.streams[if half == Half::Read { self.side } else { 1 - self.side }];
             let at_once = match half {
-                Half::Read if kernel.reads.is_empty() || length == 0 => kernel
+                Half::Read if stream.reads.is_empty() || length == 0 => stream
                     .take(length, then)
                     .map(|taken| (Said::Success, taken))
-                    .or(kernel.closed[1].then_some((Said::PeerClosed, Vec::new()))),
+                    .or(peer_closed.then_some((Said::PeerClosed, Vec::new()))),
                 Half::Read => None,
-                Half::Write if kernel.closed[0] => Some((Said::PeerClosed, Vec::new())),
+                Half::Write if peer_closed => Some((Said::PeerClosed, Vec::new())),
                 Half::Write => {
-                    let fits = kernel.queued() + length <= kernel.quota;
+                    let fits = stream.queued() + length <= stream.quota;
                     let write = if fits { None } else { Some(pending()) };
                     *lock(&slot.0) = Written::Pending;
                     let bytes = loan.with(|bytes| bytes.iter().copied().collect());
-                    kernel.entries.push_back(Entry { bytes, write });
-                    kernel.serve(then);
+                    stream.entries.push_back(Entry { bytes, write });
+                    stream.serve(false, then);
                     if !fits {
                         return Answer::Pending;
                     }
@@ -322,11 +406,16 @@ impl completion::Issuer for Issuer {
             };
             let Some((said, taken)) = at_once else {
                 *lock(&slot.0) = Written::Pending;
-                kernel.reads.push_back(pending());
+                if chance::fault(16) {
+                    pending().end(Said::Failed, Vec::new(), then);
+                } else {
+                    stream.reads.push_back(pending());
+                }
                 return Answer::Pending;
             };
             *lock(&slot.0) = Written::Nothing;
-            if said == Said::Success && packet_on_success {
+            let is_told = said == Said::Success && packet_on_success;
+            if is_told || (length > 0 && chance::one_in(4)) {
                 *lock(&slot.0) = Written::Pending;
                 pending().end(said, taken, then);
                 return Answer::Pending;
@@ -353,17 +442,38 @@ impl completion::Issuer for Issuer {
         *lock(&loan.slot().0) = Written::Nothing;
         match answer(half, said, &[], loan) {
             Answer::Done(outcome) => outcome,
-            Answer::Pending | Answer::Empty => Ok(0),
+            Answer::Pending | Answer::Empty => Err(Failure::os(io::Error::other("its bytes are lost"), None)),
         }
     }
 
     fn cancel(&self, id: SlotId) -> bool {
+        if chance::one_in(4) {
+            // The kernel gets to it later. The operation may be over by then.
+            let slot = self.with_kernel(|kernel, _| kernel.streams.iter().find_map(|stream| stream.slot_of(id)));
+            let is_known = slot.is_some();
+            if let Some(slot) = slot {
+                let kernel = Arc::clone(&self.kernel);
+                let cancel = move || {
+                    with_kernel(&kernel, |kernel, then| kernel.cancel(id, then));
+                    // Until then no other operation has this address.
+                    drop(slot);
+                };
+                LATE.with_borrow_mut(|late| late.push(Box::new(cancel)));
+            }
+            return is_known;
+        }
         self.with_kernel(|kernel, then| kernel.cancel(id, then))
     }
 
     fn bind(&self, port: &Inbox<Packet<Said>>, key: usize) -> io::Result<Bound> {
+        if chance::one_in(6) {
+            return Ok(Bound::Elsewhere);
+        }
+        if chance::fault(12) {
+            return Err(io::Error::other("no resources"));
+        }
         *lock(&self.port) = Some((port.clone(), key));
-        Ok(Bound::Here { skips: true })
+        Ok(Bound::Here { skips: !chance::one_in(3) })
     }
 
     fn unbind(&self) {
@@ -371,6 +481,9 @@ impl completion::Issuer for Issuer {
     }
 
     fn post(port: &Inbox<Packet<Said>>, key: usize, id: SlotId) -> io::Result<()> {
+        if chance::fault(30) {
+            return Err(io::Error::from_raw_os_error(8));
+        }
         port.send(key, Packet { id, said: Said::Success });
         Ok(())
     }
@@ -380,34 +493,49 @@ impl completion::Issuer for Issuer {
     }
 
     fn is_readable(&self) -> bool {
-        let kernel = lock(&self.kernel);
-        !kernel.entries.is_empty() || kernel.closed[1]
+        self.with_kernel(|kernel, _| !kernel.streams[self.side].entries.is_empty() || kernel.closed[1 - self.side])
     }
 
     fn refusal_of_writes(&self) -> Option<Failure> {
-        lock(&self.kernel).closed[0].then(|| Failure::os(io::ErrorKind::BrokenPipe.into(), Some(0)))
+        let is_closed = self.with_kernel(|kernel, _| kernel.closed[1 - self.side]);
+        is_closed.then(|| Failure::os(io::ErrorKind::BrokenPipe.into(), Some(0)))
     }
 
     fn shutdown_write(&self) -> Result<(), Failure> {
         Err(Failure::refused(io::ErrorKind::Unsupported, "there is no half-close"))
     }
 
-    fn give_away(&self) -> Option<()> {
-        (!self.given_away.swap(true, Ordering::AcqRel)).then_some(())
+    fn give_away(&self) -> Option<Self> {
+        if self.given_away.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let port = lock(&self.port).take();
+        Some(Self {
+            kernel: Arc::clone(&self.kernel),
+            side: self.side,
+            port: Mutex::new(port),
+            pool: Arc::clone(&self.pool),
+            given_away: AtomicBool::new(false),
+        })
     }
 }
 
-/// No thread of a test ends while its operations are in flight.
-#[derive(Default)]
-pub(crate) struct AnyThread;
+thread_local! {
+    /// How many threads have gone on as this one.
+    static THREADS: Cell<u32> = const { Cell::new(0) };
+}
 
-impl completion::Thread for AnyThread {
+/// The thread that issued an operation.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct IssuingThread(u32);
+
+impl completion::Thread for IssuingThread {
     fn current() -> Self {
-        Self
+        Self(THREADS.get())
     }
 
     fn has_ended(&self) -> bool {
-        false
+        self.0 < THREADS.get()
     }
 }
 
@@ -445,6 +573,9 @@ impl Event {
 
 impl completion::Event for Event {
     fn new() -> io::Result<Self> {
+        if chance::fault(30) {
+            return Err(io::Error::other("no handles"));
+        }
         Ok(Self::default())
     }
 
@@ -458,7 +589,15 @@ impl completion::Event for Event {
             if std::mem::take(&mut state.0) {
                 return true;
             }
-            state = match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(SimClock::now()));
+            if clock::is_virtual() && left != Some(Duration::ZERO) {
+                drop(state);
+                catch_up();
+                clock::wait(deadline);
+                state = lock(&self.0.set);
+                continue;
+            }
+            state = match left {
                 None => self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(left) if left.is_zero() => return false,
                 Some(left) => self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
@@ -466,7 +605,10 @@ impl completion::Event for Event {
         }
     }
 
-    fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), Self> {
+    fn when_set(self, then: impl FnOnce() + Send + 'static) -> Result<(), (Self, io::Error)> {
+        if NO_POOL.get() || chance::fault(12) {
+            return Err((self, io::Error::other("no memory")));
+        }
         let mut state = lock(&self.0.set);
         if state.0 {
             self.0.pass_to_pool(Box::new(then));

@@ -6,25 +6,27 @@ pub(crate) mod reactor;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Inbox, OneProcess, lock};
+use super::clock::{self, SimClock};
+use super::{Inbox, OneProcess, chance, lock};
 use crate::channel;
 use crate::channel::readiness::{self, Channel, Progress, Ready, WaitEnd};
 use crate::contract::{Failure, Half, Outcome};
 use crate::driver::{Core, DriverRef};
-use crate::sync::SystemClock;
+use crate::sync::Clock as _;
 
 /// A system whose pipes exist only in memory.
 pub(crate) enum Sim {}
 
 impl channel::System for Sim {
     type Process = OneProcess;
-    type Handle = ();
+    type Handle = Descriptor;
     type Slot = Progress;
     type Poller = Inbox<Ready>;
-    type Clock = SystemClock;
+    type Clock = SimClock;
     type Channel = Channel<Self>;
     type Driver = DriverRef<Self>;
 
@@ -55,15 +57,19 @@ pub(crate) fn driver() -> Arc<Core<Sim>> {
 }
 
 /// Forgets the driver: a model explores each order of events with a new one.
-#[cfg(loom)]
 pub(crate) fn forget_driver() {
     let _ = DRIVER.take();
 }
 
+#[cfg(not(loom))]
+mod world;
+#[cfg(not(loom))]
+pub(crate) use world::World;
+
 /// Turns the driver several times, to handle follow-up events, too.
 pub(crate) fn turn() {
     for _ in 0..4 {
-        driver().turn(Some(Instant::now())).unwrap();
+        driver().turn(Some(SimClock::now())).unwrap();
         #[cfg(feature = "tokio")]
         reactor::turn();
     }
@@ -71,50 +77,81 @@ pub(crate) fn turn() {
 
 /// A one-way pipe that holds `capacity` bytes: the reader and the writer.
 pub(crate) fn pipe(capacity: usize) -> (Arc<Channel<Sim>>, Arc<Channel<Sim>>) {
-    let state = State { capacity, open: [true; 2], ..State::default() };
-    let pipe = Arc::new(Pipe { state: Mutex::new(state) });
-    let end = |half| Arc::new(Channel::new(Descriptor { pipe: Arc::clone(&pipe), half }));
-    (end(Half::Read), end(Half::Write))
+    let [reader, writer] = ends(capacity, false);
+    (Arc::new(Channel::new(reader)), Arc::new(Channel::new(writer)))
+}
+
+/// The ends of a pipe, which is a pair of sockets if it is `duplex`. In a one-way pipe, end 0
+/// reads.
+fn ends(capacity: usize, duplex: bool) -> [Descriptor; 2] {
+    let stream = || Stream { bytes: VecDeque::new(), capacity, open: true, is_read: true };
+    let streams = [stream(), Stream { open: duplex, is_read: duplex, ..stream() }];
+    let pipe = Arc::new(Pipe {
+        state: Mutex::new(State {
+            streams,
+            listeners: Vec::new(),
+            #[cfg(feature = "tokio")]
+            known_to_reactor: Default::default(),
+        }),
+        duplex,
+    });
+    [0, 1].map(|side| Descriptor { pipe: Arc::clone(&pipe), side, given_away: AtomicBool::new(false) })
 }
 
 struct Pipe {
     state: Mutex<State>,
+    duplex: bool,
 }
 
-#[derive(Default)]
 struct State {
+    /// By the end that reads it.
+    streams: [Stream; 2],
+    listeners: Vec<Listener>,
+    /// What a runtime's reactor knows of each half of each end.
+    #[cfg(feature = "tokio")]
+    known_to_reactor: [[reactor::Known; 2]; 2],
+}
+
+struct Stream {
     bytes: VecDeque<u8>,
     capacity: usize,
-    /// Whether the reader and the writer are open.
-    open: [bool; 2],
-    listeners: Vec<Listener>,
-    /// What a runtime's reactor knows of the reader and of the writer.
-    #[cfg(feature = "tokio")]
-    known_to_reactor: [reactor::Known; 2],
+    /// Whether it has a writer.
+    open: bool,
+    /// Whether it has a reader.
+    is_read: bool,
 }
 
 /// A poller that knows one of the ends.
 struct Listener {
     poller: Inbox<Ready>,
     key: usize,
-    half: Half,
-    is_asked: bool,
+    side: usize,
+    asked: [bool; 2],
 }
 
 impl State {
-    fn is_ready(&self, half: Half) -> bool {
+    fn is_ready(&self, side: usize, half: Half) -> bool {
         match half {
-            Half::Read => !self.bytes.is_empty() || !self.open[1],
-            Half::Write => self.bytes.len() < self.capacity || !self.open[0],
+            Half::Read => !self.streams[side].bytes.is_empty() || !self.streams[side].open,
+            Half::Write => {
+                let stream = &self.streams[1 - side];
+                stream.bytes.len() < stream.capacity || !stream.is_read
+            }
         }
     }
 
-    fn tell(&mut self, half: Half) {
+    /// Says that an end is ready.
+    fn tell(&mut self, side: usize, half: Half) {
         #[cfg(feature = "tokio")]
-        self.known_to_reactor[half as usize].is_told();
-        let ready = Ready { readable: half == Half::Read, writable: half == Half::Write };
-        for listener in self.listeners.iter().filter(|listener| listener.half == half && listener.is_asked) {
-            listener.poller.send(listener.key, ready);
+        self.known_to_reactor[side][half as usize].is_told();
+        let is_ready = [Half::Read, Half::Write].map(|other| other == half || self.is_ready(side, other));
+        let listeners = self.listeners.iter_mut().filter(|listener| listener.side == side);
+        for listener in listeners.filter(|listener| listener.asked[half as usize]) {
+            let [readable, writable] = [0, 1].map(|half| is_ready[half] && listener.asked[half]);
+            listener.poller.send(listener.key, Ready { readable, writable });
+            if listener.poller.says_it_once() {
+                listener.asked = [false; 2];
+            }
         }
     }
 }
@@ -122,16 +159,28 @@ impl State {
 /// One end of a pipe.
 pub(crate) struct Descriptor {
     pipe: Arc<Pipe>,
-    half: Half,
+    side: usize,
+    given_away: AtomicBool,
+}
+
+impl Descriptor {
+    fn state(&self) -> MutexGuard<'_, State> {
+        assert!(!self.given_away.load(Ordering::Relaxed), "a descriptor is used that was given away");
+        lock(&self.pipe.state)
+    }
 }
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
+        if *self.given_away.get_mut() {
+            return;
+        }
         let mut state = lock(&self.pipe.state);
-        let is_known = state.listeners.iter().any(|listener| listener.half == self.half);
-        state.open[self.half as usize] = false;
-        state.tell(Half::Read);
-        state.tell(Half::Write);
+        let is_known = state.listeners.iter().any(|listener| listener.side == self.side);
+        state.streams[self.side].is_read = false;
+        state.streams[1 - self.side].open = false;
+        state.tell(1 - self.side, Half::Read);
+        state.tell(1 - self.side, Half::Write);
         drop(state);
         assert!(!is_known, "a descriptor is closed that a poller knows");
     }
@@ -157,7 +206,7 @@ impl readiness::Alarm for Alarm {
 
 impl readiness::Descriptor for Descriptor {
     type Process = OneProcess;
-    type Handle = ();
+    type Handle = Self;
     type Poller = Inbox<Ready>;
     type Alarm = Alarm;
     #[cfg(feature = "tokio")]
@@ -168,80 +217,113 @@ impl readiness::Descriptor for Descriptor {
     const WRITERS_LISTEN_AS_READERS: bool = false;
 
     fn try_read(&self, buffers: &mut [IoSliceMut<'_>]) -> Option<Outcome> {
-        let mut state = lock(&self.pipe.state);
-        if state.bytes.is_empty() {
-            return (!state.open[1]).then_some(Ok(0));
+        let mut state = self.state();
+        if chance::fault(50) {
+            return Some(Err(Failure::os(io::Error::other("no memory"), Some(0))));
+        }
+        let stream = &mut state.streams[self.side];
+        if stream.bytes.is_empty() {
+            return (!stream.open).then_some(Ok(0));
         }
         let buffer = buffers.iter_mut().find(|buffer| !buffer.is_empty())?;
-        let count = buffer.len().min(state.bytes.len());
-        for (place, byte) in buffer.iter_mut().zip(state.bytes.drain(..count)) {
+        let count = chance::part(buffer.len().min(stream.bytes.len()));
+        for (place, byte) in buffer.iter_mut().zip(stream.bytes.drain(..count)) {
             *place = byte;
         }
-        state.tell(Half::Write);
+        state.tell(1 - self.side, Half::Write);
         drop(state);
         Some(Ok(count))
     }
 
     fn try_write(&self, buffers: &[IoSlice<'_>]) -> Option<Outcome> {
-        let mut state = lock(&self.pipe.state);
-        if !state.open[0] {
+        let mut state = self.state();
+        if chance::fault(50) {
+            return Some(Err(Failure::os(io::Error::other("no memory"), Some(0))));
+        }
+        let stream = &mut state.streams[1 - self.side];
+        if !stream.is_read || !stream.open {
             return Some(Err(Failure::os(io::ErrorKind::BrokenPipe.into(), Some(0))));
         }
-        let room = state.capacity - state.bytes.len();
+        let room = stream.capacity - stream.bytes.len();
         let buffer = buffers.iter().find(|buffer| !buffer.is_empty())?;
-        let count = buffer.len().min(room);
+        let count = chance::part(buffer.len().min(room));
         if count == 0 {
             return None;
         }
-        state.bytes.extend(&buffer[..count]);
-        state.tell(Half::Read);
+        stream.bytes.extend(&buffer[..count]);
+        state.tell(1 - self.side, Half::Read);
         drop(state);
         Some(Ok(count))
     }
 
     fn shutdown_write(&self) -> Result<(), Failure> {
-        lock(&self.pipe.state).open[1] = false;
+        let mut state = self.state();
+        state.streams[1 - self.side].open = false;
+        state.tell(1 - self.side, Half::Read);
+        drop(state);
         Ok(())
     }
 
-    fn shutdown_read(&self) {}
+    fn shutdown_read(&self) {
+        let mut state = self.state();
+        state.streams[self.side].is_read = false;
+        state.tell(1 - self.side, Half::Write);
+    }
 
     fn has_two_halves(&self) -> bool {
-        false
+        self.pipe.duplex
     }
 
     fn register(&self, poller: &Inbox<Ready>, key: usize) -> io::Result<()> {
-        let listener = Listener { poller: poller.clone(), key, half: self.half, is_asked: false };
-        lock(&self.pipe.state).listeners.push(listener);
+        if chance::fault(12) {
+            return Err(io::Error::other("no descriptors"));
+        }
+        let listener = Listener { poller: poller.clone(), key, side: self.side, asked: [false; 2] };
+        self.state().listeners.push(listener);
         Ok(())
     }
 
     fn arm(&self, poller: &Inbox<Ready>, key: usize, readable: bool, writable: bool) -> io::Result<()> {
-        let mut state = lock(&self.pipe.state);
-        let is_asked = if self.half == Half::Read { readable } else { writable };
-        for listener in state.listeners.iter_mut().filter(|known| known.key == key && known.poller.is_same(poller)) {
-            listener.is_asked = is_asked;
+        if chance::fault(20) {
+            return Err(io::Error::other("no memory"));
         }
-        if is_asked && state.is_ready(self.half) {
-            state.tell(self.half);
+        let mut state = self.state();
+        let is_it = |known: &Listener| known.key == key && known.side == self.side && known.poller.is_same(poller);
+        let Some(place) = state.listeners.iter().position(is_it) else { panic!("the poller does not know it") };
+        state.listeners[place].asked = [readable, writable];
+        for half in [Half::Read, Half::Write] {
+            // It may also speak in vain.
+            let asked = state.listeners[place].asked[half as usize];
+            if asked && (state.is_ready(self.side, half) || chance::one_in(8)) {
+                state.tell(self.side, half);
+            }
         }
         Ok(())
     }
 
     fn deregister(&self, poller: &Inbox<Ready>) {
-        let half = self.half;
-        lock(&self.pipe.state).listeners.retain(|known| known.half != half || !known.poller.is_same(poller));
+        self.state().listeners.retain(|known| known.side != self.side || !known.poller.is_same(poller));
     }
 
-    fn is_edge_triggered(_: &Inbox<Ready>) -> bool {
-        true
+    fn is_edge_triggered(poller: &Inbox<Ready>) -> bool {
+        !poller.says_it_once()
     }
 
     /// Looks every millisecond, which is enough for a test.
     fn wait(&self, alarm: &Alarm, watched: Option<Half>, deadline: Option<Instant>) -> Result<WaitEnd, Failure> {
         loop {
-            if watched.is_some_and(|half| lock(&self.pipe.state).is_ready(half)) {
+            if watched.is_some_and(|half| self.state().is_ready(self.side, half)) {
                 return Ok(WaitEnd::Ready);
+            }
+            if deadline.is_some_and(|deadline| deadline <= SimClock::now()) {
+                return Ok(WaitEnd::TimedOut);
+            }
+            if clock::is_virtual() {
+                if std::mem::take(&mut *lock(&alarm.rung)) {
+                    return Ok(WaitEnd::Rung);
+                }
+                clock::wait(deadline);
+                continue;
             }
             let rung = lock(&alarm.rung);
             let (mut rung, _) =
@@ -249,13 +331,13 @@ impl readiness::Descriptor for Descriptor {
             if std::mem::take(&mut *rung) {
                 return Ok(WaitEnd::Rung);
             }
-            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Ok(WaitEnd::TimedOut);
-            }
         }
     }
 
-    fn give_away(&self) -> Option<()> {
-        Some(())
+    fn give_away(&self) -> Option<Self> {
+        let is_known = self.state().listeners.iter().any(|listener| listener.side == self.side);
+        assert!(!is_known, "a descriptor is given away that a poller knows");
+        self.given_away.store(true, Ordering::Relaxed);
+        Some(Self { pipe: Arc::clone(&self.pipe), side: self.side, given_away: AtomicBool::new(false) })
     }
 }

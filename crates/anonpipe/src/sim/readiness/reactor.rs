@@ -51,6 +51,7 @@ pub(crate) struct Reactor(Arc<AtomicUsize>);
 
 pub(crate) struct Watch {
     pipe: Arc<Pipe>,
+    side: usize,
     wakers: [Waker; 2],
     tasks: Arc<AtomicUsize>,
 }
@@ -72,10 +73,11 @@ impl readiness::Reactor for Reactor {
             return None;
         }
         self.0.fetch_add(1, Ordering::Relaxed);
-        let mut state = lock(&descriptor.pipe.state);
-        state.known_to_reactor[half as usize].is_ready = state.is_ready(half);
+        let mut state = descriptor.state();
+        let side = descriptor.side;
+        state.known_to_reactor[side][half as usize].is_ready = state.is_ready(side, half);
         drop(state);
-        Some(Watch { pipe: Arc::clone(&descriptor.pipe), wakers: wakers(), tasks: Arc::clone(&self.0) })
+        Some(Watch { pipe: Arc::clone(&descriptor.pipe), side, wakers: wakers(), tasks: Arc::clone(&self.0) })
     }
 }
 
@@ -91,7 +93,7 @@ impl readiness::Watch for Watch {
         is_in_vain: impl FnOnce(&R) -> bool,
     ) -> Poll<io::Result<R>> {
         {
-            let known = &mut lock(&self.pipe.state).known_to_reactor[half as usize];
+            let known = &mut lock(&self.pipe.state).known_to_reactor[self.side][half as usize];
             if !known.is_ready {
                 known.waker = Some(self.wakers[half as usize].clone());
                 return Poll::Pending;
@@ -106,8 +108,8 @@ impl Watch {
     fn attempt<R>(&self, half: Half, attempt: impl FnOnce() -> R, is_in_vain: impl FnOnce(&R) -> bool) -> R {
         let result = attempt();
         let mut state = lock(&self.pipe.state);
-        if is_in_vain(&result) && !state.is_ready(half) {
-            state.known_to_reactor[half as usize].is_ready = false;
+        if is_in_vain(&result) && !state.is_ready(self.side, half) {
+            state.known_to_reactor[self.side][half as usize].is_ready = false;
         }
         result
     }
