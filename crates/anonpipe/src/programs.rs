@@ -1,9 +1,9 @@
 //! Random programs, which compare a system with what the contract promises.
 //!
 //! A program makes a pipe, and calls one thing after another on handles to its ends: operations,
-//! tasks, blocked threads, cancels, clones, conversions. At the end everything is let go of, and the
-//! readers drained. A [`promise`] that knows neither a system nor a model says which answers are
-//! right. The programs run on kernels in memory, whose decisions are random as well, and on the
+//! tasks, blocked threads, cancels, clones, conversions. At the end everything is let go of, and
+//! the readers drained. A [`promise`] that knows neither a system nor a model says which answers
+//! are right. The programs run on kernels in memory, whose decisions are random as well, and on the
 //! system that this build is for.
 //!
 //! A program that breaks the promise is made as short as possible, and printed as a test.

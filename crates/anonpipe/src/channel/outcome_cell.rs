@@ -94,8 +94,8 @@ impl OutcomeCell {
         Poll::Pending
     }
 
-    /// As [`poll`](Self::poll), for a thread that turns a driver: the task that polled last is still
-    /// woken, too. `remove_waker` ends the wait.
+    /// As [`poll`](Self::poll), for a thread that turns a driver: the task that polled last is
+    /// still woken, too. `remove_waker` ends the wait.
     pub(crate) fn poll_beside_task(&self, waker: &Waker) -> Poll<Outcome> {
         let mut state = lock(&self.state);
         if let Some(outcome) = state.outcome.take() {

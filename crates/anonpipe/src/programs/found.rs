@@ -4,8 +4,8 @@ use super::Step::{Attach, Poll, SubmitRead, Wait, Write};
 use super::{Setup, replay};
 use crate::sim::{completion, readiness};
 
-/// Where a thread waited for an operation by turning the driver itself, the task that had polled the
-/// operation before was forgotten.
+/// Where a thread waited for an operation by turning the driver itself, the task that had polled
+/// the operation before was forgotten.
 #[test]
 fn a_task_is_woken_although_a_thread_has_waited() {
     let setup = Setup { duplex: true, capacity: 9, exclusive: false, faults: false, blocking: 2 };

@@ -650,7 +650,8 @@ impl<W: World> Run<W> {
             Err(failed) => {
                 let (error, end) = failed.into_parts();
                 self.note(|| format!("  {error}"));
-                // A handle that was moved has no task that waits, but its wait may have been cancelled.
+                // A handle that was moved has no task that waits, but its wait may have been
+                // cancelled.
                 let at_rest = |waiting: Option<Waiting>| waiting.inspect(|waiting| waiting.bell.wake_by_ref());
                 self.handles.insert(
                     index,
