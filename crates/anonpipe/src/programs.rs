@@ -19,7 +19,7 @@ mod step;
 use std::any::type_name;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::channel::{System, WokenBy};
 use crate::contract::Failure;
@@ -142,14 +142,21 @@ pub(crate) fn replay<W: World>(setup: Setup, steps: &[Step], decisions: &[u8]) {
     }
 }
 
-/// `ANONPIPE_PROGRAMS` says how many programs run, and `ANONPIPE_SEED` which seed is the first.
+/// `ANONPIPE_PROGRAMS` says how many programs run, or `ANONPIPE_PROGRAM_SECONDS` for how long, and
+/// `ANONPIPE_SEED` which seed is the first.
 #[cfg(test)]
 fn run_many<W: World>(few: u64) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect(name));
     let first = number("ANONPIPE_SEED").unwrap_or(1);
-    let count = number("ANONPIPE_PROGRAMS").unwrap_or(few);
-    let steps: usize = (first..first + count).map(run_seed::<W>).sum();
-    println!("{}: {count} programs, {} calls and decisions each", type_name::<W>(), steps as u64 / count.max(1));
+    let seconds = number("ANONPIPE_PROGRAM_SECONDS");
+    let most = number("ANONPIPE_PROGRAMS").unwrap_or(if seconds.is_some() { u64::MAX - first } else { few });
+    let began = Instant::now();
+    let (mut count, mut steps) = (0, 0);
+    while count < most && seconds.is_none_or(|seconds| began.elapsed().as_secs() < seconds) {
+        steps += run_seed::<W>(first + count) as u64;
+        count += 1;
+    }
+    println!("{}: {count} programs, {} calls and decisions each", type_name::<W>(), steps / count.max(1));
 }
 
 #[cfg(test)]
