@@ -7,12 +7,16 @@
 //! - [`CreatePipe`]
 //! - [`CreateNamedPipeW`]
 //! - [Synchronization Object Security and Access Rights]
+//! - [Impersonation Levels]
+//! - [`SECURITY_QUALITY_OF_SERVICE`]
 //!
 //! [`NtCreateNamedPipeFile`]: https://learn.microsoft.com/en-us/windows/win32/devnotes/nt-create-named-pipe-file
 //! [`NtOpenFile`]: https://learn.microsoft.com/en-us/windows/win32/api/winternl/nf-winternl-ntopenfile
 //! [`CreatePipe`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createpipe
 //! [`CreateNamedPipeW`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew
 //! [Synchronization Object Security and Access Rights]: https://learn.microsoft.com/en-us/windows/win32/sync/synchronization-object-security-and-access-rights
+//! [Impersonation Levels]: https://learn.microsoft.com/en-us/windows/win32/secauthz/impersonation-levels
+//! [`SECURITY_QUALITY_OF_SERVICE`]: https://learn.microsoft.com/en-us/windows/win32/api/winnt/ns-winnt-security_quality_of_service
 
 mod auto;
 mod named;
@@ -23,6 +27,7 @@ use std::sync::atomic::AtomicBool;
 
 use windows_sys::Wdk::Storage::FileSystem::{FILE_NON_DIRECTORY_FILE, FILE_SYNCHRONOUS_IO_NONALERT};
 use windows_sys::Win32::Foundation::{GENERIC_READ, GENERIC_WRITE};
+use windows_sys::Win32::Security::{SECURITY_QUALITY_OF_SERVICE, SECURITY_STATIC_TRACKING, SecurityAnonymous};
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_READ_ATTRIBUTES, FILE_SHARE_READ, FILE_SHARE_WRITE, FILE_WRITE_ATTRIBUTES, SYNCHRONIZE,
 };
@@ -99,14 +104,11 @@ pub(crate) fn create_as(plan: &Plan<'_>, creation: Creation) -> Result<(OwnedHan
     }
 }
 
-/// Opens the client end, which is `name` relative to `root`.
-fn open_client(
-    plan: &Plan<'_>,
-    root: Option<BorrowedHandle<'_>>,
-    name: &[u16],
-    quality: Option<&windows_sys::Win32::Security::SECURITY_QUALITY_OF_SERVICE>,
-) -> Result<OwnedHandle, Status> {
-    let object = Object { root, name, inheritable: plan.client.inheritable, descriptor: None, quality };
+/// Opens the client end, which is `name` relative to `root`. The server learns nothing of who opens
+/// it.
+fn open_client(plan: &Plan<'_>, root: Option<BorrowedHandle<'_>>, name: &[u16]) -> Result<OwnedHandle, Status> {
+    let quality = anonymous();
+    let object = client_object(plan, root, name, &quality);
     let (reads, writes) = match plan.direction {
         Direction::Inbound => (false, true),
         Direction::Outbound => (true, false),
@@ -114,6 +116,29 @@ fn open_client(
     };
     let share = FILE_SHARE_READ | FILE_SHARE_WRITE;
     nt::open(&object, access(reads, writes), share, mode_options(plan.client.mode) | FILE_NON_DIRECTORY_FILE)
+}
+
+fn client_object<'a>(
+    plan: &Plan<'_>,
+    root: Option<BorrowedHandle<'a>>,
+    name: &'a [u16],
+    quality: &'a SECURITY_QUALITY_OF_SERVICE,
+) -> Object<'a> {
+    Object { root, name, inheritable: plan.client.inheritable, descriptor: None, quality: Some(quality) }
+}
+
+/// Lets the server learn nothing of the client.
+///
+/// Otherwise the holder of the server end may act in the name of the process that opened the client
+/// end, or of one that writes to it later (*documented*, Impersonation Levels and
+/// `SECURITY_QUALITY_OF_SERVICE`). That holder may be a child that is to have fewer rights.
+fn anonymous() -> SECURITY_QUALITY_OF_SERVICE {
+    SECURITY_QUALITY_OF_SERVICE {
+        Length: u32::try_from(size_of::<SECURITY_QUALITY_OF_SERVICE>()).unwrap_or(0),
+        ImpersonationLevel: SecurityAnonymous,
+        ContextTrackingMode: u8::from(SECURITY_STATIC_TRACKING),
+        EffectiveOnly: true,
+    }
 }
 
 fn server_parameters(plan: &Plan<'_>, pipe_type: u32) -> ServerParameters {
@@ -160,6 +185,18 @@ mod tests {
 
     use super::*;
     use crate::sys::windows::probe::granted_access;
+
+    /// What the call is given, with a name and without. It cannot be queried afterwards.
+    #[test]
+    fn a_client_is_opened_anonymously() {
+        let end = EndSpec { mode: IoMode::Overlapped, inheritable: false };
+        let plan = Plan { direction: Direction::Duplex, server: end, client: end, quota: 4096, descriptor: None };
+        let quality = anonymous();
+        let given = client_object(&plan, None, &[], &quality).quality.expect("the default lets the server act for us");
+        assert_eq!((given.Length, given.ImpersonationLevel), (12, 0), "SecurityAnonymous");
+        assert_eq!(given.ContextTrackingMode, 0, "SECURITY_STATIC_TRACKING: later writers are not asked either");
+        assert!(given.EffectiveOnly);
+    }
 
     /// Each end gets at least what `CreatePipe` gives its own ends, and both kinds of attributes in
     /// either direction.

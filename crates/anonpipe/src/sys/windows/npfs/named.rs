@@ -5,19 +5,16 @@
 //! - [`CreateNamedPipeW`]
 //! - [`GetNamedPipeClientProcessId`]
 //! - [`GetNamedPipeServerProcessId`]
-//! - [Impersonation Levels]
 //!
 //! [`CreateNamedPipeW`]: https://learn.microsoft.com/en-us/windows/win32/api/namedpipeapi/nf-namedpipeapi-createnamedpipew
 //! [`GetNamedPipeClientProcessId`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-getnamedpipeclientprocessid
 //! [`GetNamedPipeServerProcessId`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-getnamedpipeserverprocessid
-//! [Impersonation Levels]: https://learn.microsoft.com/en-us/windows/win32/secauthz/impersonation-levels
 
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use windows_sys::Wdk::Storage::FileSystem::FILE_PIPE_REJECT_REMOTE_CLIENTS;
-use windows_sys::Win32::Security::{SECURITY_QUALITY_OF_SERVICE, SECURITY_STATIC_TRACKING, SecurityAnonymous};
 use windows_sys::Win32::System::Pipes::{GetNamedPipeClientProcessId, GetNamedPipeServerProcessId};
 use windows_sys::Win32::System::Threading::GetCurrentProcessId;
 
@@ -112,20 +109,9 @@ fn local_only(plan: &Plan<'_>) -> ServerParameters {
 /// Opens the client relative to the server's own handle, so that it cannot land at another server.
 /// Opens it by name where the system cannot do so.
 fn connect(plan: &Plan<'_>, server: &OwnedHandle, name: &[u16]) -> Result<OwnedHandle, Status> {
-    let quality = anonymous();
-    match open_client(plan, Some(server.as_handle()), &[], Some(&quality)) {
-        Err(status) if is_refusal(status) => open_client(plan, None, name, Some(&quality)),
+    match open_client(plan, Some(server.as_handle()), &[]) {
+        Err(status) if is_refusal(status) => open_client(plan, None, name),
         opened => opened,
-    }
-}
-
-/// Lets the server learn nothing of the client.
-fn anonymous() -> SECURITY_QUALITY_OF_SERVICE {
-    SECURITY_QUALITY_OF_SERVICE {
-        Length: u32::try_from(size_of::<SECURITY_QUALITY_OF_SERVICE>()).unwrap_or(0),
-        ImpersonationLevel: SecurityAnonymous,
-        ContextTrackingMode: u8::from(SECURITY_STATIC_TRACKING),
-        EffectiveOnly: true,
     }
 }
 
@@ -159,31 +145,32 @@ fn check_peers(server: &OwnedHandle, client: &OwnedHandle) -> Result<(), Failure
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::fs::{File, OpenOptions};
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
 
     use windows_sys::Win32::Foundation::{
         STATUS_ACCESS_DENIED, STATUS_OBJECT_NAME_COLLISION, STATUS_TOO_MANY_OPENED_FILES,
     };
 
     use super::*;
-    use crate::contract::{Direction, EndSpec, IoMode};
+    use crate::contract::{Action, Direction, EndSpec, IoMode};
     use crate::sys::windows::probe::probe;
     use crate::sys::windows::wine::is_wine;
 
     const PLAN: Plan<'_> = Plan {
         direction: Direction::Duplex,
-        server: EndSpec { mode: IoMode::Overlapped, inheritable: false },
+        server: EndSpec { mode: IoMode::Blocking, inheritable: false },
         client: EndSpec { mode: IoMode::Blocking, inheritable: false },
         quota: 4096,
         descriptor: None,
     };
 
-    /// What the calls are given. The client's quality of service cannot be queried afterwards.
+    /// What the call is given.
     #[test]
-    fn other_machines_and_impersonation_are_refused() {
+    fn other_machines_are_refused() {
         assert_eq!(local_only(&PLAN).pipe_type, 2, "FILE_PIPE_REJECT_REMOTE_CLIENTS");
-        let quality = anonymous();
-        assert_eq!((quality.Length, quality.ImpersonationLevel), (12, 0), "SecurityAnonymous");
-        assert!(quality.EffectiveOnly);
     }
 
     /// The client needs no name, so a name cannot lead it to another server.
@@ -210,6 +197,91 @@ mod tests {
         for end in [&server, &client] {
             let name = probe(end.as_handle()).unwrap().name.unwrap();
             assert!(random.ends_with(&name), "{name} is not the end of {random}");
+        }
+    }
+
+    /// Opens a pipe by its name, as any process may that knows it.
+    fn open_by_name(root: &str, name: &str) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).open(name.replace(r"\??\pipe\", root))
+    }
+
+    /// Calls `meet` with a server that has no client yet, and its name.
+    fn with_server<T>(mut meet: impl FnMut(&OwnedHandle, &str) -> Result<T, Unsuccessful>) -> Result<T, Failure> {
+        let descriptor = SecurityDescriptor::current_user_only().unwrap();
+        with_fresh_names(r"\??\pipe\", |name| {
+            let object = Object { root: None, name, inheritable: false, descriptor: Some(&descriptor), quality: None };
+            let server = create_server(&PLAN, &object)?;
+            meet(&server, &String::from_utf16(name).unwrap())
+        })
+    }
+
+    /// The name can be seen in the list of pipes, so another process may be faster than we are.
+    #[test]
+    fn a_client_that_came_first_makes_us_try_another_name() {
+        for stays in [true, false] {
+            let mut attempts = 0;
+            let made = with_server(|server, name| {
+                attempts += 1;
+                let first = open_by_name(r"\\.\pipe\", name).unwrap();
+                let _stays = stays.then_some(first);
+                connect(&PLAN, server, &name.encode_utf16().collect::<Vec<_>>()).map_err(sort)
+            });
+            assert!(made.is_err(), "the pair has a stranger for a client");
+            assert_eq!(attempts, ATTEMPTS, "contested");
+        }
+    }
+
+    /// Set for a process that is to open the pipe of this name.
+    const OPENS: &str = "ANONPIPE_TEST_OPENS";
+
+    #[test]
+    #[ignore = "the other process of a_client_in_another_process_is_refused"]
+    fn another_process() {
+        let Ok(name) = std::env::var(OPENS) else { return };
+        let mut client = open_by_name(r"\\.\pipe\", &name).unwrap();
+        client.write_all(b"!").unwrap();
+        // Until the test is done.
+        let _ = client.read(&mut [0; 1]);
+    }
+
+    #[test]
+    fn a_client_in_another_process_is_refused() {
+        let (_own_server, own_client) = super::super::unnamed::create(&PLAN).unwrap();
+        let refused = with_server(|server, name| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            command.args(["--exact", "--ignored", "sys::windows::npfs::named::tests::another_process"]);
+            let mut child = command.env(OPENS, name).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+            // Until it has come, there is nobody to read from.
+            let server_file = File::from(server.try_clone().unwrap());
+            let came = (0..2000).any(|_| {
+                std::thread::sleep(Duration::from_millis(5));
+                (&server_file).read(&mut [0; 1]).is_ok()
+            });
+            let refused = check_peers(server, &own_client);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert!(came, "the other process did not come");
+            Ok(refused.expect_err("the client is another process"))
+        });
+        let error = refused.unwrap().into_io(Action::Create, None);
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert!(error.to_string().contains("another process is on the pipe"), "{error}");
+    }
+
+    /// A machine can be its own remote client, through its file sharing.
+    #[test]
+    fn a_client_through_the_network_is_refused() {
+        let refused = with_server(|_, name| Ok(open_by_name(r"\\127.0.0.1\pipe\", name).err()));
+        assert!(refused.unwrap().is_some(), "the pipe is open to other machines");
+        // Whether that says anything.
+        let descriptor = SecurityDescriptor::current_user_only().unwrap();
+        let admitted = with_fresh_names(r"\??\pipe\", |name| {
+            let object = Object { root: None, name, inheritable: false, descriptor: Some(&descriptor), quality: None };
+            let _server = nt::create_server(&object, &server_parameters(&PLAN, 0)).map_err(sort)?;
+            Ok(open_by_name(r"\\127.0.0.1\pipe\", &String::from_utf16(name).unwrap()))
+        });
+        if let Err(error) = admitted.unwrap() {
+            let _ = writeln!(io::stderr(), "decided on Windows with file sharing only: remote clients ({error})");
         }
     }
 

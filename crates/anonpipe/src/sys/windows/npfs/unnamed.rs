@@ -33,7 +33,7 @@ pub(super) fn create(plan: &Plan<'_>) -> Result<(OwnedHandle, OwnedHandle), Stat
     )?;
     // STEP 2: the client end, relative to the server end. There is one instance, so a second client
     // is impossible.
-    let client = open_client(plan, Some(server.as_handle()), &[], None)?;
+    let client = open_client(plan, Some(server.as_handle()), &[])?;
     Ok((server, client))
 }
 
