@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use anonpipe::{Adopted, Blocking, End, Overlapped, Reader, Writer};
+use anonpipe::{Adopted, Blocking, Driver, End, Overlapped, Reader, Writer};
 
 use crate::child_programs::{converser, copier, mode_reporter, quitter, reporter, waiter};
 use crate::harness::{MOMENT, patience, soon};
-use crate::system::{Handle, HasHandle};
+use crate::system::{Handle, HasHandle, inherited};
 use crate::transfer_ways::{LONG, Way, is_cancelled, kind};
 use crate::{Backend, test_data};
 
@@ -155,6 +155,42 @@ pub(crate) fn a_private_end_does_not_reach_a_child(backend: Backend) {
     let Some(mut command) = reporter(writer.number(), "by number") else { return };
     let _ = command.stderr(Stdio::null()).status().unwrap();
     assert_eq!(kind(reader.read_timeout(&mut [0; 50], MOMENT)), ErrorKind::TimedOut);
+}
+
+/// Of all handles that the library makes, in any of its calls: the ends, and those that it needs
+/// itself.
+pub(crate) fn nothing_is_inherited_but_what_was_asked_for(backend: Backend) {
+    let before = inherited();
+    let driver = Driver::new().unwrap();
+    let mut kept: Vec<Box<dyn std::any::Any>> = Vec::new();
+    for capacity in [None, Some(10_000)] {
+        let options = || match capacity {
+            None => backend.options(),
+            Some(capacity) => backend.options().capacity(capacity),
+        };
+        let (ours, theirs) = options().client(End::blocking()).duplex().unwrap();
+        let (reader, writer) = options().inbound().unwrap();
+        let (attached, attached_peer) = backend.pipe();
+        attached.attach(&driver).unwrap();
+        // The driver's thread, this thread's own waits, and a driver that this thread turns.
+        let pending = reader.submit_read(vec![0; 8]);
+        let turned = attached.submit_read(vec![0; 8]);
+        assert_eq!(kind(ours.read_timeout(&mut [0; 8], MOMENT)), ErrorKind::TimedOut);
+        driver.turn(Some(MOMENT)).unwrap();
+        let (ours_too, theirs_too) = (ours.try_clone().unwrap(), theirs.try_clone().unwrap());
+        let as_handle = Handle::from(theirs_too);
+        let handle_too = as_handle.try_clone().unwrap();
+        assert_eq!(inherited(), before, "while everything is in use");
+        kept.push(Box::new((ours.split(), ours_too, theirs, writer, attached_peer, pending, turned)));
+        kept.push(Box::new((as_handle, handle_too, reader, attached)));
+    }
+    let (asked_for, _peer) = backend.options().server(End::overlapped().inheritable(true)).inbound().unwrap();
+    let mut expected = before;
+    expected.push(asked_for.number());
+    expected.sort_unstable();
+    let mut found = inherited();
+    found.sort_unstable();
+    assert_eq!(found, expected, "one more");
 }
 
 pub(crate) fn an_end_in_use_by_a_child_ends_with_it(backend: Backend) {

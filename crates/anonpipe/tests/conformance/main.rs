@@ -407,6 +407,7 @@ rules! {
             children_started_at_once_do_not_hold_each_others_pipes,
             an_inheritable_end_reaches_a_child_by_number,
             a_private_end_does_not_reach_a_child,
+            nothing_is_inherited_but_what_was_asked_for,
             an_end_in_use_by_a_child_ends_with_it,
             an_unrelated_spawn_does_not_delay_the_end,
             a_childs_handles_wait_whatever_ours_do,
@@ -542,6 +543,8 @@ rules! {
             a_blocked_read_holds_up_a_write_on_a_synchronous_handle,
             the_name_cannot_be_claimed_by_another,
             a_descriptor_that_admits_nobody_makes_no_pair,
+            the_server_cannot_act_for_its_client,
+            a_restricted_thread_needs_a_descriptor_that_admits_it,
         }
     }
 }

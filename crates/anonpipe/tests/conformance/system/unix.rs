@@ -44,9 +44,30 @@ pub(crate) fn taken_out_raw(end: impl IntoRawFd, number: usize) -> Handle {
 
 /// How many descriptors this process has.
 pub(crate) fn handles() -> usize {
-    let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
     // One of them is that of the folder.
-    std::fs::read_dir(folder).expect("the list of descriptors").count() - 1
+    open_descriptors().count() - 1
+}
+
+/// The numbers of the descriptors that a child inherits.
+pub(crate) fn inherited() -> Vec<usize> {
+    let numbers: Vec<_> = open_descriptors().collect();
+    let is_inherited = |number: &usize| {
+        let descriptor = i32::try_from(*number).expect("a descriptor");
+        // SAFETY: the call refuses a number that is no descriptor; F_GETFD has no argument.
+        let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFD) };
+        flags >= 0 && flags & libc::FD_CLOEXEC == 0
+    };
+    numbers.into_iter().filter(is_inherited).collect()
+}
+
+/// The numbers of all descriptors, and that of the list.
+fn open_descriptors() -> impl Iterator<Item = usize> {
+    let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    let entries = std::fs::read_dir(folder).expect("the list of descriptors");
+    entries.map(|entry| {
+        let name = entry.expect("a descriptor").file_name();
+        name.to_str().and_then(|name| name.parse().ok()).expect("a number")
+    })
 }
 
 /// How many threads this process has.

@@ -97,17 +97,30 @@ pub(crate) fn handles() -> usize {
 /// For Wine 8, where the count is always 0: handles are multiples of four, and the lowest free one
 /// is given out first.
 fn handles_by_trying() -> usize {
-    let (mut count, mut gap) = (0, 0);
+    open_handles().len()
+}
+
+/// The numbers of the handles that a child inherits.
+pub(crate) fn inherited() -> Vec<usize> {
+    open_handles().into_iter().filter(|(_, flags)| flags & HANDLE_FLAG_INHERIT != 0).map(|(number, _)| number).collect()
+}
+
+/// The numbers of all handles, and their flags.
+fn open_handles() -> Vec<(usize, u32)> {
+    let (mut found, mut gap) = (Vec::new(), 0);
     for value in (4..).step_by(4) {
         let mut flags = 0;
         // SAFETY: the call refuses a number that is no handle; `flags` is writable.
         let open = unsafe { GetHandleInformation(std::ptr::without_provenance_mut(value), &raw mut flags) } != 0;
-        (count, gap) = if open { (count + 1, 0) } else { (count, gap + 1) };
+        if open {
+            found.push((value, flags));
+        }
+        gap = if open { 0 } else { gap + 1 };
         if gap == 1000 {
             break;
         }
     }
-    count
+    found
 }
 
 /// How many threads this process has.
