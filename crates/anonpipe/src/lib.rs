@@ -35,6 +35,8 @@ pub mod _documentation {
     pub mod design {}
     #[doc = include_str!("../docs/PLATFORMS.md")]
     pub mod platforms {}
+    #[doc = include_str!("../docs/SECURITY.md")]
+    pub mod security {}
 }
 
 /// The README's snippet compiles.
