@@ -1,19 +1,24 @@
 //! Kernels that exist only in memory, so that both models of a channel are tested on every host.
+//!
+//! Their locks are those of `sync`: under loom, a model explores the orders in which the kernel is
+//! asked as well.
 
 pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod completion;
+#[cfg(loom)]
+pub(crate) mod explore;
 pub(crate) mod readiness;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::channel::{Record, Submitted, System};
 use crate::contract::{Half, Process, Turn};
-use crate::sync::Clock as _;
+use crate::sync::{Clock as _, Condvar, Mutex, lock};
 use clock::SimClock;
 
 /// Submits a read of at most `length` bytes.
@@ -74,8 +79,13 @@ impl Process for OneProcess {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// Starts a thread; in a model, one of the model's.
+fn start_thread(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    #[cfg(loom)]
+    let started = loom::thread::Builder::new().spawn(run);
+    #[cfg(not(loom))]
+    let started = std::thread::Builder::new().spawn(run);
+    started.map(drop)
 }
 
 /// A source of notifications: the next turn passes on what was sent to it.
@@ -126,20 +136,10 @@ impl<E: Send + 'static> Turn for Inbox<E> {
         let deadline = timeout.and_then(|timeout| SimClock::now().checked_add(timeout));
         let mut state = lock(&self.0.state);
         while state.events.is_empty() && !state.notified {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(SimClock::now()));
-            if left == Some(Duration::ZERO) {
+            if deadline.is_some_and(|deadline| deadline <= SimClock::now()) {
                 break;
             }
-            if clock::is_virtual() {
-                drop(state);
-                clock::wait(deadline);
-                state = lock(&self.0.state);
-                continue;
-            }
-            state = match left {
-                None => self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(left) => self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
+            state = SimClock::wait(&self.0.state, state, &self.0.changed, deadline);
         }
         state.notified = false;
         // Some may come late. The order of events is that of their key.

@@ -1,10 +1,12 @@
 //! A driver: its source of notifications, its channels, and the references that keep it going.
 
+#[cfg(all(test, loom))]
+mod interleavings;
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Instant;
@@ -12,7 +14,7 @@ use std::time::Instant;
 use super::turn_lock::{self, OUT_OF_MEMORY, TurnLock};
 use crate::channel::{Channel, DriverShare, System};
 use crate::contract::Turn;
-use crate::sync::{Clock, Mutex, MutexGuard, lock};
+use crate::sync::{AtomicBool, AtomicUsize, Clock, Mutex, MutexGuard, Ordering, lock};
 
 /// A source of notifications, and the channels that it serves.
 pub(crate) struct Core<S: System> {

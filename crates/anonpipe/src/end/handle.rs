@@ -1,5 +1,7 @@
 //! A handle to an overlapped end of any system: clones and halves, and what each may do.
 
+#[cfg(all(test, loom))]
+mod interleavings;
 #[cfg_attr(
     not(any(feature = "tokio", feature = "futures-io")),
     allow(dead_code, reason = "for the async traits, which are features")
@@ -9,7 +11,6 @@ mod tasks;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Access, Origin, slice, slice_mut, total};
@@ -18,6 +19,7 @@ use crate::buffer::{ReadBuffer, WriteBuffer};
 use crate::channel::{self, Channel, System, TaskReads as _, TaskWrites as _};
 use crate::contract::{Action, ConversionError, Failure, Half, Outcome, nothing_to_do};
 use crate::op::Operation;
+use crate::sync::{AtomicUsize, Ordering};
 
 type ReadsOf<S> = <<S as System>::Channel as Channel<S>>::Reads;
 type WritesOf<S> = <<S as System>::Channel as Channel<S>>::Writes;

@@ -16,6 +16,7 @@ use super::{Op, Operation, wait_any};
 use crate::channel::{InFlight, Record, Submitted};
 use crate::contract::{EndName, Failure, Half};
 use crate::driver::Native;
+use crate::sim::explore::{explore, explore_without_bound};
 
 /// A buffer whose accesses loom checks, and that counts how often it is freed.
 struct Buffer {
@@ -96,7 +97,7 @@ impl Wake for CountingWaker {
 
 #[test]
 fn a_wait_sees_what_the_system_wrote() {
-    loom::model(|| {
+    explore_without_bound(|| {
         let fixture = Fixture::new();
         let op = fixture.op();
         let system = thread::spawn(fixture.system());
@@ -109,7 +110,7 @@ fn a_wait_sees_what_the_system_wrote() {
 
 #[test]
 fn a_poll_is_ready_or_woken() {
-    loom::model(|| {
+    explore_without_bound(|| {
         let fixture = Fixture::new();
         let mut op = fixture.op();
         let system = thread::spawn(fixture.system());
@@ -134,7 +135,7 @@ fn a_poll_is_ready_or_woken() {
 
 #[test]
 fn a_dropped_operation_frees_its_buffer_once_and_not_early() {
-    loom::model(|| {
+    explore_without_bound(|| {
         let fixture = Fixture::new();
         let op = fixture.op();
         let freed = Arc::clone(&fixture.freed);
@@ -148,7 +149,7 @@ fn a_dropped_operation_frees_its_buffer_once_and_not_early() {
 
 #[test]
 fn a_wait_with_a_deadline_that_has_passed_leaves_the_operation_whole() {
-    loom::model(|| {
+    explore_without_bound(|| {
         let fixture = Fixture::new();
         let mut op = fixture.op();
         let system = thread::spawn(fixture.system());
@@ -163,7 +164,7 @@ fn a_wait_with_a_deadline_that_has_passed_leaves_the_operation_whole() {
 /// completes it.
 #[test]
 fn a_cancel_and_a_completion_give_one_outcome() {
-    loom::model(|| {
+    explore_without_bound(|| {
         let fixture = Fixture::new();
         let op = fixture.op();
         let queue = Arc::new(Mutex::new(Some(Arc::clone(&fixture.record) as Arc<dyn InFlight<Native>>)));
@@ -200,12 +201,102 @@ fn a_cancel_and_a_completion_give_one_outcome() {
 
 #[test]
 fn the_first_of_several_is_found() {
-    loom::model(|| {
+    explore_without_bound(|| {
         let (quiet, busy) = (Fixture::new(), Fixture::new());
         let (never, soon) = (quiet.op(), busy.op());
         let system = thread::spawn(busy.system());
         assert_eq!(wait_any(&[&never, &soon], None), Some(1));
         assert_eq!(soon.wait().0.unwrap(), 1);
         system.join().unwrap();
+    });
+}
+
+/// A task moves between executors, or between two futures that share it.
+#[test]
+fn a_task_that_changes_its_waker_is_woken_by_the_last() {
+    explore_without_bound(|| {
+        let fixture = Fixture::new();
+        let mut op = fixture.op();
+        let system = thread::spawn(fixture.system());
+        let counters = [(); 2].map(|()| Arc::new(CountingWaker(AtomicUsize::new(0))));
+        let polled = counters.each_ref().map(|counter| {
+            let waker = Waker::from(Arc::clone(counter));
+            let mut context = Context::from_waker(&waker);
+            op.is_complete() || std::future::Future::poll(std::pin::Pin::new(&mut op), &mut context).is_ready()
+        });
+        system.join().unwrap();
+        let [_, second] = counters.each_ref().map(|counter| counter.0.load(Ordering::SeqCst));
+        if polled == [false, false] {
+            assert_eq!(second, 1, "a wake-up was lost, or went to the waker before");
+        }
+        assert_eq!(counters.map(|counter| Arc::strong_count(&counter)), [1, 1], "a waker was kept");
+    });
+}
+
+/// A waker that is kept would keep its executor, for as long as the peer lets the operation wait.
+fn an_operation_that_is_let_go_keeps_no_waker(let_go: fn(Op<Buffer>)) {
+    explore_without_bound(move || {
+        let fixture = Fixture::new();
+        let mut op = fixture.op();
+        let system = thread::spawn(fixture.system());
+        let counter = Arc::new(CountingWaker(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&counter));
+        let polled = std::future::Future::poll(std::pin::Pin::new(&mut op), &mut Context::from_waker(&waker));
+        drop(waker);
+        let was_pending = polled.is_pending();
+        drop(polled);
+        if was_pending {
+            let_go(op);
+            if !fixture.record.outcome().is_complete() {
+                assert_eq!(Arc::strong_count(&counter), 1, "the waker is kept");
+            }
+        }
+        let freed = Arc::clone(&fixture.freed);
+        drop(fixture);
+        system.join().unwrap();
+        assert_eq!((freed.load(Ordering::Relaxed), Arc::strong_count(&counter)), (1, 1));
+    });
+}
+
+#[test]
+fn a_detached_operation_frees_its_buffer_once_and_keeps_no_waker() {
+    an_operation_that_is_let_go_keeps_no_waker(Op::detach);
+}
+
+#[test]
+fn an_operation_that_is_dropped_after_a_poll_keeps_no_waker() {
+    an_operation_that_is_let_go_keeps_no_waker(drop);
+}
+
+/// Any number of threads may wait for the first of the same operations.
+#[test]
+fn two_threads_wait_for_the_first_of_several() {
+    explore(|| {
+        let fixture = Fixture::new();
+        let op = Arc::new(fixture.op());
+        let other = thread::spawn({
+            let op = Arc::clone(&op);
+            move || wait_any(&[&*op], None)
+        });
+        let system = thread::spawn(fixture.system());
+        assert_eq!(wait_any(&[&*op], None), Some(0));
+        assert_eq!(other.join().unwrap(), Some(0));
+        system.join().unwrap();
+        let op = Arc::into_inner(op).expect("both have waited");
+        assert_eq!(op.wait().0.unwrap(), 1);
+    });
+}
+
+#[test]
+fn several_that_complete_at_once_end_one_wait() {
+    explore(|| {
+        let fixtures = [Fixture::new(), Fixture::new()];
+        let ops = fixtures.each_ref().map(Fixture::op);
+        let systems = fixtures.each_ref().map(|fixture| thread::spawn(fixture.system()));
+        assert!(wait_any(&[&ops[0], &ops[1]], None).is_some());
+        for op in ops {
+            assert_eq!(op.wait().0.unwrap(), 1);
+        }
+        systems.into_iter().for_each(|system| system.join().unwrap());
     });
 }

@@ -75,12 +75,19 @@ impl Clock for SimClock {
         condvar: &Condvar,
         deadline: Option<Instant>,
     ) -> MutexGuard<'a, T> {
-        if !is_virtual() {
-            return SystemClock::wait(mutex, guard, condvar, deadline);
+        if is_virtual() {
+            drop(guard);
+            wait(deadline);
+            return lock(mutex);
         }
-        drop(guard);
-        wait(deadline);
-        lock(mutex)
+        // A model has no clock: what has a time limit there lets the other threads run.
+        #[cfg(loom)]
+        if deadline.is_some() {
+            drop(guard);
+            loom::thread::yield_now();
+            return lock(mutex);
+        }
+        SystemClock::wait(mutex, guard, condvar, deadline)
     }
 
     fn pause(time: Duration) {

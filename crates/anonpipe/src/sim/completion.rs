@@ -5,17 +5,17 @@ use std::collections::VecDeque;
 use std::io;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use super::clock::{self, SimClock};
-use super::{Inbox, OneProcess, chance, lock};
+use super::{Inbox, OneProcess, chance};
 use crate::buffer::{self, Loan};
 use crate::channel;
 use crate::channel::completion::{self, Answer, Bound, Channel, Packet, SlotId, Thread as _};
 use crate::contract::{Failure, Half, Outcome};
 use crate::driver::{Core, DriverRef};
-use crate::sync::Clock as _;
+use crate::sync::{Clock as _, Condvar, Mutex, lock};
 
 /// A system whose pipes exist only in memory.
 pub(crate) enum Sim {}
@@ -34,7 +34,7 @@ impl channel::System for Sim {
     }
 
     fn start_thread(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        std::thread::Builder::new().spawn(run).map(drop)
+        super::start_thread(run)
     }
 
     fn unread_writer() -> io::Result<Arc<Channel<Self>>> {
@@ -55,7 +55,7 @@ pub(crate) fn driver() -> Arc<Core<Sim>> {
     DRIVER.with_borrow_mut(|driver| Arc::clone(driver.get_or_insert_with(|| Arc::new(Core::new().unwrap()))))
 }
 
-/// Forgets the driver: a model explores each order of events with a new one.
+/// Forgets the driver and the pools: a model explores each order of events with new ones.
 pub(crate) fn forget_driver() {
     catch_up();
     let _ = DRIVER.take();
@@ -544,11 +544,16 @@ impl completion::Thread for IssuingThread {
 #[derive(Clone, Default)]
 pub(crate) struct Event(Arc<EventState>);
 
-#[derive(Default)]
 struct EventState {
     set: Mutex<(bool, Option<Call>)>,
     changed: Condvar,
     pool: OnceLock<Pool>,
+}
+
+impl Default for EventState {
+    fn default() -> Self {
+        Self { set: Mutex::default(), changed: Condvar::new(), pool: OnceLock::new() }
+    }
 }
 
 impl EventState {
@@ -589,19 +594,15 @@ impl completion::Event for Event {
             if std::mem::take(&mut state.0) {
                 return true;
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(SimClock::now()));
-            if clock::is_virtual() && left != Some(Duration::ZERO) {
+            if deadline.is_some_and(|deadline| deadline <= SimClock::now()) {
+                return false;
+            }
+            if clock::is_virtual() {
                 drop(state);
                 catch_up();
-                clock::wait(deadline);
                 state = lock(&self.0.set);
-                continue;
             }
-            state = match left {
-                None => self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(left) if left.is_zero() => return false,
-                Some(left) => self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
+            state = SimClock::wait(&self.0.set, state, &self.0.changed, deadline);
         }
     }
 

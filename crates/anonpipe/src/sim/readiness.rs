@@ -6,17 +6,17 @@ pub(crate) mod reactor;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock::{self, SimClock};
-use super::{Inbox, OneProcess, chance, lock};
+use super::{Inbox, OneProcess, chance};
 use crate::channel;
 use crate::channel::readiness::{self, Channel, Progress, Ready, WaitEnd};
 use crate::contract::{Failure, Half, Outcome};
 use crate::driver::{Core, DriverRef};
-use crate::sync::Clock as _;
+use crate::sync::{Clock as _, Condvar, Mutex, MutexGuard, lock};
 
 /// A system whose pipes exist only in memory.
 pub(crate) enum Sim {}
@@ -35,7 +35,7 @@ impl channel::System for Sim {
     }
 
     fn start_thread(run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        std::thread::Builder::new().spawn(run).map(drop)
+        super::start_thread(run)
     }
 
     fn unread_writer() -> io::Result<Arc<Channel<Self>>> {
@@ -187,10 +187,15 @@ impl Drop for Descriptor {
 }
 
 /// Ends the wait of a blocked thread.
-#[derive(Default)]
 pub(crate) struct Alarm {
     rung: Mutex<bool>,
     heard: Condvar,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self { rung: Mutex::new(false), heard: Condvar::new() }
+    }
 }
 
 impl readiness::Alarm for Alarm {
@@ -325,9 +330,12 @@ impl readiness::Descriptor for Descriptor {
                 clock::wait(deadline);
                 continue;
             }
-            let rung = lock(&alarm.rung);
-            let (mut rung, _) =
-                alarm.heard.wait_timeout(rung, Duration::from_millis(1)).unwrap_or_else(PoisonError::into_inner);
+            let mut rung = lock(&alarm.rung);
+            if !*rung {
+                let looks_again = watched.is_some() || deadline.is_some();
+                let then = looks_again.then(|| SimClock::now() + Duration::from_millis(1));
+                rung = SimClock::wait(&alarm.rung, rung, &alarm.heard, then);
+            }
             if std::mem::take(&mut *rung) {
                 return Ok(WaitEnd::Rung);
             }

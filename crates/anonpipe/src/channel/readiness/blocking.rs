@@ -3,13 +3,13 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::advance::CALLS_AT_A_STRETCH;
 use super::{Alarm, Channel, Descriptor, Entry, Finished, System, WaitEnd};
 use crate::channel::Channel as _;
 use crate::contract::{Failure, Half, Outcome};
+use crate::sync::{AtomicBool, Ordering};
 
 /// A thread in the queue of an end, and the means to wake it: because it is its turn, or because it
 /// was cancelled.

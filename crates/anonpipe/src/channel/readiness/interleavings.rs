@@ -9,19 +9,16 @@ use std::time::Instant;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use crate::channel::{Channel as _, TaskReads, WokenBy};
-use crate::contract::{Failure, Half};
-use crate::sim::readiness::{Sim, forget_driver, pipe, turn};
+use crate::channel::{self, Channel as _, TaskReads, WokenBy};
+use crate::contract::{Failure, Half, Outcome};
+use crate::driver::Core;
+use crate::sim::explore::explore;
+use crate::sim::readiness::{Sim, driver, pipe, turn};
 use crate::sim::{read, taken, write};
 
-fn explore(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(move || {
-        forget_driver();
-        model();
-        forget_driver();
-    });
+/// A turn of the driver's thread amid what the others do.
+fn turn_once() {
+    driver().turn(Some(Instant::now())).unwrap();
 }
 
 #[test]
@@ -95,6 +92,186 @@ fn a_cancelled_write_and_its_reader_agree() {
             Err(failure) => panic!("{failure:?}"),
         };
         assert_eq!(all, b"data"[..went]);
+    });
+}
+
+/// Reads, blocking this thread.
+fn block_in_read(reader: &Arc<super::Channel<Sim>>, length: usize) -> (Outcome, Vec<u8>) {
+    let mut buffer = vec![0; length];
+    let outcome = reader.read(&mut [IoSliceMut::new(&mut buffer)], None);
+    if let Ok(count) = outcome {
+        buffer.truncate(count);
+    }
+    (outcome, buffer)
+}
+
+#[test]
+fn what_two_threads_submit_is_completed_by_a_third() {
+    explore(|| {
+        let (reader, writer) = pipe(8);
+        let other = thread::spawn({
+            let reader = Arc::clone(&reader);
+            move || read::<Sim>(&reader, 2)
+        });
+        let driving = thread::spawn(move || {
+            write::<Sim>(&writer, b"1234").detach();
+            turn_once();
+            writer
+        });
+        let one = read::<Sim>(&reader, 2);
+        let (other, _writer) = (other.join().unwrap(), driving.join().unwrap());
+        turn();
+        let mut both = [taken(one), taken(other)];
+        both.sort();
+        assert_eq!(both, [b"12", b"34"]);
+    });
+}
+
+/// The operation gives up the head of the queue to a thread, which then waits by itself.
+#[test]
+fn a_blocked_read_behind_a_submitted_one_goes_on() {
+    explore(|| {
+        let (reader, writer) = pipe(8);
+        let submitted = read::<Sim>(&reader, 2);
+        let blocked = thread::spawn({
+            let reader = Arc::clone(&reader);
+            move || block_in_read(&reader, 2).1
+        });
+        write::<Sim>(&writer, b"1234").detach();
+        turn_once();
+        assert_eq!((taken(submitted), blocked.join().unwrap()), (b"12".to_vec(), b"34".to_vec()));
+    });
+}
+
+/// A thread gives up the head of the queue to an operation, for which the driver has to be told.
+#[test]
+fn a_submitted_read_behind_a_blocked_one_goes_on() {
+    explore(|| {
+        let (reader, writer) = pipe(8);
+        let blocked = thread::spawn({
+            let reader = Arc::clone(&reader);
+            move || block_in_read(&reader, 2).1
+        });
+        let submitted = read::<Sim>(&reader, 2);
+        write::<Sim>(&writer, b"1234").detach();
+        turn_once();
+        let blocked = blocked.join().unwrap();
+        turn();
+        let mut both = [taken(submitted), blocked];
+        both.sort();
+        assert_eq!(both, [b"12", b"34"]);
+    });
+}
+
+#[test]
+fn a_blocked_read_is_cancelled_or_has_its_bytes() {
+    explore(|| {
+        let (reader, writer) = pipe(8);
+        let blocked = thread::spawn({
+            let reader = Arc::clone(&reader);
+            move || block_in_read(&reader, 4)
+        });
+        let cancelling = thread::spawn({
+            let reader = Arc::clone(&reader);
+            move || reader.cancel_all(Half::Read)
+        });
+        write::<Sim>(&writer, b"data").detach();
+        cancelling.join().unwrap();
+        match blocked.join().unwrap() {
+            (Ok(4), bytes) => assert_eq!(bytes, b"data"),
+            (Err(Failure::Cancelled { transferred: Some(0) }), _) => {
+                assert_eq!(taken(read::<Sim>(&reader, 4)), b"data", "a cancelled read took something");
+            }
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn a_blocked_read_that_is_cancelled_ends() {
+    explore(|| {
+        let (reader, _writer) = pipe(8);
+        let before = read::<Sim>(&reader, 4);
+        let blocked = thread::spawn({
+            let reader = Arc::clone(&reader);
+            move || block_in_read(&reader, 4)
+        });
+        while reader.in_flight(Half::Read) < 2 {
+            thread::yield_now();
+        }
+        reader.cancel_all(Half::Read);
+        assert!(matches!(blocked.join().unwrap(), (Err(Failure::Cancelled { transferred: Some(0) }), _)));
+        drop(before);
+    });
+}
+
+/// Whichever comes first decides which driver completes the operation.
+#[test]
+fn an_end_is_attached_before_its_first_operation_or_not_at_all() {
+    explore(|| {
+        let (reader, writer) = pipe(8);
+        let own = Arc::new(Core::<Sim>::new().unwrap());
+        let attaching = thread::spawn({
+            let (reader, share) = (Arc::clone(&reader), own.make_ref());
+            move || channel::attach::<Sim>(&reader, share).is_ok()
+        });
+        let mut pending = read::<Sim>(&reader, 4);
+        let attached = attaching.join().unwrap();
+        assert_eq!(pending.attached().is_some(), attached);
+        write::<Sim>(&writer, b"data").detach();
+        if attached {
+            own.turn(Some(Instant::now())).unwrap()
+        } else {
+            turn()
+        }
+        let (outcome, buffer) = pending.wait(Some(Instant::now())).expect("the other driver has it");
+        assert_eq!((outcome.unwrap(), buffer), (4, b"data".to_vec()));
+    });
+}
+
+/// What was submitted before goes out whole; what comes later is refused.
+#[test]
+fn a_write_goes_out_before_the_half_close_or_is_refused() {
+    explore(|| {
+        let (reader, writer) = pipe(2);
+        let shutting = thread::spawn({
+            let writer = Arc::clone(&writer);
+            move || writer.shutdown_write().unwrap()
+        });
+        let mut large = write::<Sim>(&writer, b"data");
+        shutting.join().unwrap();
+        let mut all = Vec::new();
+        loop {
+            let more = read::<Sim>(&reader, 4);
+            turn();
+            match taken(more) {
+                more if more.is_empty() => break,
+                more => all.extend(more),
+            }
+        }
+        match large.wait(Some(Instant::now())).expect("it is complete").0 {
+            Ok(4) => assert_eq!(all, b"data"),
+            Err(_) => assert_eq!(all, b"", "a write was refused, and went"),
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn a_handle_is_taken_out_after_its_operations_or_not_at_all() {
+    explore(|| {
+        let (reader, writer) = pipe(8);
+        let mut pending = read::<Sim>(&reader, 4);
+        let driving = thread::spawn(move || {
+            write::<Sim>(&writer, b"data").detach();
+            turn_once();
+            writer
+        });
+        let is_out = reader.take_handle().unwrap().is_some();
+        let _writer = driving.join().unwrap();
+        assert!(!is_out || pending.is_complete(), "its operation never ends");
+        turn();
+        assert_eq!(pending.wait(Some(Instant::now())).expect("it is complete").1, b"data");
     });
 }
 

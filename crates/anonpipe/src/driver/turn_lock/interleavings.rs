@@ -12,6 +12,7 @@ use loom::thread;
 
 use super::TurnLock;
 use crate::contract::Turn;
+use crate::sim::explore::{explore, explore_without_bound};
 use crate::sync::SystemClock;
 
 /// A poller that only waits for notifications. It keeps one if no thread waits, as the systems'
@@ -19,17 +20,19 @@ use crate::sync::SystemClock;
 struct Poller {
     notified: Mutex<usize>,
     changed: Condvar,
+    /// Whether this process made it.
+    ours: bool,
 }
 
 impl Turn for Poller {
     type Report = ();
 
     fn new() -> io::Result<Self> {
-        Ok(Self { notified: Mutex::new(0), changed: Condvar::new() })
+        Ok(Self { notified: Mutex::new(0), changed: Condvar::new(), ours: true })
     }
 
     fn is_of_this_process(&self) -> bool {
-        true
+        self.ours
     }
 
     fn turn(&self, timeout: Option<Duration>, _: &mut dyn FnMut(usize, ())) -> io::Result<()> {
@@ -82,7 +85,7 @@ impl Event {
 
 #[test]
 fn a_wake_from_another_thread_ends_the_turn() {
-    loom::model(|| {
+    explore_without_bound(|| {
         let turn_lock = turn_lock();
         let event = Arc::new(Event::default());
         let waker = thread::spawn({
@@ -97,9 +100,7 @@ fn a_wake_from_another_thread_ends_the_turn() {
 /// One of two threads waits while the other turns; each is woken by the other or by a third thread.
 #[test]
 fn two_threads_take_turns() {
-    let mut model = loom::model::Builder::new();
-    model.preemption_bound = Some(2);
-    model.check(|| {
+    explore(|| {
         let turn_lock = turn_lock();
         let (one, other) = (Arc::new(Event::default()), Arc::new(Event::default()));
         let first = thread::spawn({
@@ -116,5 +117,36 @@ fn two_threads_take_turns() {
         one.set();
         first.join().unwrap();
         second.join().unwrap();
+    });
+}
+
+/// As `Driver::notify` promises.
+#[test]
+fn a_notice_ends_the_turns_of_all() {
+    explore(|| {
+        let turn_lock = turn_lock();
+        let notices = turn_lock.notices();
+        let turning = [(); 3].map(|()| {
+            let turn_lock = Arc::clone(&turn_lock);
+            thread::spawn(move || turn_lock.turn(notices, None, &mut |_, ()| ()).unwrap())
+        });
+        turn_lock.notify();
+        turning.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// In a forked process the parent's poller is of no use.
+#[test]
+fn a_future_without_a_driver_is_woken() {
+    explore_without_bound(|| {
+        let poller = Poller { ours: false, ..Poller::new().unwrap() };
+        let turn_lock = Arc::new(TurnLock::<_, SystemClock>::new(poller));
+        let event = Arc::new(Event::default());
+        let waker = thread::spawn({
+            let event = Arc::clone(&event);
+            move || event.set()
+        });
+        event.wait(&turn_lock);
+        waker.join().unwrap();
     });
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 
-use super::super::lock;
 use super::{Descriptor, Pipe};
 use crate::channel::readiness;
 use crate::contract::Half;
+use crate::sync::lock;
 
 thread_local! {
     static AT_HAND: Cell<bool> = const { Cell::new(false) };

@@ -9,6 +9,7 @@ use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 use super::{Waiter, Waiters};
+use crate::sim::explore::explore_without_bound;
 
 struct Count(AtomicUsize);
 
@@ -26,7 +27,7 @@ fn counting() -> (Arc<Count>, Waker) {
 /// One thread acts as a poll does, the other as a notification.
 #[test]
 fn a_task_that_begins_to_wait_is_woken() {
-    loom::model(|| {
+    explore_without_bound(|| {
         let queue = Arc::new(Mutex::new(Waiters::default()));
         let waiter = Arc::new(Waiter::default());
         let notified = thread::spawn({
@@ -53,7 +54,7 @@ fn a_task_that_begins_to_wait_is_woken() {
 /// no harm; one too few would.
 #[test]
 fn a_task_that_waits_again_is_woken_again() {
-    loom::model(|| {
+    explore_without_bound(|| {
         let queue = Arc::new(Mutex::new(Waiters::default()));
         let waiter = Arc::new(Waiter::default());
         let (first, waker) = counting();
