@@ -61,6 +61,8 @@ pub(super) struct Promise {
     faults: bool,
     writes: Vec<Write>,
     reads: Vec<Read>,
+    /// Failures that are those of one of these writes, and how many of its bytes went.
+    failures: Vec<(Vec<usize>, usize)>,
     units: usize,
     /// The reading, or writing, end is gone or may be.
     pub(super) no_reader: bool,
@@ -76,6 +78,7 @@ impl Promise {
             faults,
             writes: Vec::new(),
             reads: Vec::new(),
+            failures: Vec::new(),
             units: 0,
             no_reader: false,
             no_writer: false,
@@ -174,6 +177,25 @@ impl Promise {
                 false => write.went.0 = 0,
             }
         }
+    }
+
+    /// One of these writes failed, and the others may have gone or not. `number`: it may be a write
+    /// that was not accepted.
+    pub(super) fn one_failed(
+        &mut self,
+        accepted: Vec<usize>,
+        number: Option<usize>,
+        error: &io::Error,
+    ) -> Result<(), String> {
+        self.accepted_writes_went(&accepted, false);
+        let transferred = Error::of(error).ok_or("an error that is not ours")?.transferred();
+        let writes: Vec<_> = accepted.into_iter().chain(number).collect();
+        if let Some(count) = transferred.filter(|_| !writes.is_empty()) {
+            self.failures.push((writes, count));
+        }
+        let broken = self.no_reader || self.no_writer;
+        let checked = self.check_reason(Call::Task { cancelled: true }, error, false, broken);
+        checked.map_err(|why| format!("an accepted write: {why}"))
     }
 
     /// Nothing tells the caller any more whether these accepted writes went.
@@ -331,8 +353,16 @@ impl Promise {
         }
         let missing: usize =
             self.writes.iter().zip(&came).map(|(write, came)| write.went.0.saturating_sub(*came)).sum();
-        if missing > may_be_lost && !self.no_reader {
+        if self.no_reader {
+            return Ok(());
+        }
+        if missing > may_be_lost {
             return Err(format!("{missing} bytes that went did not come, and {may_be_lost} may be lost"));
+        }
+        for (writes, count) in &self.failures {
+            if may_be_lost == 0 && writes.iter().all(|write| came[*write] != *count) {
+                return Err(format!("one of the writes {writes:?} failed, and does not say how much went: {count}"));
+            }
         }
         Ok(())
     }

@@ -367,12 +367,15 @@ impl<W: World> Run<W> {
                 self.ended(Half::Write, side, number, cancelled_since, &Ok(count), &[]).map(|()| true)
             }
             Poll::Ready(Err(error)) => {
-                // It may be that of an accepted write.
-                let was_accepted = !self.handles[index].accepted.is_empty();
-                self.accepted_failed(index);
-                let call = Call::Task { cancelled: cancelled || was_accepted };
                 self.promises[1 - side].write_would_block(number);
-                self.ended(Half::Write, side, number, call, &Err(error), &[]).map(|()| true)
+                let accepted = std::mem::take(&mut self.handles[index].accepted);
+                if accepted.is_empty() {
+                    let call = Call::Task { cancelled };
+                    return self.ended(Half::Write, side, number, call, &Err(error), &[]).map(|()| true);
+                }
+                // It may be that of an accepted write.
+                self.note(|| format!("  Write {number} of end {side}, or one before: {error}"));
+                self.promises[1 - side].one_failed(accepted, Some(number), &error).map(|()| true)
             }
             Poll::Pending => {
                 self.promises[1 - side].write_would_block(number);
@@ -414,7 +417,8 @@ impl<W: World> Run<W> {
                 if self.handles[index].accepted.is_empty() && !self.promises[1 - self.handles[index].side].may_fail() {
                     return Err(format!("a flush of nothing failed: {error}"));
                 }
-                self.accepted_failed(index);
+                let accepted = std::mem::take(&mut self.handles[index].accepted);
+                self.promises[1 - self.handles[index].side].one_failed(accepted, None, &error)?;
             }
             Poll::Pending if self.handles[index].accepted.is_empty() => {
                 return Err("a flush of nothing waits".into());
