@@ -18,6 +18,8 @@ pub(crate) trait Slot: Default + Send + Sync {
 /// What an operation lends to the system: a slot, and the address and length of its bytes. The two
 /// belong together, and only this module puts them together.
 ///
+/// An operation may show the system a part of its bytes at a time; see [`narrow`](Self::narrow).
+///
 /// On a system that keeps the address, the kernel may use the bytes while it has the slot. On other
 /// systems a channel uses them through [`with`](Self::with) and [`with_mut`](Self::with_mut), which
 /// exclude each other. No system does both.
@@ -30,21 +32,43 @@ pub(crate) struct Loan<T> {
 struct Memory {
     data: NonNull<u8>,
     length: usize,
+    /// How many bytes follow that the system is not shown yet.
+    rest: usize,
     writable: bool,
+}
+
+/// The part of an operation's bytes that the system is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) length: usize,
+    /// Whether there are more bytes behind it.
+    pub(crate) more: bool,
 }
 
 // SAFETY: the memory's owner lends it to whichever thread holds the lock.
 unsafe impl Send for Memory {}
 
 impl Memory {
-    const NONE: Self = Self { data: NonNull::dangling(), length: 0, writable: true };
+    const NONE: Self = Self { data: NonNull::dangling(), length: 0, rest: 0, writable: true };
 
     fn to_write_to(bytes: &mut [u8]) -> Self {
-        Self { data: NonNull::from(&mut *bytes).cast(), length: bytes.len(), writable: true }
+        Self { data: NonNull::from(&mut *bytes).cast(), length: bytes.len(), rest: 0, writable: true }
     }
 
     fn to_read(bytes: &[u8]) -> Self {
-        Self { data: NonNull::from(bytes).cast(), length: bytes.len(), writable: false }
+        Self { data: NonNull::from(bytes).cast(), length: bytes.len(), rest: 0, writable: false }
+    }
+
+    /// Shows the next bytes, at most `most`, of those behind the first `count`.
+    fn show(&mut self, count: usize, most: usize) -> Part {
+        let count = count.min(self.length);
+        let left = self.length - count + self.rest;
+        // SAFETY: the first `length` bytes are inside the slice that was lent, and `count` is at
+        // most that.
+        self.data = unsafe { self.data.add(count) };
+        self.length = left.min(most);
+        self.rest = left - self.length;
+        Part { length: self.length, more: self.rest > 0 }
     }
 }
 
@@ -63,6 +87,19 @@ impl<T: Slot> Loan<T> {
     pub(crate) fn address(&self, half: Half) -> (NonNull<u8>, usize) {
         let memory = *lock(&self.memory);
         if half == Half::Write || memory.writable { (memory.data, memory.length) } else { (NonNull::dangling(), 0) }
+    }
+
+    /// From now on shows the system only the next `most` bytes, and hides those behind them. The
+    /// system must not have the slot.
+    pub(crate) fn narrow(&self, most: usize) -> Part {
+        self.advance(0, most)
+    }
+
+    /// The system is done with the first `count` bytes that it was shown. Shows it the next, at
+    /// most `most`. The system must not have the slot.
+    pub(crate) fn advance(&self, count: usize, most: usize) -> Part {
+        debug_assert!(!self.slot.is_lent(), "the system still has these bytes");
+        lock(&self.memory).show(count, most)
     }
 
     /// Calls `f` with the bytes, or with none once they were taken back.
@@ -186,7 +223,7 @@ impl<T> Deref for Borrowed<'_, T> {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::{Half, Lent, Slot};
+    use super::{Half, Lent, Part, Slot};
 
     #[derive(Default)]
     struct NoSlot;
@@ -215,5 +252,20 @@ mod tests {
         lent.loan().with(|bytes| assert_eq!(bytes, b"static"));
         lent.loan().with_mut(|bytes| assert!(bytes.is_empty()));
         assert_eq!([Half::Read, Half::Write].map(|half| lent.loan().address(half).1), [0, 6]);
+    }
+
+    #[test]
+    fn the_parts_of_what_is_lent_are_shown_one_after_the_other() {
+        let lent = Lent::<_, NoSlot>::new("0123456789");
+        lent.lend_to_write();
+        let loan = lent.loan();
+        let shown = || loan.with(<[u8]>::to_vec);
+        assert_eq!((loan.narrow(4), shown()), (Part { length: 4, more: true }, b"0123".to_vec()));
+        assert_eq!((loan.advance(4, 4), shown()), (Part { length: 4, more: true }, b"4567".to_vec()));
+        assert_eq!((loan.narrow(2), shown()), (Part { length: 2, more: true }, b"45".to_vec()));
+        assert_eq!((loan.advance(1, 3), shown()), (Part { length: 3, more: true }, b"567".to_vec()));
+        assert_eq!((loan.advance(3, 9), shown()), (Part { length: 2, more: false }, b"89".to_vec()));
+        assert_eq!((loan.advance(5, 9), shown()), (Part { length: 0, more: false }, b"".to_vec()));
+        assert_eq!(lent.take(), Some("0123456789"), "the buffer comes back whole");
     }
 }

@@ -12,6 +12,7 @@ mod interleavings;
 mod issue;
 mod issuer;
 mod observe;
+mod pieces;
 mod table;
 #[cfg_attr(
     not(any(feature = "tokio", feature = "futures-io")),
@@ -117,15 +118,23 @@ impl<S: System> Channel<S> {
 
     fn start(self: &Arc<Self>, operation: &Arc<dyn InFlight<S>>) -> Result<Option<Ended<S>>, Failure> {
         let request = *operation.request();
-        issue::check_length::<S>(request)?;
-        match self.route()? {
+        let pieces = self.fit(request, operation.loan())?;
+        let route = self.route()?;
+        let mut entry = Entry::operation(Arc::clone(operation), Arc::clone(self));
+        entry.set_pieces(pieces);
+        match route {
             Route::Port { skips } => {
                 let mut table = self.table(request.half);
-                table.push(Entry::operation(Arc::clone(operation), Arc::clone(self)), false);
-                Ok(self.issue_for_port(request.half, table, operation.loan().slot().id(), skips))
+                if table.push(entry, false) {
+                    // It is issued when the entries before it are.
+                    return Ok(None);
+                }
+                let ended = self.issue_for_port(request.half, &mut table, &**operation, skips);
+                self.pass_on(request.half, table);
+                Ok(ended)
             }
             Route::Event => {
-                self.submit_to_driver(Arc::clone(operation));
+                self.submit_to_driver(request.half, entry);
                 Ok(None)
             }
         }
@@ -141,15 +150,9 @@ impl<S: System> Channel<S> {
         Ok(route)
     }
 
-    /// Cancels an operation. The caller holds the table's lock, so the operation cannot be issued
-    /// again in between.
-    fn cancel_entry(&self, half: Half, entry: &mut Entry<S>) {
-        if entry.set_cancelled() {
-            self.issuer.cancel(entry.id());
-        } else {
-            // The entry may be a thread that waits for its turn.
-            self.line(half).notify();
-        }
+    /// The route of operations, once one was submitted.
+    fn known_route(&self) -> Route {
+        if self.issuing.get().is_some() { Route::Event } else { self.binding().known_route() }
     }
 
     /// See the field.
@@ -182,7 +185,7 @@ impl<S: System> super::Channel<S> for Channel<S> {
     fn on_report(channel: Arc<Self>, packet: Packet<<S::Issuer as Issuer>::Said>) {
         if packet.id == SlotId::NONE {
             for half in [Half::Read, Half::Write] {
-                Self::issue_waiting(Arc::clone(&channel), half);
+                Self::issue_waiting(Arc::clone(&channel), half, None);
             }
         } else {
             Self::on_completion(channel, packet.id, Some(packet.said));
@@ -202,18 +205,28 @@ impl<S: System> super::Channel<S> for Channel<S> {
 
     fn cancel(channel: Arc<Self>, operation: &dyn InFlight<S>) {
         let half = operation.request().half;
-        if let Some(entry) = channel.table(half).find(operation.loan().slot().id()) {
-            channel.cancel_entry(half, entry);
-        }
+        let mut table = channel.table(half);
+        let Some(ended) = channel.cancel_entry(half, &mut table, operation.loan().slot().id()) else { return };
+        channel.pass_on(half, table);
+        drop(channel);
+        ended.tell();
     }
 
     fn cancel_all(self: &Arc<Self>, half: Half) {
         if half == Half::Read {
             self.read_cancels.fetch_add(1, Ordering::SeqCst);
         }
-        for entry in self.table(half).iter_mut() {
-            self.cancel_entry(half, entry);
+        let mut table = self.table(half);
+        let ended = table.end_waiting(|done| Err(Failure::Cancelled { transferred: Some(done) }));
+        for entry in table.iter_mut() {
+            if entry.set_cancelled() {
+                self.issuer.cancel(entry.id());
+            }
         }
+        // The others are threads that wait for their turn, or reads that the driver issues again.
+        self.line(half).notify(&mut table);
+        drop(table);
+        ended.into_iter().for_each(Ended::tell);
     }
 
     fn read(self: &Arc<Self>, buffers: &mut [IoSliceMut<'_>], deadline: Option<Instant>) -> Outcome {

@@ -103,6 +103,25 @@ impl Failure {
         self
     }
 
+    /// The same failure of a part of an operation, where the parts before it have transferred
+    /// `count` bytes.
+    pub(crate) fn in_part_behind(self, count: usize) -> Self {
+        match self.transferred() {
+            Some(own) => self.after(count.saturating_add(own)),
+            None => self,
+        }
+    }
+
+    /// How many bytes had gone before, where known.
+    pub(crate) fn transferred(&self) -> Option<usize> {
+        match self {
+            Self::Os { transferred, .. } | Self::Cancelled { transferred } | Self::TimedOut { transferred } => {
+                *transferred
+            }
+            Self::Refused { .. } => Some(0),
+        }
+    }
+
     pub(crate) fn into_io(self, action: Action, end: impl Into<Option<EndName>>) -> io::Error {
         Error { action, end: end.into(), cause: self }.into()
     }
@@ -133,6 +152,8 @@ impl Error {
     /// A failed read took nothing, so the answer is `Some(0)`, except where Wine has lost what the
     /// read took. On Unix a write that was cancelled or timed out says how far it got. Windows does
     /// not tell: such a write may have been taken in part, and what the peer had not read is gone.
+    /// Only if it was ended before Windows had it, or between two
+    /// [pieces](crate::Writer::submit_write), is the number known.
     ///
     /// # References
     ///
@@ -141,12 +162,7 @@ impl Error {
     /// [`CancelIoEx`]: https://learn.microsoft.com/en-us/windows/win32/api/ioapiset/nf-ioapiset-cancelioex
     #[must_use]
     pub fn transferred(&self) -> Option<usize> {
-        match self.cause {
-            Failure::Os { transferred, .. }
-            | Failure::Cancelled { transferred }
-            | Failure::TimedOut { transferred } => transferred,
-            Failure::Refused { .. } => Some(0),
-        }
+        self.cause.transferred()
     }
 
     /// The system's error code (`errno`, or a Win32 error), if the system reported this error.

@@ -116,7 +116,15 @@ pub(crate) fn pipe(quota: usize, exclusive: bool) -> (Arc<Channel<Sim>>, Arc<Cha
 
 /// The ends of a pipe. The kernel knows only duplex pipes; of a one-way pipe, end 0 reads.
 fn ends(quota: usize) -> [Issuer; 2] {
-    let stream = || Stream { quota, entries: VecDeque::new(), reads: VecDeque::new() };
+    let stream = || Stream {
+        quota,
+        entries: VecDeque::new(),
+        reads: VecDeque::new(),
+        refused: Refused::default(),
+        is_for_messages: false,
+        is_deaf: false,
+        took: Vec::new(),
+    };
     let kernel = Arc::new(Mutex::new(Kernel { streams: [stream(), stream()], closed: [false; 2] }));
     let pool = Pool::default();
     POOLS.with_borrow_mut(|pools| pools.push(Arc::clone(&pool)));
@@ -186,6 +194,25 @@ struct Stream {
     /// The writes that are not read yet; the first may be read in part.
     entries: VecDeque<Entry>,
     reads: VecDeque<Pending>,
+    /// What it has no memory for.
+    refused: Refused,
+    /// Whether a write is a message.
+    is_for_messages: bool,
+    /// Every cancel of a write comes too late.
+    is_deaf: bool,
+    /// The lengths of the writes that it took.
+    took: Vec<usize>,
+}
+
+/// Which writes a kernel has no memory for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Refused {
+    /// Those of more bytes than this.
+    pub(crate) above: Option<usize>,
+    /// All of them, while another write is pending.
+    pub(crate) while_busy: bool,
+    /// All of them, once it took so many.
+    pub(crate) after: Option<usize>,
 }
 
 struct Entry {
@@ -263,11 +290,22 @@ impl Stream {
         }
     }
 
+    /// Whether it has no memory for a write of this length.
+    fn refuses(&self, length: usize) -> bool {
+        let is_busy = self.entries.iter().any(|entry| entry.write.is_some());
+        self.refused.above.is_some_and(|most| length > most)
+            || (self.refused.while_busy && is_busy)
+            || self.refused.after.is_some_and(|count| self.took.len() >= count)
+    }
+
     fn cancel(&mut self, id: SlotId, then: &mut Vec<Event>) -> bool {
         if let Some(place) = self.reads.iter().position(|read| read.id() == id) {
             let read = self.reads.remove(place);
             read.into_iter().for_each(|read| read.end(Said::Cancelled, Vec::new(), then));
             return true;
+        }
+        if self.is_deaf {
+            return false;
         }
         let is_it = |entry: &Entry| entry.write.as_ref().is_some_and(|write| write.id() == id);
         let place = self.entries.iter().position(is_it);
@@ -306,6 +344,35 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
+    /// What the kernel has of the writes of this end.
+    fn with_stream<R>(&self, call: impl FnOnce(&mut Stream) -> R) -> R {
+        call(&mut lock(&self.kernel).streams[1 - self.side])
+    }
+
+    /// From now on the kernel has no memory for some writes.
+    #[cfg(not(loom))]
+    pub(crate) fn refuse(&self, refused: Refused) {
+        self.with_stream(|stream| stream.refused = refused);
+    }
+
+    /// Makes the pipe one for messages.
+    #[cfg(not(loom))]
+    pub(crate) fn carry_messages(&self) {
+        self.with_stream(|stream| stream.is_for_messages = true);
+    }
+
+    /// From now on every cancel of a write comes too late.
+    #[cfg(not(loom))]
+    pub(crate) fn be_deaf(&self) {
+        self.with_stream(|stream| stream.is_deaf = true);
+    }
+
+    /// The lengths of the writes that the kernel took.
+    #[cfg(not(loom))]
+    pub(crate) fn took(&self) -> Vec<usize> {
+        self.with_stream(|stream| stream.took.clone())
+    }
+
     fn with_kernel<R>(&self, call: impl FnOnce(&mut Kernel, &mut Vec<Event>) -> R) -> R {
         assert!(!self.given_away.load(Ordering::Relaxed), "a handle is used that was given away");
         with_kernel(&self.kernel, call)
@@ -358,10 +425,14 @@ impl completion::Issuer for Issuer {
     type Said = Said;
 
     const MAX_TRANSFER: usize = 1 << 20;
+    const MAX_READ: usize = 64;
+    const MAX_PIECE: usize = 4;
+    const MIN_PIECE: usize = 1;
 
     fn issue(&self, half: Half, loan: &Loan<Slot>, event: Option<&Event>, packet_on_success: bool) -> Answer {
         let (slot, length) = (loan.slot(), loan.address(half).1);
         assert!(!matches!(*lock(&slot.0), Written::Pending), "an operation is issued twice");
+        assert!(half == Half::Write || length <= Self::MAX_READ, "a read asks for too much");
         let told_by = || match (event, &*lock(&self.port)) {
             (Some(event), _) => {
                 let _ = event.0.pool.set(Arc::clone(&self.pool));
@@ -391,7 +462,11 @@ impl completion::Issuer for Issuer {
                     .or(peer_closed.then_some((Said::PeerClosed, Vec::new()))),
                 Half::Read => None,
                 Half::Write if peer_closed => Some((Said::PeerClosed, Vec::new())),
+                Half::Write if stream.refuses(length) => {
+                    return Answer::NoResources(Failure::os(io::ErrorKind::OutOfMemory.into(), Some(0)));
+                }
                 Half::Write => {
+                    stream.took.push(length);
                     let fits = stream.queued() + length <= stream.quota;
                     let write = if fits { None } else { Some(pending()) };
                     *lock(&slot.0) = Written::Pending;
@@ -420,7 +495,11 @@ impl completion::Issuer for Issuer {
                 pending().end(said, taken, then);
                 return Answer::Pending;
             }
-            answer(half, said, &taken, loan)
+            match answer(half, said, &taken, loan) {
+                // It was not even begun.
+                Answer::Done(Err(failure)) => Answer::Done(Err(failure.after(0))),
+                answer => answer,
+            }
         })
     }
 
@@ -442,7 +521,9 @@ impl completion::Issuer for Issuer {
         *lock(&loan.slot().0) = Written::Nothing;
         match answer(half, said, &[], loan) {
             Answer::Done(outcome) => outcome,
-            Answer::Pending | Answer::Empty => Err(Failure::os(io::Error::other("its bytes are lost"), None)),
+            Answer::Pending | Answer::Empty | Answer::NoResources(_) => {
+                Err(Failure::os(io::Error::other("its bytes are lost"), None))
+            }
         }
     }
 
@@ -463,6 +544,10 @@ impl completion::Issuer for Issuer {
             return is_known;
         }
         self.with_kernel(|kernel, then| kernel.cancel(id, then))
+    }
+
+    fn takes_pieces(&self) -> bool {
+        self.with_stream(|stream| !stream.is_for_messages)
     }
 
     fn bind(&self, port: &Inbox<Packet<Said>>, key: usize) -> io::Result<Bound> {

@@ -45,6 +45,18 @@ pub(crate) type BorrowedPipe<'a> = BorrowedHandle<'a>;
 /// that.
 pub(crate) const MAX_TRANSFER: usize = u32::MAX as usize;
 
+/// The most bytes that one read asks for. The system looks at every page of a read's buffer
+/// (*documented*, ProbeForWrite), so a buffer of gigabytes would take as much memory, for the few
+/// bytes that are in a pipe.
+const MAX_READ: usize = 64 << 20;
+
+/// The most bytes of a write that go at once: npfs copies them to non-paged pool, of which there
+/// may be too little (*documented*, KB Q105531).
+const MAX_PIECE: usize = 1 << 20;
+
+/// The fewest bytes to which a piece of a write is halved when the pool is short: a page.
+const MIN_PIECE: usize = 4096;
+
 /// The options of a pair that only Windows has.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PlatformOptions {

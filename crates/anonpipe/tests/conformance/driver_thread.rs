@@ -42,18 +42,20 @@ fn while_busy<T>(f: impl FnOnce() -> T) -> T {
     output
 }
 
-/// It has not been issued yet, so nothing of it happens.
+/// It has not been issued yet, so nothing of it happens, and it ends without the driver's thread.
 pub(crate) fn a_cancel_before_it_was_issued_counts(backend: Backend) {
     let (ours, theirs) = backend.duplex();
     let ours = ours.adopted();
     let (reads, writes) = while_busy(|| {
         let reads: Vec<_> = (0..3).map(|_| ours.submit_read(vec![0; 4])).collect();
         let writes: Vec<_> = (0..3).map(|_| ours.submit_write("never")).collect();
-        reads[0].cancel();
-        writes[0].cancel();
-        ours.cancel_all();
         thread::sleep(MOMENT);
         assert!(reads.iter().all(|op| !op.is_complete()) && writes.iter().all(|op| !op.is_complete()));
+        reads[0].cancel();
+        writes[0].cancel();
+        assert!(reads[0].is_complete() && writes[0].is_complete() && !reads[1].is_complete());
+        ours.cancel_all();
+        assert!(reads.iter().all(|op| op.is_complete()) && writes.iter().all(|op| op.is_complete()));
         (reads, writes)
     });
     for (read, write) in reads.into_iter().zip(writes) {

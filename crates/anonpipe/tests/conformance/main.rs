@@ -239,9 +239,6 @@ rules! {
             a_foreign_buffer_serves_one_operation,
             #[cfg(target_pointer_width = "64")]
             a_length_beyond_4_gib_is_not_cut_short,
-            #[cfg(windows)]
-            #[cfg(target_pointer_width = "64")]
-            a_buffer_beyond_4_gib_is_refused,
         }
         #[cfg(feature = "bytes")]
         bytes_buffers shared {

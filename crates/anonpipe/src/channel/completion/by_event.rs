@@ -16,8 +16,10 @@ use std::io;
 use std::mem;
 use std::sync::Arc;
 
+use super::binding::Route;
+use super::issue::{Attempt, MAX_IN_A_ROW};
 use super::table::{Ended, Entry, Table};
-use super::{Answer, Channel, Event, Issuer, SlotId, System};
+use super::{Channel, Event, Issuer, SlotId, System};
 use crate::channel::{DriverShare as _, InFlight};
 use crate::contract::{Failure, Half};
 use crate::sync::MutexGuard;
@@ -26,23 +28,22 @@ type EventOf<S> = <<S as System>::Issuer as Issuer>::Event;
 
 impl<S: System> Channel<S> {
     /// Queues an operation for the driver's thread.
-    pub(super) fn submit_to_driver(self: &Arc<Self>, operation: Arc<dyn InFlight<S>>) {
-        let half = operation.request().half;
+    pub(super) fn submit_to_driver(self: &Arc<Self>, half: Half, entry: Entry<S>) {
         let mut table = self.table(half);
-        table.push(Entry::operation(operation, Arc::clone(self)), true);
+        table.push(entry, true);
         if self.is_on_drivers_thread() {
             // Submitted by a waker. It may wait for the operation, though it should not.
             drop(table);
-            return Self::issue_waiting(Arc::clone(self), half);
+            return Self::issue_waiting(Arc::clone(self), half, None);
         }
         self.pass_on(half, table);
     }
 
-    /// Makes sure that the next waiting entry is issued.
+    /// Makes sure that the next waiting entry is issued, if it may be issued now.
     pub(super) fn pass_on(self: &Arc<Self>, half: Half, mut table: MutexGuard<'_, Table<S>>) {
-        let Some(next) = table.next_waiting() else { return };
+        let Some(next) = table.next_to_issue() else { return };
         if next.as_operation().is_none() {
-            self.line(half).notify();
+            self.line(half).notify(&mut table);
         } else if !mem::replace(&mut table.driver_notified, true) {
             drop(table);
             if let Err(error) = self.tell_driver() {
@@ -52,8 +53,11 @@ impl<S: System> Channel<S> {
     }
 
     fn tell_driver(&self) -> io::Result<()> {
-        // A waiting operation came by the event route, which has set `issuing`.
-        self.issuing.get().map_or(Ok(()), |key| S::Issuer::post(key.poller(), key.number(), SlotId::NONE))
+        match self.issuing.get() {
+            Some(key) => S::Issuer::post(key.poller(), key.number(), SlotId::NONE),
+            // The operation came by the port's route.
+            None => self.binding().post(SlotId::NONE),
+        }
     }
 
     pub(super) fn is_on_drivers_thread(&self) -> bool {
@@ -63,32 +67,35 @@ impl<S: System> Channel<S> {
     /// The driver cannot be told; out of memory, at worst. The operations that wait for it end with
     /// this error.
     fn give_up(&self, half: Half, error: &io::Error) {
-        let mut ended = Vec::new();
         let mut table = self.table(half);
         table.driver_notified = false;
-        let waiting: Vec<_> = table.waiting().filter(|entry| entry.as_operation().is_some()).map(Entry::id).collect();
-        for id in waiting {
+        let ended = table.end_waiting(|done| {
             let error = io::Error::from_raw_os_error(error.raw_os_error().unwrap_or_default());
-            ended.extend(table.end(id, Err(error.into())));
-        }
+            Err(Failure::os(error, Some(done)))
+        });
+        self.line(half).notify(&mut table);
         drop(table);
-        self.line(half).notify();
         ended.into_iter().for_each(Ended::tell);
     }
 
-    /// Issues the waiting operations, on the driver's thread.
-    pub(super) fn issue_waiting(channel: Arc<Self>, half: Half) {
-        let mut ended = Vec::new();
+    /// Issues the waiting operations, as far as the kernel takes them, and tells the outcome of
+    /// those that are over, after that of `ended`. If operations go through events, this is the
+    /// driver's thread.
+    pub(super) fn issue_waiting(channel: Arc<Self>, half: Half, ended: Option<Ended<S>>) {
+        let mut ended = Vec::from_iter(ended);
+        let route = channel.known_route();
         let mut table = channel.table(half);
         table.driver_notified = false;
-        // Each of them once: a read that meets an empty message continues after the other
-        // operations of this driver had their turn.
+        // Each of them once: a read that meets an empty message, or a write whose pieces go at
+        // once, continues after the other operations of this driver had their turn.
         let count = table.waiting().len();
         for _ in 0..count {
-            let Some(operation) = table.next_waiting().and_then(Entry::as_operation).map(Arc::clone) else { break };
-            let event;
-            (table, event) = channel.issue_next(half, table, &*operation, &mut ended);
-            if let Some(event) = event {
+            let Some(operation) = Self::next_operation(&table) else { break };
+            if let Route::Port { skips } = route {
+                ended.extend(channel.issue_for_port(half, &mut table, &*operation, skips));
+                continue;
+            }
+            if let Some(event) = channel.issue_for_event(half, &mut table, &*operation, &mut ended) {
                 drop(table);
                 ended.extend(channel.await_event(&*operation, event));
                 table = channel.table(half);
@@ -101,35 +108,41 @@ impl<S: System> Channel<S> {
 
     /// Issues the next waiting operation. If it is pending, returns its event, which has to be
     /// awaited.
-    fn issue_next<'a>(
+    fn issue_for_event(
         &self,
         half: Half,
-        mut table: MutexGuard<'a, Table<S>>,
+        table: &mut Table<S>,
         operation: &dyn InFlight<S>,
         ended: &mut Vec<Ended<S>>,
-    ) -> (MutexGuard<'a, Table<S>>, Option<EventOf<S>>) {
+    ) -> Option<EventOf<S>> {
         let id = super::Slot::id(operation.loan().slot());
-        let is_cancelled = table.find(id).is_some_and(|entry| entry.is_cancelled());
-        let event = match is_cancelled {
-            true => Err(Failure::Cancelled { transferred: Some(0) }),
-            false => EventOf::<S>::new().map_err(Failure::from),
-        };
-        let event = match event {
+        let event = match EventOf::<S>::new() {
             Ok(event) => event,
-            Err(failure) => {
-                ended.extend(table.end(id, Err(failure)));
-                return (table, None);
+            Err(error) => {
+                let done = table.find(id).map(|entry| entry.done());
+                ended.extend(table.end(id, Err(Failure::os(error, done))));
+                return None;
             }
         };
-        match self.issuer.issue(half, operation.loan(), Some(&event), false) {
-            Answer::Pending => {
-                table.set_issued(id);
-                return (table, Some(event));
+        for _ in 0..MAX_IN_A_ROW {
+            match self.attempt(half, table, id, operation.loan(), Some(&event), false) {
+                Attempt::Pending => return Some(event),
+                Attempt::Over(outcome) => {
+                    ended.extend(table.end(id, outcome));
+                    return None;
+                }
+                Attempt::Empty => {
+                    table.send_to_the_back(id, true);
+                    return None;
+                }
+                Attempt::Later => {
+                    table.wait_for_memory(id);
+                    return None;
+                }
+                Attempt::Again => {}
             }
-            Answer::Done(outcome) => ended.extend(table.end(id, outcome)),
-            Answer::Empty => table.send_to_the_back(id, true),
         }
-        (table, None)
+        None
     }
 
     /// Makes the thread pool wait for a pending operation's event. If it cannot, ends the operation
@@ -141,8 +154,8 @@ impl<S: System> Channel<S> {
         // Out of memory, at worst. The operation must end before its event does.
         self.issuer.cancel(id);
         event.wait(None);
-        let asked = self.table(operation.request().half).find(id).is_some_and(|entry| entry.is_cancelled());
-        let ended = self.observe(id, None)?;
+        let asked = self.table(operation.request().half).is_cancelled(id);
+        let ended = self.observe(id, None).ended?;
         Some(if asked { ended } else { ended.because_of(error) })
     }
 }

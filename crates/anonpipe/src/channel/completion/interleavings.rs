@@ -9,11 +9,13 @@ use std::time::Instant;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use crate::channel::{self, Channel as _, TaskReads, WokenBy};
+use crate::channel::{self, Channel as _, Submitted, TaskReads, WokenBy};
 use crate::contract::{Failure, Half, Outcome};
 use crate::driver::Core;
 use crate::sim::completion::{Sim, driver, pipe, turn};
 use crate::sim::{read, taken, write};
+
+type Channel = super::Channel<Sim>;
 
 /// Both ways of being told: by packets, and by events.
 fn explore(model: impl Fn(bool) + Send + Sync + Copy + 'static) {
@@ -312,5 +314,90 @@ fn a_task_is_ready_or_woken() {
         }
         assert_eq!(buffer, *b"data");
         reads.leave(&reader);
+    });
+}
+
+/// A write of two pieces, of which the kernel has the first, and does not complete it before it is
+/// read; the driver issues the second.
+fn in_two_pieces(exclusive: bool) -> (Arc<Channel>, Arc<Channel>, Submitted<Vec<u8>, Sim>) {
+    let (reader, writer) = pipe(3, exclusive);
+    let long = write::<Sim>(&writer, b"012345");
+    turn();
+    (reader, writer, long)
+}
+
+/// What is there, and what comes when this has been read.
+fn drain(reader: &Arc<Channel>) -> Vec<u8> {
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        let mut buffer = [0; 8];
+        if let Ok(count) = reader.read(&mut [IoSliceMut::new(&mut buffer)], Some(Instant::now())) {
+            all.extend_from_slice(&buffer[..count]);
+        }
+        turn();
+    }
+    all
+}
+
+#[test]
+fn a_cancel_meets_the_next_piece() {
+    explore(|exclusive| {
+        let (reader, writer, long) = in_two_pieces(exclusive);
+        let behind = write::<Sim>(&writer, b"a");
+        let cancelling = thread::spawn(move || {
+            long.cancel();
+            long
+        });
+        let mut all = drain(&reader);
+        let mut long = cancelling.join().unwrap();
+        all.extend(drain(&reader));
+        let (outcome, _) = long.wait(Some(Instant::now())).expect("it is complete");
+        let came: &[u8] = match outcome {
+            Ok(6) => b"012345a",
+            Err(Failure::Cancelled { transferred: Some(4) }) => b"0123a",
+            Err(Failure::Cancelled { transferred: None }) if all.starts_with(b"0123") => b"0123a",
+            Err(Failure::Cancelled { transferred: None }) => b"a",
+            outcome => panic!("{outcome:?}"),
+        };
+        assert_eq!(all, came);
+        assert_eq!(taken(behind), b"a");
+    });
+}
+
+#[test]
+fn a_dropped_write_meets_the_next_piece() {
+    explore(|exclusive| {
+        let (reader, writer, long) = in_two_pieces(exclusive);
+        write::<Sim>(&writer, b"a").detach();
+        let dropping = thread::spawn(move || drop((long, writer)));
+        let mut all = drain(&reader);
+        dropping.join().unwrap();
+        all.extend(drain(&reader));
+        assert!([&b"012345a"[..], b"0123a", b"a"].contains(&&*all), "{all:?}");
+    });
+}
+
+#[test]
+fn what_is_submitted_meanwhile_comes_behind_the_last_piece() {
+    explore(|exclusive| {
+        let (reader, writer, long) = in_two_pieces(exclusive);
+        let submitting = thread::spawn(move || write::<Sim>(&writer, b"ab"));
+        let mut all = drain(&reader);
+        let behind = submitting.join().unwrap();
+        all.extend(drain(&reader));
+        assert_eq!((taken(long).len(), taken(behind).len(), all), (6, 2, b"012345ab".to_vec()));
+    });
+}
+
+/// The thread waits while the driver has pieces to issue.
+#[test]
+fn a_blocked_write_behind_the_last_piece_goes_on() {
+    explore(|exclusive| {
+        let (reader, writer, long) = in_two_pieces(exclusive);
+        let blocked = thread::spawn(move || writer.write(&[IoSlice::new(b"a")], None).unwrap());
+        let mut all = drain(&reader);
+        assert_eq!(blocked.join().unwrap(), 1);
+        all.extend(drain(&reader));
+        assert_eq!((taken(long).len(), all), (6, b"012345a".to_vec()));
     });
 }

@@ -25,8 +25,17 @@ pub(crate) trait Issuer: Send + Sync + Sized + 'static {
     /// What a packet says of its operation.
     type Said: Copy + Send;
 
-    /// The most bytes that one operation transfers.
+    /// The most bytes that one call transfers.
     const MAX_TRANSFER: usize;
+
+    /// The most bytes that one read asks for.
+    const MAX_READ: usize;
+
+    /// The most bytes of a write that are issued at once, where a write may go in pieces.
+    const MAX_PIECE: usize;
+
+    /// The fewest bytes that a piece has, except the last one of a write.
+    const MIN_PIECE: usize;
 
     /// Gives an operation to the kernel. The slot and the bytes belong together, and must stay
     /// until the operation was observed to be complete.
@@ -50,6 +59,9 @@ pub(crate) trait Issuer: Send + Sync + Sized + 'static {
 
     /// Asks the kernel to end an operation. Returns whether the kernel had it.
     fn cancel(&self, id: SlotId) -> bool;
+
+    /// Whether the peer cannot tell a write in pieces from one at a time. No, if that is unknown.
+    fn takes_pieces(&self) -> bool;
 
     /// Binds the handle to a port: its packets go there, with `key`.
     fn bind(&self, port: &Self::Port, key: usize) -> io::Result<Bound>;
@@ -85,6 +97,9 @@ pub(crate) enum Answer {
     /// The operation read an empty message of a peer that writes messages. It got nothing, so it
     /// has to be issued again.
     Empty,
+    /// The kernel has no memory for a write of this length now. Nothing went. The failure is for a
+    /// caller who has no other choice.
+    NoResources(Failure),
 }
 
 /// Identifies an operation to the kernel: the address of its slot. Zero is no slot's address.

@@ -10,44 +10,84 @@ use crate::sync::MutexGuard;
 
 type SaidOf<S> = <<S as System>::Issuer as Issuer>::Said;
 
+/// What is to be done after a report.
+pub(super) struct Observed<S: System> {
+    /// The operation that is over.
+    pub(super) ended: Option<Ended<S>>,
+    /// The half where an operation may be issued now: the next piece, or what waited for the
+    /// operation that is over.
+    pub(super) goes_on: Option<Half>,
+}
+
+impl<S: System> Observed<S> {
+    const NOTHING: Self = Self { ended: None, goes_on: None };
+}
+
 impl<S: System> Channel<S> {
     /// Handles a report that the operation with this slot is complete: by a packet, which says how
     /// it ended, or by its event.
     ///
     /// Does nothing if the operation is not one of ours.
     pub(super) fn on_completion(channel: Arc<Self>, id: SlotId, said: Option<SaidOf<S>>) {
-        let ended = channel.observe(id, said);
+        let observed = channel.observe(id, said);
+        if let Some(half) = observed.goes_on {
+            return Self::go_on(channel, half, observed.ended);
+        }
         drop(channel);
-        if let Some(ended) = ended {
+        if let Some(ended) = observed.ended {
             ended.tell();
         }
     }
 
+    /// Issues what may be issued now, on this thread if the system allows that.
+    #[cold]
+    fn go_on(channel: Arc<Self>, half: Half, ended: Option<Ended<S>>) {
+        match channel.known_route() {
+            Route::Port { .. } => Self::issue_waiting(channel, half, ended),
+            Route::Event => {
+                channel.pass_on(half, channel.table(half));
+                drop(channel);
+                ended.into_iter().for_each(Ended::tell);
+            }
+        }
+    }
+
+    /// Looks whether the kernel is done with the operation that it got last, before a packet or an
+    /// event tells. The report then finds nothing to do.
+    pub(super) fn look_at_last_issued(self: &Arc<Self>, half: Half) {
+        let last = self.table(half).last_issued();
+        if let Some(id) = last {
+            Self::on_completion(Arc::clone(self), id, None);
+        }
+    }
+
     /// Takes a complete operation out of its table, or issues it again if it met an empty message.
-    pub(super) fn observe(self: &Arc<Self>, id: SlotId, said: Option<SaidOf<S>>) -> Option<Ended<S>> {
+    pub(super) fn observe(self: &Arc<Self>, id: SlotId, said: Option<SaidOf<S>>) -> Observed<S> {
         for half in [Half::Read, Half::Write] {
             let mut table = self.table(half);
             if table.find(id).is_some() {
-                return self.observe_in(half, table, id, said);
+                return self.observe_in(half, table, id, said).unwrap_or(Observed::NOTHING);
             }
         }
-        None
+        Observed::NOTHING
     }
 
+    /// `None`: there is nothing to be done.
     fn observe_in<'a>(
         self: &'a Arc<Self>,
         half: Half,
         mut table: MutexGuard<'a, Table<S>>,
         id: SlotId,
         said: Option<SaidOf<S>>,
-    ) -> Option<Ended<S>> {
+    ) -> Option<Observed<S>> {
+        let waits = table.is_waiting(id);
         let entry = table.find(id)?;
         let operation = entry.as_operation()?;
         let loan = operation.loan();
         if !entry.is_issued() {
-            // The read has met so many empty messages that others got their turn first. (An
-            // operation that waits for the driver has no packets.)
-            return self.issue_again(half, table, id);
+            // An operation that waits has no packets: this is a stray one. Otherwise the read has
+            // met so many empty messages that others got their turn first.
+            return (!waits).then(|| self.issue_again(half, table, id));
         }
         let outcome = match self.issuer.observe(half, loan) {
             Answer::Pending => {
@@ -55,13 +95,22 @@ impl<S: System> Channel<S> {
                 self.issuer.observe_lost(half, loan, said)
             }
             Answer::Done(outcome) => outcome,
+            Answer::NoResources(failure) => Err(failure),
             // The cancel came too late for the kernel, but not for us.
             Answer::Empty if entry.is_cancelled() => Err(Failure::Cancelled { transferred: Some(0) }),
             // The read's buffer is still empty. The read stays in the table, where it can be
             // cancelled at any time.
-            Answer::Empty => return self.issue_again(half, table, id),
+            Answer::Empty => return Some(self.issue_again(half, table, id)),
         };
-        table.end(id, outcome)
+        let ended = match entry.settle(outcome) {
+            Some(outcome) => table.end(id, outcome),
+            None => {
+                table.pause(id);
+                None
+            }
+        };
+        let goes_on = (half == Half::Write && table.next_to_issue().is_some()).then_some(half);
+        Some(Observed { ended, goes_on })
     }
 
     /// Whether an operation is over although the kernel has reported nothing but its packet: some
@@ -83,16 +132,20 @@ impl<S: System> Channel<S> {
         entry.issuing_thread_has_ended() && is_exclusive() && !self.issuer.cancel(entry.id())
     }
 
-    /// Issues an operation again that the kernel no longer has.
-    fn issue_again(self: &Arc<Self>, half: Half, mut table: MutexGuard<'_, Table<S>>, id: SlotId) -> Option<Ended<S>> {
-        let route = self.binding().known_route();
+    /// Issues a read again that the kernel no longer has.
+    fn issue_again(self: &Arc<Self>, half: Half, mut table: MutexGuard<'_, Table<S>>, id: SlotId) -> Observed<S> {
+        let route = self.known_route();
         table.send_to_the_back(id, route == Route::Event);
-        match route {
-            Route::Port { skips } => self.issue_for_port(half, table, id, skips),
+        let ended = match route {
+            Route::Port { skips } => {
+                let operation = table.find(id).and_then(|entry| entry.as_operation()).map(Arc::clone);
+                operation.and_then(|operation| self.issue_for_port(half, &mut table, &*operation, skips))
+            }
             Route::Event => {
                 self.pass_on(half, table);
                 None
             }
-        }
+        };
+        Observed { ended, goes_on: None }
     }
 }

@@ -169,10 +169,19 @@ impl<S: System> TaskWrites<S> for Writes<S> {
         let record = Record::new(Half::Write, copy, count);
         record.lent().lend_to_write();
         let mut write = Submitted::to(channel, record);
-        // A write that failed at once was not accepted.
         match write.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => self.accepted.push_back(write),
-            Poll::Ready((outcome, copy)) => self.is_over(outcome, copy)?,
+            // A write that failed at once was not accepted, except for the pieces that went. The
+            // next write is told of a failure that lasts.
+            Poll::Ready((outcome, copy)) => {
+                if let Err(failure) = &outcome
+                    && let Some(went @ 1..) = failure.transferred()
+                {
+                    self.keep(copy);
+                    return Poll::Ready(Ok(went));
+                }
+                self.is_over(outcome, copy)?;
+            }
         }
         Poll::Ready(Ok(count))
     }
@@ -233,13 +242,18 @@ impl<S: System> Writes<S> {
     /// Keeps the buffer of a write that is over. If the write failed, its error stands for all
     /// writes that were accepted by then.
     fn is_over(&mut self, outcome: Outcome, copy: Vec<u8>) -> Result<(), Failure> {
-        if self.spare.len() < MAX_WRITES {
-            self.spare.push(copy);
-        }
+        self.keep(copy);
         if outcome.is_err() {
             self.detach();
         }
         outcome.map(drop)
+    }
+
+    /// Keeps a buffer for a later write.
+    fn keep(&mut self, copy: Vec<u8>) {
+        if self.spare.len() < MAX_WRITES {
+            self.spare.push(copy);
+        }
     }
 
     /// Gives up the accepted writes: they still go out, but the caller does not learn their outcome

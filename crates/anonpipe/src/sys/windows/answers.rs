@@ -12,12 +12,13 @@
 use std::io;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_BROKEN_PIPE, ERROR_INVALID_PARAMETER, ERROR_IO_PENDING, ERROR_MORE_DATA, ERROR_NO_DATA, ERROR_NO_TOKEN,
-    ERROR_NOT_FOUND, ERROR_OPERATION_ABORTED, ERROR_PIPE_NOT_CONNECTED, ERROR_SUCCESS, GetLastError, NTSTATUS,
-    RtlNtStatusToDosError, STATUS_ACCESS_DENIED, STATUS_INSTANCE_NOT_AVAILABLE, STATUS_INVALID_DEVICE_REQUEST,
-    STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED, STATUS_OBJECT_NAME_COLLISION,
-    STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_INVALID, STATUS_OBJECT_PATH_NOT_FOUND,
-    STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_TYPE_MISMATCH, STATUS_PIPE_NOT_AVAILABLE, STATUS_SUCCESS,
+    ERROR_BROKEN_PIPE, ERROR_INVALID_PARAMETER, ERROR_IO_PENDING, ERROR_MORE_DATA, ERROR_NO_DATA,
+    ERROR_NO_SYSTEM_RESOURCES, ERROR_NO_TOKEN, ERROR_NOT_FOUND, ERROR_OPERATION_ABORTED, ERROR_PIPE_NOT_CONNECTED,
+    ERROR_SUCCESS, GetLastError, NTSTATUS, RtlNtStatusToDosError, STATUS_ACCESS_DENIED, STATUS_INSTANCE_NOT_AVAILABLE,
+    STATUS_INVALID_DEVICE_REQUEST, STATUS_INVALID_PARAMETER, STATUS_NOT_IMPLEMENTED, STATUS_NOT_SUPPORTED,
+    STATUS_OBJECT_NAME_COLLISION, STATUS_OBJECT_NAME_INVALID, STATUS_OBJECT_NAME_NOT_FOUND, STATUS_OBJECT_PATH_INVALID,
+    STATUS_OBJECT_PATH_NOT_FOUND, STATUS_OBJECT_PATH_SYNTAX_BAD, STATUS_OBJECT_TYPE_MISMATCH,
+    STATUS_PIPE_NOT_AVAILABLE, STATUS_SUCCESS,
 };
 
 use crate::channel::completion::Answer;
@@ -84,6 +85,8 @@ pub(super) fn transfer(half: Half, code: u32, count: usize, length: usize) -> An
         (_, ERROR_SUCCESS) | (Half::Read, ERROR_MORE_DATA) => Ok(count),
         (Half::Read, ERROR_BROKEN_PIPE) => Ok(0),
         (Half::Read, code) => Err(failure(code, Some(0))),
+        // npfs copies a write to non-paged pool, and there is too little of it.
+        (Half::Write, ERROR_NO_SYSTEM_RESOURCES) => return Answer::NoResources(failure(code, None)),
         // npfs says 0 bytes even if the peer has taken some.
         (Half::Write, code) => Err(failure(code, None)),
     })
@@ -93,6 +96,7 @@ pub(super) fn transfer(half: Half, code: u32, count: usize, length: usize) -> An
 pub(super) fn refused(half: Half, code: u32, count: usize, length: usize) -> Answer {
     match transfer(half, code, count, length) {
         Answer::Done(Err(failure)) => Answer::Done(Err(failure.after(0))),
+        Answer::NoResources(failure) => Answer::NoResources(failure.after(0)),
         answer => answer,
     }
 }
@@ -179,6 +183,7 @@ pub(super) fn of_packet(half: Half, code: u32, length: usize) -> Outcome {
         }
         // A successful write is never partial.
         Answer::Done(outcome) => outcome,
+        Answer::NoResources(failure) => Err(failure),
         Answer::Pending | Answer::Empty => Ok(0),
     }
 }
@@ -189,7 +194,8 @@ const BYTES_LOST: &str =
 #[cfg(test)]
 mod tests {
     use windows_sys::Win32::Foundation::{
-        STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_PIPE_BROKEN, STATUS_PIPE_CLOSING, STATUS_PIPE_DISCONNECTED,
+        STATUS_BUFFER_OVERFLOW, STATUS_CANCELLED, STATUS_INSUFFICIENT_RESOURCES, STATUS_PIPE_BROKEN,
+        STATUS_PIPE_CLOSING, STATUS_PIPE_DISCONNECTED,
     };
 
     use super::*;
@@ -205,6 +211,7 @@ mod tests {
             (STATUS_PIPE_CLOSING, ERROR_NO_DATA),
             (STATUS_PIPE_DISCONNECTED, ERROR_PIPE_NOT_CONNECTED),
             (STATUS_CANCELLED, ERROR_OPERATION_ABORTED),
+            (STATUS_INSUFFICIENT_RESOURCES, ERROR_NO_SYSTEM_RESOURCES),
         ];
         for (status, code) in pairs {
             assert_eq!(code_of(status), code, "{status:#x}");
@@ -215,6 +222,7 @@ mod tests {
         match answer {
             Answer::Pending => "pending".into(),
             Answer::Empty => "empty".into(),
+            Answer::NoResources(failure) => format!("no resources, {}", text(Answer::Done(Err(failure)))),
             Answer::Done(Ok(count)) => count.to_string(),
             Answer::Done(Err(Failure::Os { kind, transferred, .. })) => format!("{kind:?} {transferred:?}"),
             Answer::Done(Err(Failure::Cancelled { transferred })) => format!("cancelled {transferred:?}"),
@@ -235,6 +243,11 @@ mod tests {
         assert_eq!(answers(ERROR_PIPE_NOT_CONNECTED, 0, 8), ["BrokenPipe Some(0)", "BrokenPipe None"]);
         assert_eq!(answers(ERROR_OPERATION_ABORTED, 0, 8), ["cancelled Some(0)", "cancelled None"]);
         assert_eq!(text(refused(Half::Write, ERROR_NO_DATA, 0, 8)), "BrokenPipe Some(0)");
+        let [read, write] = answers(ERROR_NO_SYSTEM_RESOURCES, 0, 8);
+        assert!(read.ends_with(" Some(0)") && !read.starts_with("no resources"), "{read}");
+        assert!(write.starts_with("no resources") && write.ends_with(" None"), "{write}");
+        let write = text(refused(Half::Write, ERROR_NO_SYSTEM_RESOURCES, 0, 8));
+        assert!(write.starts_with("no resources") && write.ends_with(" Some(0)"), "{write}");
         assert_eq!(text(refused(Half::Read, ERROR_MORE_DATA, 8, 8)), "8", "a part of a message is no end of file");
         assert_eq!(of_packet(Half::Write, ERROR_SUCCESS, 8).unwrap(), 8);
         assert_eq!(of_packet(Half::Read, ERROR_SUCCESS, 0).unwrap(), 1);

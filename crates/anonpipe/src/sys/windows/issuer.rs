@@ -14,6 +14,9 @@
 //! [`SetFileCompletionNotificationModes`]: https://learn.microsoft.com/en-us/windows/win32/api/winbase/nf-winbase-setfilecompletionnotificationmodes
 //! [`FILE_COMPLETION_INFORMATION`]: https://learn.microsoft.com/en-us/windows-hardware/drivers/ddi/ntifs/ns-ntifs-_file_completion_information
 
+#[cfg(test)]
+mod shortage;
+
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle};
@@ -30,7 +33,7 @@ use super::event::Event;
 use super::port::Port;
 use super::slot::Slot;
 use super::wine::IssuingThread;
-use super::{MAX_TRANSFER, Process, answers, clamp, probe};
+use super::{MAX_PIECE, MAX_READ, MAX_TRANSFER, MIN_PIECE, Process, answers, clamp, probe};
 use crate::buffer::Loan;
 use crate::channel::completion::{self, Answer, Bound, SlotId};
 use crate::contract::{Failure, Half, Outcome};
@@ -40,11 +43,19 @@ pub(crate) struct Issuer {
     /// Closed when this is dropped, unless it was given away.
     handle: ManuallyDrop<OwnedHandle>,
     given_away: AtomicBool,
+    /// What the tests have it refuse: Wine never does.
+    #[cfg(test)]
+    shortage: shortage::Shortage,
 }
 
 impl Issuer {
     pub(crate) fn new(handle: OwnedHandle) -> Self {
-        Self { handle: ManuallyDrop::new(handle), given_away: AtomicBool::new(false) }
+        Self {
+            handle: ManuallyDrop::new(handle),
+            given_away: AtomicBool::new(false),
+            #[cfg(test)]
+            shortage: shortage::Shortage::default(),
+        }
     }
 }
 
@@ -74,10 +85,17 @@ impl completion::Issuer for Issuer {
     type Said = u32;
 
     const MAX_TRANSFER: usize = MAX_TRANSFER;
+    const MAX_READ: usize = MAX_READ;
+    const MAX_PIECE: usize = MAX_PIECE;
+    const MIN_PIECE: usize = MIN_PIECE;
 
     fn issue(&self, half: Half, loan: &Loan<Slot>, event: Option<&Event>, packet_on_success: bool) -> Answer {
         let handle = self.handle.as_raw_handle();
         let (slot, (data, length)) = (loan.slot(), loan.address(half));
+        #[cfg(test)]
+        if let Some(code) = self.shortage.code_for(half, length) {
+            return answers::refused(half, code, 0, length);
+        }
         let overlapped = slot.lend_to_kernel(event.map_or(ptr::null_mut(), Event::without_packet));
         let (data, count) = (data.as_ptr(), clamp(length));
         let done = match half {
@@ -124,6 +142,11 @@ impl completion::Issuer for Issuer {
         // SAFETY: the kernel only compares the pointer with those of the operations in flight.
         let done = unsafe { CancelIoEx(self.handle.as_raw_handle(), overlapped) };
         done != 0 || answers::had_operation(answers::last_code())
+    }
+
+    /// On a byte pipe a write is a number of bytes; on a pipe for messages it is a message.
+    fn takes_pieces(&self) -> bool {
+        probe::is_for_messages(self.as_handle()).is_ok_and(|is| !is)
     }
 
     fn bind(&self, port: &Port, key: usize) -> io::Result<Bound> {

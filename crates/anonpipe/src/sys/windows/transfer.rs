@@ -55,6 +55,7 @@ pub(crate) fn write(handle: BorrowedHandle<'_>, buffers: &[IoSlice<'_>]) -> Outc
     let code = if done == 0 { answers::last_code() } else { ERROR_SUCCESS };
     match answers::transfer(Half::Write, code, count as usize, buffer.len()) {
         Answer::Done(outcome) => outcome,
+        Answer::NoResources(failure) => Err(failure),
         Answer::Pending | Answer::Empty => Ok(0),
     }
 }
