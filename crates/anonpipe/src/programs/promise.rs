@@ -6,6 +6,7 @@
 
 use std::io;
 
+use super::step::MOST_WRITTEN;
 use crate::contract::{Error, Half};
 
 /// As many units as have values of their own.
@@ -212,7 +213,7 @@ impl Promise {
 
     /// Whether there was a value for the last write.
     pub(super) fn has_values(&self, half: Half) -> bool {
-        half == Half::Read || self.units + 8 <= MOST_UNITS
+        half == Half::Read || self.units + usize::from(MOST_WRITTEN) <= MOST_UNITS
     }
 
     /// The last reader is gone: what is written from now on may not come.

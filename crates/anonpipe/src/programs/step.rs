@@ -112,28 +112,32 @@ pub(crate) enum Step {
     Turn,
 }
 
-/// The most units that one call transfers.
+/// The most units of a call, except a large write, which some systems get in pieces.
 const MOST_UNITS: u8 = 8;
+
+/// The most units of a large write.
+pub(super) const MOST_WRITTEN: u8 = 3 * MOST_UNITS;
 
 impl Step {
     pub(crate) fn random(random: &mut Random) -> Self {
         let timeout = |random: &mut Random| if random.one_in(3) { 3 } else { 0 };
         let (on, units) = (random.below(12), 1 + random.below(MOST_UNITS));
+        let to_write = |random: &mut Random| if random.one_in(4) { 3 * units } else { units };
         match random.below(64) {
             0..=4 => Self::SubmitRead { on, units },
-            5..=11 => Self::SubmitWrite { on, units },
+            5..=11 => Self::SubmitWrite { on, units: to_write(random) },
             12..=17 => Self::Poll { on },
             18 | 19 => Self::Wait { on, timeout: timeout(random) },
             20 | 21 => Self::Cancel { on },
             22 => Self::DropOperation { on },
             23 => Self::Detach { on },
             24..=29 => Self::PollRead { on, units, runtime: random.one_in(2) },
-            30..=33 => Self::PollWrite { on, units, runtime: random.one_in(2) },
+            30..=33 => Self::PollWrite { on, units: to_write(random), runtime: random.one_in(2) },
             34 | 35 => Self::PollFlush { on },
             36 if random.one_in(3) => Self::PollClose { on },
             36 => Self::Fork { on },
             37..=40 => Self::Read { on, units, timeout: timeout(random) },
-            41..=43 => Self::Write { on, units, timeout: timeout(random) },
+            41..=43 => Self::Write { on, units: to_write(random), timeout: timeout(random) },
             44 => Self::CancelAll { on },
             45 | 46 => Self::Clone { on },
             47 | 48 => Self::DropHandle { on },
@@ -161,7 +165,8 @@ impl Program {
         let mut random = Random::new(seed);
         let setup = Setup {
             duplex: random.one_in(3),
-            capacity: 1 + random.below(12),
+            // Large ones take many pieces at once.
+            capacity: 1 + random.below(12) + if random.one_in(4) { 16 } else { 0 },
             exclusive: random.one_in(2),
             faults: random.one_in(2),
             blocking: random.below(4).min(2),

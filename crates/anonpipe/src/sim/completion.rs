@@ -121,7 +121,7 @@ fn ends(quota: usize) -> [Issuer; 2] {
         entries: VecDeque::new(),
         reads: VecDeque::new(),
         refused: Refused::default(),
-        is_for_messages: false,
+        is_for_messages: chance::one_in(8),
         is_deaf: false,
         took: Vec::new(),
     };
@@ -290,12 +290,16 @@ impl Stream {
         }
     }
 
-    /// Whether it has no memory for a write of this length.
+    /// Whether it has no memory for a write of this length. By chance it has none for the moment:
+    /// for fewer bytes it has, or once it is done with a write.
     fn refuses(&self, length: usize) -> bool {
         let is_busy = self.entries.iter().any(|entry| entry.write.is_some());
+        let comes_to_it = !self.is_for_messages && (length > <Issuer as completion::Issuer>::MIN_PIECE || is_busy);
         self.refused.above.is_some_and(|most| length > most)
             || (self.refused.while_busy && is_busy)
             || self.refused.after.is_some_and(|count| self.took.len() >= count)
+            || (comes_to_it && chance::one_in(6))
+            || chance::fault(40)
     }
 
     fn cancel(&mut self, id: SlotId, then: &mut Vec<Event>) -> bool {
@@ -307,10 +311,15 @@ impl Stream {
         if self.is_deaf {
             return false;
         }
+        self.end_write(id, Said::Cancelled, then)
+    }
+
+    /// Ends a write before it is read. Returns whether it is pending.
+    fn end_write(&mut self, id: SlotId, said: Said, then: &mut Vec<Event>) -> bool {
         let is_it = |entry: &Entry| entry.write.as_ref().is_some_and(|write| write.id() == id);
         let place = self.entries.iter().position(is_it);
         let write = place.and_then(|place| self.entries.remove(place)).and_then(|entry| entry.write);
-        write.map(|write| write.end(Said::Cancelled, Vec::new(), then)).is_some()
+        write.map(|write| write.end(said, Vec::new(), then)).is_some()
     }
 
     fn slot_of(&self, id: SlotId) -> Option<Arc<Mutex<Written>>> {
@@ -474,6 +483,9 @@ impl completion::Issuer for Issuer {
                     stream.entries.push_back(Entry { bytes, write });
                     stream.serve(false, then);
                     if !fits {
+                        if chance::fault(24) {
+                            stream.end_write(completion::Slot::id(slot), Said::Failed, then);
+                        }
                         return Answer::Pending;
                     }
                     Some((Said::Success, Vec::new()))
