@@ -11,6 +11,7 @@ use crate::executor_changes::begin_to_read;
 use crate::executors::{Executor, Family, current_thread};
 use crate::harness::{MOMENT, patience, soon, until_reads_in_flight};
 use crate::system::threads;
+use crate::test_data;
 use crate::transfer_ways::kind;
 
 /// Operations and tasks of ends that are attached need only the thread that turns.
@@ -231,6 +232,29 @@ pub(crate) fn a_wait_of_no_time_turns_once(backend: Backend) {
     ready("wait_any", Box::new(|| wait_any(&[&read], Some(Duration::ZERO)).is_some()));
     let mut read = reader.submit_read(vec![0; 4]);
     ready("a moment", Box::new(|| read.wait_timeout(Duration::from_nanos(1)).is_some()));
+}
+
+/// A write that blocks behind a large one waits for the driver, which issues the pieces where the
+/// system needs that. No other thread is here to turn it.
+pub(crate) fn a_write_behind_a_large_one_turns_the_driver(backend: Backend) {
+    const LARGE: usize = (3 << 20) + 5;
+    let driver = Driver::new().unwrap();
+    let (reader, writer) = backend.pipe();
+    writer.attach(&driver).unwrap();
+    thread::scope(|scope| {
+        let large = writer.submit_write(test_data::bytes(0, LARGE));
+        assert_eq!(kind(writer.write_timeout(b"never", MOMENT)), ErrorKind::TimedOut);
+        let reading = scope.spawn(|| {
+            let mut all = vec![0; LARGE + 4];
+            (&reader).read_exact(&mut all).unwrap();
+            all
+        });
+        (&writer).write_all(b"last").unwrap();
+        let all = reading.join().unwrap();
+        test_data::check(0, &all[..LARGE]);
+        assert_eq!(&all[LARGE..], b"last");
+        assert_eq!(large.wait().0.unwrap(), LARGE);
+    });
 }
 
 /// Also behind an operation of an end whose driver no thread turns.

@@ -53,6 +53,20 @@ pub(crate) fn a_child_copies_megabytes(backend: Backend) {
     test_data::check(0, &found);
 }
 
+/// All of its input is one operation.
+pub(crate) fn a_child_copies_one_large_write(backend: Backend) {
+    const TOTAL: usize = 64 << 20;
+    let Some(command) = copier() else { return };
+    let Conversation { mut child, stdin, stdout } = start(backend, command);
+    let op = stdin.submit_write(test_data::bytes(0, TOTAL));
+    drop(stdin);
+    let mut found = Vec::with_capacity(TOTAL);
+    (&stdout).read_to_end(&mut found).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!((found.len(), op.wait().0.unwrap()), (TOTAL, TOTAL));
+    test_data::check(0, &found);
+}
+
 pub(crate) fn a_child_answers_line_by_line(backend: Backend) {
     let Some(command) = converser() else { return };
     let Conversation { mut child, stdin, stdout } = start(backend, command);

@@ -39,6 +39,20 @@ pub(crate) fn message_pipe(backend: Backend, name: &str) -> (File, Duplex<Overla
     }
 }
 
+/// A peer who reads messages gets all of it in one, as long as it may be.
+pub(crate) fn a_large_message_is_one_message(backend: Backend) {
+    const LENGTH: usize = (3 << 20) + 5;
+    let (mut server, client) = message_pipe(backend, "large");
+    for way in Way::ALL {
+        thread::scope(|scope| {
+            let (_, writer) = client.try_clone().unwrap().split();
+            let writing = scope.spawn(move || way.write(&writer, &vec![1; LENGTH]).unwrap());
+            assert_eq!(server.read(&mut vec![0; LENGTH + 10]).unwrap(), LENGTH);
+            assert_eq!(writing.join().unwrap(), LENGTH);
+        });
+    }
+}
+
 /// The system reports success and no bytes, which is no end of file.
 pub(crate) fn an_empty_message_is_not_the_end(backend: Backend) {
     let (mut server, client) = message_pipe(backend, "empty");

@@ -49,6 +49,7 @@ mod drops;
 mod eof;
 mod errors;
 mod integrity;
+mod large_writes;
 mod operations;
 mod queue;
 mod resources;
@@ -203,6 +204,20 @@ rules! {
             a_hundred_writes_go_out_in_order,
             a_pipe_that_nobody_reads_does_not_delay_the_end_of_another,
         }
+        large_writes shared {
+            a_large_write_comes_whole_and_in_order,
+            what_is_behind_a_large_write_comes_behind_it,
+            large_writes_of_several_threads_do_not_mix,
+            a_cancelled_large_write_says_what_went,
+            cancel_all_ends_large_writes_and_what_waits_behind,
+            what_waits_behind_a_large_write_is_cancelled_at_once,
+            a_large_write_timeout_says_what_went,
+            a_dropped_large_write_leaves_the_rest,
+            detached_large_writes_outlive_their_thread_and_their_end,
+            a_reader_that_leaves_a_large_write,
+            large_writes_in_both_directions,
+            a_blocking_end_writes_it_in_one_call,
+        }
         cancel_and_timeout shared {
             a_cancelled_read_takes_nothing,
             a_cancelled_read_leaves_the_others_in_order,
@@ -255,6 +270,8 @@ rules! {
             two_threads_wait_for_the_same_operation,
             a_dropped_operation_wakes_nobody,
             a_waker_may_use_its_end_wherever_it_is_called,
+            #[cfg(windows)]
+            a_waker_may_write_behind_a_large_write,
         }
         #[cfg(all(feature = "tokio", feature = "futures-io"))]
         tasks shared {
@@ -278,6 +295,7 @@ rules! {
         #[cfg(all(feature = "tokio", feature = "futures-io"))]
         task_writes shared {
             writes_wait_their_turn,
+            writes_wait_behind_a_large_write,
             what_is_accepted_is_bounded,
             vectored_writes_go_together,
             late_writes_are_broken_pipes,
@@ -374,6 +392,7 @@ rules! {
             a_busy_future_starves_nobody,
             a_wait_of_no_time_turns_once,
             blocking_calls_need_no_driver,
+            a_write_behind_a_large_one_turns_the_driver,
             a_loop_of_ours_inside_a_runtime,
             a_loop_of_ours_inside_a_task,
             an_end_that_waited_is_not_attached,
@@ -397,6 +416,7 @@ rules! {
         }
         children alone {
             a_child_copies_megabytes,
+            a_child_copies_one_large_write,
             a_child_answers_line_by_line,
             a_child_on_a_duplex_pipe,
             a_child_that_does_not_read,
@@ -487,6 +507,7 @@ rules! {
             writes_after_a_disconnect_are_broken_pipes,
             a_second_client_is_impossible,
             a_capacity_is_kept_to_the_byte,
+            a_large_write_goes_in_pieces,
             a_pair_is_a_byte_pipe,
             a_dropped_duplex_end_stays_open_for_its_writes,
             a_read_whose_thread_ends_is_told_what_became_of_it,
@@ -514,6 +535,7 @@ rules! {
         }
         empty_messages shared {
             an_empty_message_is_not_the_end,
+            a_large_message_is_one_message,
             no_cancel_is_lost_among_empty_messages,
             no_dropped_end_is_missed_among_empty_messages,
             #[cfg(all(feature = "tokio", feature = "futures-io"))]

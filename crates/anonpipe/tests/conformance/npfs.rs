@@ -10,7 +10,7 @@ use anonpipe::windows::{Creation, PipeOptionsExt};
 use anonpipe::{Duplex, End, Overlapped, PipeOptions};
 
 use crate::Backend;
-use crate::harness::{MOMENT, rounds};
+use crate::harness::{MOMENT, rounds, soon};
 use crate::system::{
     access_list, cancel_blocked_call, disconnect, is_for_messages, is_wine, named_server, open_unnamed_client,
 };
@@ -47,6 +47,22 @@ pub(crate) fn a_second_client_is_impossible(backend: Backend) {
             let another = named_server(name.trim_start_matches('\\'), false, false);
             assert!(another.is_err(), "a second instance of {name}");
         }
+    }
+}
+
+/// What is in the pipe at once is what the system had to copy.
+pub(crate) fn a_large_write_goes_in_pieces(backend: Backend) {
+    const PIECE: usize = 1 << 20;
+    let (reader, writer) = backend.pipe();
+    for (length, pieces) in [(PIECE, &[PIECE][..]), (2 * PIECE + 3, &[PIECE, PIECE, 3])] {
+        let op = writer.submit_write(vec![0; length]);
+        for piece in pieces {
+            soon("the next piece", || reader.bytes_available().unwrap() == *piece);
+            thread::sleep(MOMENT);
+            assert_eq!(reader.bytes_available().unwrap(), *piece, "more than one of {length} bytes");
+            (&reader).read_exact(&mut vec![0; *piece]).unwrap();
+        }
+        assert_eq!(op.wait().0.unwrap(), length);
     }
 }
 

@@ -38,6 +38,26 @@ pub(crate) fn writes_wait_their_turn(backend: Backend) {
     }
 }
 
+pub(crate) fn writes_wait_behind_a_large_write(backend: Backend) {
+    const LARGE: usize = 3_000_000;
+    for family in Family::BOTH {
+        let (reader, mut writer) = backend.pipe();
+        let submitted = writer.submit_write(test_data::bytes(0, LARGE));
+        let sender = thread::spawn(move || {
+            Executor::Futures.run(async {
+                family.write_all(&mut writer, &test_data::bytes(LARGE, LARGE)).await.unwrap();
+                family.flush(&mut writer).await.unwrap();
+            });
+        });
+        let mut all = Vec::new();
+        (&reader).read_to_end(&mut all).unwrap();
+        assert_eq!(all.len(), 2 * LARGE);
+        test_data::check(0, &all);
+        assert_eq!(submitted.wait().0.unwrap(), LARGE);
+        sender.join().unwrap();
+    }
+}
+
 pub(crate) fn what_is_accepted_is_bounded(backend: Backend) {
     for family in Family::BOTH {
         let (reader, mut writer) = backend.pipe();

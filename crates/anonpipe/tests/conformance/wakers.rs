@@ -2,6 +2,8 @@
 //! completes.
 
 use std::future::Future;
+#[cfg(windows)]
+use std::io::Read;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
@@ -11,11 +13,15 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(windows)]
+use anonpipe::Writer;
 use anonpipe::{Duplex, Op, Overlapped, wait_any};
 
 use crate::Backend;
 use crate::harness::{MOMENT, patience, soon};
 use crate::system::Handle;
+#[cfg(windows)]
+use crate::test_data;
 use crate::transfer_ways::{LONG, is_cancelled};
 
 #[derive(Default)]
@@ -244,6 +250,31 @@ pub(crate) fn a_waker_may_use_its_end_wherever_it_is_called(backend: Backend) {
         Poll::Pending => op.wait(),
     };
     assert!(is_cancelled(&result));
+}
+
+/// It blocks, though it should not, and may hold up the very thread that the pieces of the large
+/// write need.
+#[cfg(windows)]
+pub(crate) fn a_waker_may_write_behind_a_large_write(backend: Backend) {
+    struct Writes(Writer<Overlapped>);
+
+    impl Wake for Writes {
+        fn wake(self: Arc<Self>) {
+            (&self.0).write_all(b"last").unwrap();
+        }
+    }
+
+    const LARGE: usize = (3 << 20) + 5;
+    let (reader, writer) = backend.small_pipe();
+    let mut first = writer.submit_write(test_data::bytes(0, 100_000));
+    let waker = Waker::from(Arc::new(Writes(writer.try_clone().unwrap())));
+    assert!(Pin::new(&mut first).poll(&mut Context::from_waker(&waker)).is_pending());
+    let large = writer.submit_write(test_data::bytes(100_000, LARGE));
+    let mut all = vec![0; 100_000 + LARGE + 4];
+    (&reader).read_exact(&mut all).unwrap();
+    test_data::check(0, &all[..100_000 + LARGE]);
+    assert!(all.ends_with(b"last"));
+    assert_eq!((first.wait().0.unwrap(), large.wait().0.unwrap()), (100_000, LARGE));
 }
 
 /// The caller who drops an operation is not told that it was cancelled: a task that drops the loser
