@@ -379,7 +379,7 @@ int anonpipe_read(struct anonpipe_end *end,
 // Returns 0 when the system has taken all of it. ANONPIPE_E_BROKEN_PIPE: the peer has closed its
 // reading side; no signal is raised. ANONPIPE_E_TIMED_OUT, ANONPIPE_E_CANCELLED: as for
 // anonpipe_read, and transferred says how much had gone, or ANONPIPE_UNKNOWN (Windows does not
-// tell). Otherwise as anonpipe_read.
+// tell, except between two pieces of a large write). Otherwise as anonpipe_read.
 //
 // Requires: the end is open; the buffer has length bytes; transferred is null or can be written.
 int anonpipe_write(struct anonpipe_end *end,
@@ -421,10 +421,9 @@ int anonpipe_shutdown_write(struct anonpipe_end *end);
 // until it is complete. Until then keep the buffer, and neither read nor change it. Release each
 // operation with anonpipe_op_release.
 //
-// Returns 0, and the operation in op. If the read itself fails, anonpipe_wait says so; for example
-// with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. In these two cases
-// nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end
-// only writes.
+// Returns 0, and the operation in op. If the read itself fails, anonpipe_wait says so. In these
+// two cases nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION:
+// the end only writes.
 //
 // Requires: the end is open; the buffer has room for length bytes until the operation is complete;
 // the output can be written.
@@ -436,10 +435,12 @@ int anonpipe_submit_read(struct anonpipe_end *end,
 // Starts to write all of length bytes, and returns at once. Otherwise as anonpipe_submit_read:
 // keep the buffer, unchanged, until the operation is complete.
 //
-// Returns 0, and the operation in op. If the write itself fails, anonpipe_wait says so; for
-// example with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. In these two
-// cases nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the
-// end only reads.
+// On Windows a write of more than 1 MiB goes in pieces. The driver issues the next piece when the
+// one before is complete, and what is behind such a write waits.
+//
+// Returns 0, and the operation in op. If the write itself fails, anonpipe_wait says so. In these
+// two cases nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION:
+// the end only reads.
 //
 // Requires: the end is open; the buffer has length bytes until the operation is complete; the
 // output can be written.
@@ -454,7 +455,8 @@ int anonpipe_submit_write(struct anonpipe_end *end,
 // Returns 0, and in transferred how many bytes; for a read 0 bytes are the end of file.
 // ANONPIPE_E_CANCELLED: after anonpipe_cancel and its like, or after the end of a read was closed.
 // Then a read has consumed nothing, and for a write transferred says how many bytes had gone, or
-// ANONPIPE_UNKNOWN (Windows does not tell). A cancel that came too late changes nothing.
+// ANONPIPE_UNKNOWN (Windows does not tell, except between two pieces of a large write). A cancel
+// that came too late changes nothing.
 // ANONPIPE_E_BROKEN_PIPE: the reader of a write is gone. ANONPIPE_E_INVALID_ARGUMENT: null. Else
 // the system's code.
 //

@@ -123,7 +123,7 @@ pub unsafe extern "C" fn anonpipe_read(
 /// Returns 0 when the system has taken all of it. ANONPIPE_E_BROKEN_PIPE: the peer has closed its
 /// reading side; no signal is raised. ANONPIPE_E_TIMED_OUT, ANONPIPE_E_CANCELLED: as for
 /// anonpipe_read, and transferred says how much had gone, or ANONPIPE_UNKNOWN (Windows does not
-/// tell). Otherwise as anonpipe_read.
+/// tell, except between two pieces of a large write). Otherwise as anonpipe_read.
 ///
 /// Requires: the end is open; the buffer has length bytes; transferred is null or can be written.
 #[unsafe(no_mangle)]

@@ -145,10 +145,9 @@ fn still_in_flight() -> Failed {
 /// until it is complete. Until then keep the buffer, and neither read nor change it. Release each
 /// operation with anonpipe_op_release.
 ///
-/// Returns 0, and the operation in op. If the read itself fails, anonpipe_wait says so; for example
-/// with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. In these two cases
-/// nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the end
-/// only writes.
+/// Returns 0, and the operation in op. If the read itself fails, anonpipe_wait says so. In these
+/// two cases nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION:
+/// the end only writes.
 ///
 /// Requires: the end is open; the buffer has room for length bytes until the operation is complete;
 /// the output can be written.
@@ -166,10 +165,12 @@ pub unsafe extern "C" fn anonpipe_submit_read(
 /// Starts to write all of length bytes, and returns at once. Otherwise as anonpipe_submit_read:
 /// keep the buffer, unchanged, until the operation is complete.
 ///
-/// Returns 0, and the operation in op. If the write itself fails, anonpipe_wait says so; for
-/// example with ANONPIPE_E_INVALID_ARGUMENT for more than UINT32_MAX bytes on Windows. In these two
-/// cases nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION: the
-/// end only reads.
+/// On Windows a write of more than 1 MiB goes in pieces. The driver issues the next piece when the
+/// one before is complete, and what is behind such a write waits.
+///
+/// Returns 0, and the operation in op. If the write itself fails, anonpipe_wait says so. In these
+/// two cases nothing is submitted: ANONPIPE_E_INVALID_ARGUMENT: null. ANONPIPE_E_WRONG_DIRECTION:
+/// the end only reads.
 ///
 /// Requires: the end is open; the buffer has length bytes until the operation is complete; the
 /// output can be written.
@@ -218,7 +219,8 @@ unsafe fn submit(
 /// Returns 0, and in transferred how many bytes; for a read 0 bytes are the end of file.
 /// ANONPIPE_E_CANCELLED: after anonpipe_cancel and its like, or after the end of a read was closed.
 /// Then a read has consumed nothing, and for a write transferred says how many bytes had gone, or
-/// ANONPIPE_UNKNOWN (Windows does not tell). A cancel that came too late changes nothing.
+/// ANONPIPE_UNKNOWN (Windows does not tell, except between two pieces of a large write). A cancel
+/// that came too late changes nothing.
 /// ANONPIPE_E_BROKEN_PIPE: the reader of a write is gone. ANONPIPE_E_INVALID_ARGUMENT: null. Else
 /// the system's code.
 ///

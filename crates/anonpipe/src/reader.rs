@@ -112,7 +112,8 @@ impl Reader<Overlapped> {
     ///
     /// # Platform notes
     ///
-    /// Windows has 32 bits for a length, so a buffer beyond 4 GiB is such a failure there.
+    /// On Windows one read asks for at most 64 MiB, because the system looks at every page that it
+    /// may fill.
     ///
     /// # References
     ///

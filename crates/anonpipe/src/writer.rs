@@ -97,10 +97,25 @@ impl Writer<Overlapped> {
     ///
     /// # Platform notes
     ///
-    /// Windows has 32 bits for a length, so a buffer beyond 4 GiB is such a failure there.
-    ///
     /// Bytes beyond the pipe's capacity can be read at once on Windows, and the write completes
     /// when the excess has been read. On Unix the driver passes them on as the pipe drains.
+    ///
+    /// Windows copies what is written, and may have too little memory for a large write. So there a
+    /// write of more than 1 MiB goes in pieces: the driver issues the next piece when the one
+    /// before is complete, and the writes behind it wait until the last piece is issued. A piece
+    /// for which Windows has no memory (error 1450) is halved, down to 4 KiB. If it has no memory
+    /// for that either, the write waits for writes of this end that are in flight, and fails if
+    /// there are none. The pieces show in three ways:
+    ///
+    /// - A write by another process, by a handle that was adopted twice, or by another thread on an
+    ///   end in blocking mode may come between two of them.
+    /// - A cancelled write says how much had gone if the cancel came between two pieces, and does
+    ///   not know it within one.
+    /// - A call that blocks behind such a write on an [attached](Self::attach) end waits for the
+    ///   driver, and turns it meanwhile.
+    ///
+    /// On a pipe for messages, which can be adopted, every write is one message and goes at once;
+    /// one beyond 4 GiB is refused there.
     ///
     /// # References
     ///
@@ -120,6 +135,11 @@ impl Writer<Overlapped> {
     /// [`TimedOut`](io::ErrorKind::TimedOut) when the time is up.
     /// [`Error::transferred`](crate::Error::transferred) says how much had gone, where the system
     /// tells. Otherwise as [`Write::write`].
+    ///
+    /// # Platform notes
+    ///
+    /// On Windows a write of more than 1 MiB goes in pieces; see
+    /// [`submit_write`](Self::submit_write).
     pub fn write_timeout(&self, buffer: &[u8], timeout: Duration) -> io::Result<usize> {
         self.end.0.write_timeout(buffer, timeout)
     }

@@ -24,7 +24,9 @@ use crate::contract::{Action, Failure, Turn};
 /// Wakers, and the drop of buffers, must not turn the driver. Threads may share a driver: they take
 /// turns, and a completion by one of them wakes the others. [`Op::wait`](crate::Op::wait) and its
 /// like turn the driver themselves while they wait, at least once. `Read`, `Write` and the timeouts
-/// of the ends need no driver, even behind operations that do.
+/// of the ends need no driver, even behind operations that do. There is one exception: on Windows,
+/// behind a [write in pieces](crate::Writer::submit_write), a write that blocks turns the driver
+/// while it waits.
 ///
 /// # Drop
 ///
