@@ -3,6 +3,7 @@
 //! Their locks are those of `sync`: under loom, a model explores the orders in which the kernel is
 //! asked as well.
 
+#[cfg_attr(loom, allow(dead_code, reason = "models have no random programs"))]
 pub(crate) mod chance;
 pub(crate) mod clock;
 pub(crate) mod completion;
