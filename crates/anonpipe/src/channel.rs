@@ -59,7 +59,7 @@ pub(crate) trait System: Sized + Send + Sync + 'static {
 
     /// The writer of a pipe without a reader. Closed ends hold it in place of their own, so that
     /// their handle can still be asked for. All of them share one.
-    fn unread_writer() -> io::Result<Arc<Self::Channel>>;
+    fn unread_writer() -> Result<Arc<Self::Channel>, Failure>;
 
     fn now() -> Instant {
         Self::Clock::now()

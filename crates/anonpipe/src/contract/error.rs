@@ -6,6 +6,7 @@ use std::io;
 use super::EndName;
 
 mod action;
+mod advice;
 
 pub(crate) use action::Action;
 
@@ -88,7 +89,12 @@ impl Failure {
 
     /// A failure with std's kind for `error`; `transferred` bytes had gone before.
     pub(crate) fn os(error: io::Error, transferred: Option<usize>) -> Self {
-        let kind = error.kind();
+        let kind = match error.kind() {
+            // `EAGAIN`: a thread was refused. A call that would have to wait is no failure, and
+            // callers of the async traits would take this kind for one.
+            io::ErrorKind::WouldBlock => io::ErrorKind::QuotaExceeded,
+            kind => kind,
+        };
         Self::Os { error, kind, transferred }
     }
 
@@ -198,10 +204,12 @@ impl Error {
             return None;
         }
         match (self.kind(), self.action) {
+            // The time is up that the owner of a blocking socket has set.
+            (io::ErrorKind::WouldBlock, _) => None,
             (io::ErrorKind::BrokenPipe, Action::Write) => Some("the peer does not read any more: stop writing"),
             (io::ErrorKind::PermissionDenied, Action::Write) => Some("was the end opened for reading only?"),
             (io::ErrorKind::PermissionDenied, Action::Read) => Some("was the end opened for writing only?"),
-            _ => None,
+            _ => self.raw_os_error().and_then(advice::for_want_of),
         }
     }
 }

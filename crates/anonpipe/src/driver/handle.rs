@@ -77,7 +77,8 @@ impl Driver {
     ///
     /// The system's error, such as too many open files.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { core: Arc::new(Core::new()?) })
+        let core = Core::new().map_err(|error| Failure::from(error).into_io(Action::MakeDriver, None))?;
+        Ok(Self { core: Arc::new(core) })
     }
 
     /// Waits until something completes, for at most `timeout` (`None`: without a limit), and
@@ -99,7 +100,7 @@ impl Driver {
             return Err(Failure::refused(io::ErrorKind::Unsupported, why).into_io(Action::Turn, None));
         }
         let deadline = timeout.and_then(Native::deadline_in);
-        self.core.turn(deadline)
+        self.core.turn(deadline).map_err(|error| Failure::from(error).into_io(Action::Turn, None))
     }
 
     /// Makes every thread that is in [`turn`](Self::turn) return, or, if there is none, the next

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::core::{Core, DriverRef};
 use crate::channel::System;
-use crate::contract::{Action, Direction, EndSpec, IoMode, Spec};
+use crate::contract::{Direction, EndSpec, Failure, IoMode, Spec};
 use crate::sync::SystemClock;
 use crate::sys::{self, BorrowedPipe, OwnedPipe, PerProcess};
 
@@ -44,7 +44,7 @@ impl System for Native {
         sys::with_signals_left_to_the_program(|| thread.spawn(run)).map(drop)
     }
 
-    fn unread_writer() -> io::Result<Arc<Channel>> {
+    fn unread_writer() -> Result<Arc<Channel>, Failure> {
         unread_writer()
     }
 }
@@ -102,7 +102,7 @@ pub(crate) fn channel_of(pipe: OwnedPipe, _exclusive: bool) -> Channel {
     Channel::new(sys::Descriptor::new(pipe))
 }
 
-fn unread_writer() -> io::Result<Arc<Channel>> {
+fn unread_writer() -> Result<Arc<Channel>, Failure> {
     static WRITER: PerProcess<Mutex<Option<Arc<Channel>>>> = PerProcess::new();
 
     let mut kept = WRITER.get_or_make(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,7 +111,6 @@ fn unread_writer() -> io::Result<Arc<Channel>> {
     }
     let end = EndSpec { mode: IoMode::Overlapped, inheritable: false };
     let spec = Spec { direction: Direction::Inbound, server: end, client: end, capacity: None };
-    let made = sys::create(&spec, &sys::PlatformOptions::default());
-    let (_, writer) = made.map_err(|failure| failure.into_io(Action::Create, None))?;
+    let (_, writer) = sys::create(&spec, &sys::PlatformOptions::default())?;
     Ok(Arc::clone(kept.insert(Arc::new(channel_of(writer, /* exclusive */ true)))))
 }

@@ -37,7 +37,7 @@ impl channel::System for Sim {
         super::start_thread(run)
     }
 
-    fn unread_writer() -> io::Result<Arc<Channel<Self>>> {
+    fn unread_writer() -> Result<Arc<Channel<Self>>, Failure> {
         Ok(pipe(1, true).1)
     }
 }

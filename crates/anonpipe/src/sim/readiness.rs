@@ -38,7 +38,7 @@ impl channel::System for Sim {
         super::start_thread(run)
     }
 
-    fn unread_writer() -> io::Result<Arc<Channel<Self>>> {
+    fn unread_writer() -> Result<Arc<Channel<Self>>, Failure> {
         Ok(pipe(1).1)
     }
 }

@@ -42,6 +42,7 @@ actions! {
     Create: "create a pipe",
     Adopt: "adopt a handle",
     Join: "join a reader and a writer",
+    MakeDriver: "make a driver",
     Turn: "turn a driver",
     #[cfg_attr(not(windows), allow(dead_code, reason = "other systems have none"))]
     MakeDescriptor: "make a security descriptor",
@@ -88,6 +89,7 @@ mod tests {
             (Action::Create, None, "cannot create a pipe: no"),
             (Action::Adopt, None, "cannot adopt a handle: no"),
             (Action::Join, None, "cannot join a reader and a writer: no"),
+            (Action::MakeDriver, None, "cannot make a driver: no"),
             (Action::Turn, None, "cannot turn a driver: no"),
             (Action::MakeDescriptor, None, "cannot make a security descriptor: no"),
             (Action::CopyDescriptor, None, "cannot copy a security descriptor: no"),
@@ -122,5 +124,24 @@ mod tests {
         let denied = || Failure::os(Error::from(ErrorKind::PermissionDenied), Some(0));
         assert_eq!(text(Action::Write, denied()), "permission denied (was the end opened for reading only?)");
         assert_eq!(text(Action::Read, denied()), "permission denied (was the end opened for writing only?)");
+    }
+
+    /// A caller who reads one of these knows what to do.
+    #[test]
+    fn what_has_run_out() {
+        let text = |code: i32| {
+            let error = Failure::from(Error::from_raw_os_error(code)).into_io(Action::MakeDriver, None);
+            assert_ne!(error.kind(), ErrorKind::WouldBlock, "{error}");
+            error.to_string()
+        };
+        #[cfg(unix)]
+        let codes = [libc::EMFILE, libc::ENFILE, libc::EAGAIN, libc::ENOSPC, libc::ENOMEM, libc::ENOBUFS];
+        #[cfg(windows)]
+        let codes = [4, 8, 14, 1450, 1455, 1816];
+        for code in codes {
+            let (text, system) = (text(code), Error::from_raw_os_error(code).to_string());
+            let advice = text.strip_prefix(&format!("cannot make a driver: {system} (")).expect(&text);
+            assert!(advice.len() > 20 && advice.ends_with(')'), "{text}");
+        }
     }
 }

@@ -79,7 +79,7 @@ impl<S: System> EndHandle<S> {
             }
         }
         if self.access == Access::Write {
-            let nowhere = S::unread_writer()?;
+            let nowhere = S::unread_writer().map_err(fail)?;
             self.leave();
             let open = Self {
                 reads: None,
