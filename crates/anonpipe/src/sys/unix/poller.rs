@@ -67,12 +67,13 @@ impl Turn for Poller {
         let mut events = kept.unwrap_or_default();
         events.clear();
         // If this cuts the time short, the caller sees no event, and turns again.
-        self.inner.wait(&mut events, timeout.map(|timeout| timeout.min(LONGEST_WAIT)))?;
+        let waited = self.inner.wait(&mut events, timeout.map(|timeout| timeout.min(LONGEST_WAIT)));
+        // Also if it failed: it may have failed after the wait, and an edge is reported once.
         for event in events.iter() {
             each(event.key, Ready { readable: event.readable, writable: event.writable });
         }
         *self.events.lock().unwrap_or_else(PoisonError::into_inner) = Some(events);
-        Ok(())
+        waited.map(drop)
     }
 
     fn notify(&self) {
