@@ -218,6 +218,39 @@ pub(crate) fn an_end_in_use_by_a_child_ends_with_it(backend: Backend) {
     soon("the writer's news", || (&stdin).write(b"x").is_err_and(|error| error.kind() == ErrorKind::BrokenPipe));
 }
 
+/// What it had written is read, in order, and then comes the end of file; and what it had not read
+/// is a broken pipe. Killed while it waits for us to read, and while we read.
+pub(crate) fn a_child_killed_in_mid_write_leaves_what_it_wrote(backend: Backend) {
+    const FED: usize = 2_000_000;
+    for while_it_waits in [true, false] {
+        let Some(command) = copier() else { return };
+        let Conversation { mut child, stdin, stdout } = start(backend, command);
+        let feed = stdin.submit_write(test_data::bytes(0, FED));
+        let mut all = Way::Submit.read(&stdout, 50_000).unwrap();
+        if while_it_waits {
+            // Nothing moves any more.
+            let (mut before, mut still) = (0, 0);
+            soon("a child that waits", || {
+                let now = stdout.bytes_available().unwrap();
+                still = if now > 0 && now == before { still + 1 } else { 0 };
+                before = now;
+                still == 50
+            });
+        } else {
+            while all.len() < FED / 4 {
+                all.extend(Way::Std.read(&stdout, 10_000).unwrap());
+            }
+        }
+        assert!(!feed.is_complete(), "the child must be in the middle for this to mean something");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        (&stdout).read_to_end(&mut all).unwrap();
+        assert!((1..FED).contains(&all.len()), "{} bytes", all.len());
+        test_data::check(0, &all);
+        assert_eq!(kind(feed.wait().0), ErrorKind::BrokenPipe);
+    }
+}
+
 /// What a child says of its standard input and output: see [`mode_reporter`].
 const AS_A_CHILD_WANTS_THEM: &str = "stdin waits\nstdout waits\n";
 

@@ -136,6 +136,33 @@ pub(crate) fn a_capacity_of_one_byte_carries_everything(backend: Backend) {
     });
 }
 
+/// However slow the peer is, a write goes on as soon as there is room, and ends when all went.
+pub(crate) fn a_peer_that_reads_a_byte_at_a_time_gets_everything(backend: Backend) {
+    const TOTAL: usize = 4500;
+    let check = |what: &str, write: &(dyn Fn(&mut Writer<Overlapped>, Vec<u8>) + Sync)| {
+        let (reader, mut writer) = backend.small_pipe();
+        thread::scope(|scope| {
+            let written = scope.spawn(move || write(&mut writer, test_data::bytes(7, TOTAL)));
+            let mut all = Vec::new();
+            for count in 0..TOTAL {
+                let byte = Way::ALL[count % 4].read(&reader, 1).unwrap();
+                assert_eq!(byte.len(), 1, "{what}: the end after {count} bytes");
+                all.extend(byte);
+            }
+            test_data::check(7, &all);
+            written.join().unwrap();
+            assert_eq!(Way::Std.read(&reader, 1).unwrap(), b"", "{what}");
+        });
+    };
+    for way in Way::ALL {
+        check(&format!("{way:?}"), &|writer, bytes| assert_eq!(way.write(writer, &bytes).unwrap(), TOTAL));
+    }
+    #[cfg(all(feature = "tokio", feature = "futures-io"))]
+    check("a task", &|writer, bytes| {
+        pollster::block_on(crate::executors::Family::Futures.write_all(writer, &bytes)).unwrap();
+    });
+}
+
 pub(crate) fn operations_of_several_writers_never_interleave(backend: Backend) {
     const LENGTH: usize = 20_000;
     const ROUNDS: usize = 40;

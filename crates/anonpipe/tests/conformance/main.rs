@@ -45,6 +45,7 @@ mod cancel_and_timeout;
 mod children;
 mod conversion;
 mod creation;
+mod crowds;
 mod drops;
 mod eof;
 mod errors;
@@ -164,6 +165,7 @@ rules! {
             both_directions_at_once,
             blocking_ends_carry_the_same,
             a_capacity_of_one_byte_carries_everything,
+            a_peer_that_reads_a_byte_at_a_time_gets_everything,
             operations_of_several_writers_never_interleave,
             vectored_io_keeps_the_order,
             bytes_available_counts,
@@ -414,6 +416,9 @@ rules! {
             no_thread_before_the_first_operation_and_one_after_a_thousand,
             blocking_calls_make_no_thread,
         }
+        crowds alone {
+            ten_thousand_idle_pairs_do_not_delay_sixty_four,
+        }
         children alone {
             a_child_copies_megabytes,
             a_child_copies_one_large_write,
@@ -426,6 +431,7 @@ rules! {
             a_private_end_does_not_reach_a_child,
             nothing_is_inherited_but_what_was_asked_for,
             an_end_in_use_by_a_child_ends_with_it,
+            a_child_killed_in_mid_write_leaves_what_it_wrote,
             an_unrelated_spawn_does_not_delay_the_end,
             a_childs_handles_wait_whatever_ours_do,
         }

@@ -42,6 +42,11 @@ pub(crate) fn taken_out_raw(end: impl IntoRawFd, number: usize) -> Handle {
     unsafe { Handle::from_raw_fd(raw) }
 }
 
+/// Whether this is Wine, which answers some questions differently from Windows.
+pub(crate) fn is_wine() -> bool {
+    false
+}
+
 /// How many descriptors this process has.
 pub(crate) fn handles() -> usize {
     // One of them is that of the folder.
@@ -159,6 +164,23 @@ impl Drop for NoMoreDescriptors {
 fn set_limit(limit: &libc::rlimit) {
     // SAFETY: the struct is initialised.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) }, 0, "setrlimit");
+}
+
+/// Lets this process have `wanted` descriptors, or as many as it may have. Returns the number.
+pub(crate) fn room_for_handles(wanted: usize) -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the struct is writable.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0, "getrlimit");
+    let wanted = libc::rlim_t::try_from(wanted).expect("a number of descriptors");
+    // Only a privileged process may raise the limit of the limit.
+    for (current, most) in [(wanted, limit.rlim_max.max(wanted)), (limit.rlim_max, limit.rlim_max)] {
+        let raised = libc::rlimit { rlim_cur: current, rlim_max: most };
+        // SAFETY: the struct is initialised.
+        if limit.rlim_cur < current && unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == 0 {
+            limit = raised;
+        }
+    }
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
 /// A child of [`fork`].
