@@ -7,7 +7,8 @@ use anonpipe::End;
 
 use crate::Backend;
 use crate::harness::MOMENT;
-use crate::system::{NoMoreDescriptors, handles};
+use crate::steps::{self, Needs, Refusing};
+use crate::system::{NoMoreDescriptors, handles, in_a_fork};
 use crate::transfer_ways::{LONG, Way};
 
 pub(crate) fn failing_half_way_leaks_nothing(backend: Backend) {
@@ -28,6 +29,34 @@ pub(crate) fn failing_half_way_leaks_nothing(backend: Backend) {
         }
         drop(limit);
         assert_eq!(handles(), before, "{spare} descriptors were left");
+    }
+}
+
+/// There are none, then one, then two, and so on, until it works; in a process each, because each
+/// needs a driver that was not made before.
+pub(crate) fn every_step_without_descriptors_fails_and_recovers(backend: Backend) {
+    struct But(usize, Option<NoMoreDescriptors>);
+    impl Refusing for But {
+        fn begin(&mut self) {
+            self.1 = Some(NoMoreDescriptors::but(self.0));
+        }
+
+        fn end(&mut self) -> Option<i32> {
+            self.1 = None;
+            Some(libc::EMFILE)
+        }
+    }
+    for action in steps::all() {
+        let left = action.usually_left(backend);
+        let mut spare = 0;
+        while in_a_fork(&format!("{} with {spare} descriptors left", action.name), || {
+            u8::from(action.try_with(backend, &mut But(spare, None), left).failed)
+        }) != 0
+        {
+            spare += 1;
+        }
+        let needs = matches!(action.needs, Needs::Descriptors | Needs::Driver);
+        assert_eq!(spare > 0, needs, "{}: {spare} descriptors are enough", action.name);
     }
 }
 

@@ -30,6 +30,7 @@ mod executors;
 mod harness;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod manual_polls;
+mod steps;
 mod system;
 mod test_data;
 mod transfer_ways;
@@ -92,6 +93,8 @@ mod forks;
 mod linux_pipes;
 #[cfg(unix)]
 mod poller_registrations;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod refusals;
 #[cfg(unix)]
 mod shared_descriptions;
 #[cfg(unix)]
@@ -110,6 +113,9 @@ mod driver_thread;
 mod empty_messages;
 #[cfg(windows)]
 mod npfs;
+#[cfg(windows)]
+#[path = "refusals_on_windows.rs"]
+mod refusals;
 #[cfg(windows)]
 mod shared_file_objects;
 #[cfg(windows)]
@@ -451,8 +457,14 @@ rules! {
         }
         descriptor_limit alone {
             failing_half_way_leaks_nothing,
+            every_step_without_descriptors_fails_and_recovers,
             operations_without_descriptors_fail_and_recover,
             a_write_without_descriptors_says_what_went,
+        }
+        #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+        refusals alone {
+            every_call_refused_in_turn,
+            a_driver_without_a_thread_says_so,
         }
         socket_pairs alone {
             a_duplex_end_dropped_in_mid_write_breaks_the_peers_writes,
@@ -538,6 +550,9 @@ rules! {
             a_cancel_before_it_was_issued_counts,
             a_thread_that_blocks_keeps_its_place,
             waiting_for_ones_turn_ends,
+        }
+        refusals alone {
+            every_call_refused_in_turn,
         }
         empty_messages shared {
             an_empty_message_is_not_the_end,

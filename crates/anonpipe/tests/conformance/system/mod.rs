@@ -2,14 +2,20 @@
 
 #![allow(unsafe_code, reason = "the system is asked directly")]
 
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod refusals;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub(crate) use refusals::NthRefused;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
 pub(crate) use unix::*;
 
 #[cfg(windows)]
+mod imports;
+#[cfg(windows)]
 mod raw;
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use {raw::*, windows::*};
+pub(crate) use {imports::Refused, raw::*, windows::*};

@@ -183,16 +183,62 @@ pub(crate) fn room_for_handles(wanted: usize) -> usize {
     usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
+/// Refuses threads to this process, which is another user's from then on: the limit does not bind
+/// `root`.
+#[cfg(target_os = "linux")]
+pub(crate) struct NoMoreThreads(libc::rlimit);
+
+#[cfg(target_os = "linux")]
+impl NoMoreThreads {
+    pub(crate) fn new() -> Self {
+        /// A user without processes.
+        const OTHER: libc::uid_t = 61_234;
+        // SAFETY: takes nothing, and cannot fail.
+        if unsafe { libc::geteuid() } == 0 {
+            // SAFETY: a number.
+            assert_eq!(unsafe { libc::setuid(OTHER) }, 0, "setuid");
+            // SAFETY: numbers. Without it, the process may not look into its own /proc any more.
+            assert_eq!(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) }, 0, "PR_SET_DUMPABLE");
+        }
+        let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the struct is writable.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NPROC, &raw mut old) }, 0, "getrlimit");
+        Self(old)
+    }
+
+    fn set(limit: &libc::rlimit) {
+        // SAFETY: the struct is initialised.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NPROC, limit) }, 0, "setrlimit");
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl crate::steps::Refusing for NoMoreThreads {
+    fn begin(&mut self) {
+        Self::set(&libc::rlimit { rlim_cur: 0, ..self.0 });
+    }
+
+    fn end(&mut self) -> Option<i32> {
+        Self::set(&self.0);
+        Some(libc::EAGAIN)
+    }
+}
+
 /// A child of [`fork`].
 pub(crate) struct Fork(libc::pid_t);
 
 impl Fork {
     /// Waits for its end.
     pub(crate) fn succeeded(self) -> bool {
+        self.code() == Some(0)
+    }
+
+    /// Waits for its end, and returns the code that it ended with, unless a signal ended it.
+    fn code(self) -> Option<u8> {
         let mut status = 0;
         // SAFETY: a child of ours that only this code waits for, and somewhere to put its status.
         let ended = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
-        ended == self.0 && libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+        (ended == self.0 && libc::WIFEXITED(status)).then(|| u8::try_from(libc::WEXITSTATUS(status)).ok())?
     }
 }
 
@@ -212,6 +258,20 @@ pub(crate) fn fork() -> Option<Fork> {
             Some(Fork(child))
         }
     }
+}
+
+/// Has a child of [`fork`] call `check`, and returns what that returned. A child that hangs or
+/// panics has said so.
+#[track_caller]
+pub(crate) fn in_a_fork(what: &str, check: impl FnOnce() -> u8) -> u8 {
+    const PANICKED: u8 = u8::MAX;
+    let Some(child) = fork() else {
+        let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).unwrap_or(PANICKED);
+        // SAFETY: a number.
+        unsafe { libc::_exit(code.into()) }
+    };
+    let code = child.code().filter(|code| *code != PANICKED);
+    code.unwrap_or_else(|| panic!("{what}: the child failed, or hung"))
 }
 
 /// Ends a child of [`fork`], without what the parent has for its own end.

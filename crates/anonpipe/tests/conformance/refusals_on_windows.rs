@@ -1,0 +1,76 @@
+//! Each call to the system that may be refused, refused: the error says so, nothing is left, and it
+//! works afterwards. Each rule has a process of its own.
+
+use std::io::{self, Write};
+
+use crate::Backend;
+use crate::harness::soon;
+use crate::resources;
+use crate::steps::{self, Action, Needs};
+use crate::system::{Refused, handles, threads};
+
+/// What a process or a thread makes once is refused first: the port, the driver's thread, the event
+/// of a thread that blocks, the writer that closed ends share. Then the nth call is refused, for
+/// each n, until there are no more.
+pub(crate) fn every_call_refused_in_turn(backend: Backend) {
+    let mut refused = Refused::hook();
+    let (mut failed, mut done_without) = (0, 0);
+    drop(backend.pipe());
+    let before = threads();
+    for (call, action) in made_once() {
+        refused.the_first(call);
+        action.fails_with(backend, &mut refused);
+        failed += 1;
+    }
+    assert_eq!(threads(), before, "no thread was left");
+    let mut warm = 0;
+    soon("the first use", || {
+        made_once().for_each(|(_, action)| action.works(backend));
+        warm = resources::warm_up(backend);
+        handles() == warm
+    });
+
+    for (call, action) in [("ReadFile", named("a submitted read")), ("WriteFile", named("a submitted write"))] {
+        refused.the_first(call);
+        let tried = action.expect("one of them").try_with(backend, &mut refused, 0);
+        assert!(tried.failed, "without {call}");
+        failed += 1;
+    }
+    for action in steps::all() {
+        let before = failed + done_without;
+        for place in 1.. {
+            refused.the_nth(place);
+            let tried = action.try_with(backend, &mut refused, 0);
+            if !tried.was_refused {
+                break;
+            }
+            failed += usize::from(tried.failed);
+            done_without += usize::from(!tried.failed);
+        }
+        // These need nothing more.
+        let is_content = action.needs == Needs::Nothing
+            || action.name.starts_with("a blocked")
+            || made_once().any(|(call, other)| call == CREATE && other.name == action.name);
+        assert_eq!(failed + done_without == before, is_content, "{}", action.name);
+    }
+    let all = failed + done_without;
+    let _ = writeln!(io::stderr(), "{all} calls refused in turn: {failed} errors, {done_without} done without");
+}
+
+const CREATE: &str = "NtCreateNamedPipeFile";
+
+/// The calls that make what stays, and an action that cannot do without it.
+fn made_once() -> impl Iterator<Item = (&'static str, &'static Action)> {
+    let all = [
+        ("CreateIoCompletionPort", "a submitted read"),
+        ("CreateThread", "a submitted read"),
+        ("CreateEventW", "a blocked read"),
+        (CREATE, "closing a writer"),
+    ];
+    all.into_iter().filter_map(|(call, action)| Some((call, named(action)?)))
+}
+
+/// `None`: this build has no such action.
+fn named(name: &str) -> Option<&'static Action> {
+    steps::all().find(|action| action.name == name)
+}
