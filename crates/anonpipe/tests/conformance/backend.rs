@@ -18,6 +18,17 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
+    pub(crate) const ALL: &[Self] = &[
+        #[cfg(unix)]
+        Self::Unix,
+        #[cfg(windows)]
+        Self::Unnamed,
+        #[cfg(windows)]
+        Self::Named,
+        #[cfg(windows)]
+        Self::Adopted,
+    ];
+
     #[cfg(unix)]
     pub(crate) fn options(self) -> PipeOptions {
         PipeOptions::new()

@@ -8,6 +8,8 @@ use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use std::{env, io, process, thread};
 
+use crate::leftovers;
+
 /// The time for a thread to get into a blocking call, and the time after which "nothing happens"
 /// counts. On a slow machine it may be too short for a rule to notice a fault, but it never makes a
 /// rule see one that is not there.
@@ -24,21 +26,27 @@ const HUNG: i32 = 86;
 static QUIET: RwLock<()> = RwLock::new(());
 
 /// Runs a rule that shares the process with others, and starts no children.
-pub(crate) fn shared(name: &'static str, rule: impl FnOnce()) {
+pub(crate) fn shared(name: &'static str, rule: impl FnOnce() + Send) {
     let _quiet = QUIET.read().unwrap_or_else(PoisonError::into_inner);
-    watched(name, deadline(), rule);
+    watched(name, deadline(), || if leftovers::are_looked_for() { leftovers::none_after(name, rule) } else { rule() });
 }
 
 /// Runs a rule in a process of its own.
-pub(crate) fn alone(name: &'static str, rule: impl FnOnce()) {
+pub(crate) fn alone(name: &'static str, rule: impl FnOnce() + Send) {
     if env::var_os(ALONE).is_some_and(|only| only == name) {
-        return watched(name, deadline(), rule);
+        return watched(name, deadline(), || {
+            if leftovers::are_looked_for() { leftovers::none_after_the_only(name, rule) } else { rule() }
+        });
     }
     // Longer than the other process has, so that the other one reports what hangs.
     watched(name, deadline() + Duration::from_secs(10), || {
         let program = env::current_exe().expect("the path of this program");
         let mut command = Command::new(program);
         command.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(ALONE, name);
+        if leftovers::are_looked_for() {
+            let (variable, value) = leftovers::variable_for_another_process();
+            command.env(variable, value);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = {
             let _quiet = QUIET.write().unwrap_or_else(PoisonError::into_inner);

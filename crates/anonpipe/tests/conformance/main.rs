@@ -28,6 +28,7 @@ mod child_programs;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod executors;
 mod harness;
+mod leftovers;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod manual_polls;
 mod steps;
@@ -52,6 +53,7 @@ mod eof;
 mod errors;
 mod integrity;
 mod large_writes;
+mod memory;
 mod operations;
 mod queue;
 mod resources;
@@ -331,6 +333,13 @@ rules! {
             a_busy_task_lets_the_runtime_go_on,
             a_busy_task_lets_the_others_run,
         }
+        memory alone {
+            operations_keep_nothing,
+            pairs_keep_nothing,
+            #[cfg(all(feature = "tokio", feature = "futures-io"))]
+            tasks_keep_nothing,
+            what_is_kept_is_noticed,
+        }
     }
     pairs {
         creation shared {
@@ -424,6 +433,9 @@ rules! {
         }
         crowds alone {
             ten_thousand_idle_pairs_do_not_delay_sixty_four,
+        }
+        leftovers alone {
+            what_is_left_is_named,
         }
         children alone {
             a_child_copies_megabytes,

@@ -14,9 +14,8 @@ use crate::system::{handles, threads};
 use crate::test_data;
 use crate::transfer_ways::{Way, kind};
 
-/// Makes what a first use makes for good (the driver, the event or bell of this thread), and counts
-/// the handles.
-pub(crate) fn warm_up(backend: Backend) -> usize {
+/// Makes what a first use makes for good: the driver, and what this thread waits with.
+pub(crate) fn use_once(backend: Backend) {
     let (reader, writer) = backend.pipe();
     let op = reader.submit_read(vec![0; 4]);
     assert_eq!(kind(reader.read_timeout(&mut [0; 4], Duration::from_millis(1))), ErrorKind::TimedOut);
@@ -25,6 +24,11 @@ pub(crate) fn warm_up(backend: Backend) -> usize {
     let (ours, theirs) = backend.duplex();
     ours.submit_read(vec![0; 4]).detach();
     drop((reader, writer, ours, theirs));
+}
+
+/// As above, and counts the handles.
+pub(crate) fn warm_up(backend: Backend) -> usize {
+    use_once(backend);
     // The driver may still be about to close what it has just completed.
     let mut before = handles();
     let mut steady = 0;

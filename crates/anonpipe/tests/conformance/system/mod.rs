@@ -2,6 +2,8 @@
 
 #![allow(unsafe_code, reason = "the system is asked directly")]
 
+mod heap;
+pub(crate) use heap::heap_in_use;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod refusals;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
@@ -19,3 +21,10 @@ mod raw;
 mod windows;
 #[cfg(windows)]
 pub(crate) use {imports::Refused, raw::*, windows::*};
+
+/// Something that this process has: its number, and what it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Thing {
+    pub(crate) number: usize,
+    pub(crate) is: String,
+}

@@ -2,6 +2,8 @@
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
+use super::Thing;
+
 /// The system's handle to an end.
 pub(crate) type Handle = OwnedFd;
 
@@ -73,6 +75,36 @@ fn open_descriptors() -> impl Iterator<Item = usize> {
         let name = entry.expect("a descriptor").file_name();
         name.to_str().and_then(|name| name.parse().ok()).expect("a number")
     })
+}
+
+/// The descriptors of this process, and on Linux what each is open to.
+pub(crate) fn open_handles() -> Vec<Thing> {
+    let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    let entries = std::fs::read_dir(folder).expect("the list of descriptors");
+    let entries: Vec<_> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    // One of them was that of the folder, and is closed.
+    let is_open = |number| {
+        // SAFETY: the call refuses a number that is no descriptor; F_GETFD has no argument.
+        unsafe { libc::fcntl(number, libc::F_GETFD) >= 0 }
+    };
+    let numbers = entries.iter().filter_map(|name| name.parse().ok()).filter(|number| is_open(*number));
+    let thing = |number: i32| {
+        let target = std::fs::read_link(format!("{folder}/{number}"));
+        let is = target.map(|target| target.display().to_string()).unwrap_or_default();
+        Thing { number: usize::try_from(number).expect("a descriptor"), is }
+    };
+    numbers.map(thing).collect()
+}
+
+/// The threads of this process, and on Linux their names.
+pub(crate) fn running_threads() -> Vec<Thing> {
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let numbers = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
+    let thing = |number: usize| {
+        let name = std::fs::read_to_string(format!("/proc/self/task/{number}/comm"));
+        Thing { number, is: name.unwrap_or_default().trim_end().to_owned() }
+    };
+    numbers.map(thing).collect()
 }
 
 /// How many threads this process has.

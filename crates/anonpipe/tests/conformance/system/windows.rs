@@ -2,11 +2,12 @@
 
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, FromRawHandle, IntoRawHandle, OwnedHandle};
 
+use windows_sys::Wdk::Foundation::{NtQueryObject, ObjectTypeInformation};
 use windows_sys::Wdk::Storage::FileSystem::{
     FILE_MODE_INFORMATION, FILE_SYNCHRONOUS_IO_NONALERT, FileModeInformation, NtQueryInformationFile,
 };
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, GetHandleInformation, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE,
+    ERROR_ACCESS_DENIED, GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE, UNICODE_STRING,
 };
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
@@ -14,6 +15,8 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetProcessHandleCount};
+
+use super::Thing;
 
 /// The system's handle to an end.
 pub(crate) type Handle = OwnedHandle;
@@ -101,34 +104,75 @@ pub(crate) fn room_for_handles(wanted: usize) -> usize {
 
 /// For Wine 8, where the count is always 0.
 fn handles_by_trying() -> usize {
-    open_handles().len()
+    let mut count = 0;
+    each_handle(|_, _| count += 1);
+    count
 }
 
 /// The numbers of the handles that a child inherits.
 pub(crate) fn inherited() -> Vec<usize> {
-    open_handles().into_iter().filter(|(_, flags)| flags & HANDLE_FLAG_INHERIT != 0).map(|(number, _)| number).collect()
+    let mut all = Vec::new();
+    each_handle(|handle, flags| {
+        if flags & HANDLE_FLAG_INHERIT != 0 {
+            all.push(handle.addr());
+        }
+    });
+    all
 }
 
-/// The numbers of all handles, and their flags.
-fn open_handles() -> Vec<(usize, u32)> {
-    let (mut found, mut gap) = (Vec::new(), 0);
+/// Handles, and their flags. They are multiples of four, and the lowest free one is given out first.
+fn each_handle(mut found: impl FnMut(HANDLE, u32)) {
+    let mut gap = 0;
     for value in (4..).step_by(4) {
-        let mut flags = 0;
+        let (mut flags, handle) = (0, std::ptr::without_provenance_mut(value));
         // SAFETY: the call refuses a number that is no handle; `flags` is writable.
-        let open = unsafe { GetHandleInformation(std::ptr::without_provenance_mut(value), &raw mut flags) } != 0;
-        if open {
-            found.push((value, flags));
+        if unsafe { GetHandleInformation(handle, &raw mut flags) } != 0 {
+            gap = 0;
+            found(handle, flags);
+        } else {
+            gap += 1;
         }
-        gap = if open { 0 } else { gap + 1 };
         if gap == 1000 {
             break;
         }
     }
-    found
+}
+
+/// The handles of this process, and what kind of object each is a handle to.
+pub(crate) fn open_handles() -> Vec<Thing> {
+    let mut all = Vec::new();
+    each_handle(|handle, _| all.push(Thing { number: handle.addr(), is: kind_of(handle) }));
+    all
+}
+
+fn kind_of(handle: HANDLE) -> String {
+    /// `OBJECT_TYPE_INFORMATION` begins with the name of the type, whose text follows the struct.
+    #[repr(C)]
+    struct Answer {
+        name: UNICODE_STRING,
+        rest: [u64; 64],
+    }
+    let mut answer = Answer { name: UNICODE_STRING::default(), rest: [0; 64] };
+    let size = u32::try_from(size_of_val(&answer)).expect("a small struct");
+    // SAFETY: a number that may be a handle, and room for the answer.
+    let status =
+        unsafe { NtQueryObject(handle, ObjectTypeInformation, (&raw mut answer).cast(), size, std::ptr::null_mut()) };
+    if status < 0 || answer.name.Buffer.is_null() {
+        return String::new();
+    }
+    let _ = answer.rest;
+    // SAFETY: the text is in `rest`, says the system.
+    let text = unsafe { std::slice::from_raw_parts(answer.name.Buffer, usize::from(answer.name.Length) / 2) };
+    String::from_utf16_lossy(text)
 }
 
 /// How many threads this process has.
 pub(crate) fn threads() -> usize {
+    running_threads().len()
+}
+
+/// The threads of this process.
+pub(crate) fn running_threads() -> Vec<Thing> {
     // SAFETY: asks for the threads of all processes.
     let snapshot = unsafe { CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0) };
     assert_ne!(snapshot, INVALID_HANDLE_VALUE, "CreateToolhelp32Snapshot: {}", std::io::Error::last_os_error());
@@ -136,13 +180,15 @@ pub(crate) fn threads() -> usize {
     let snapshot = unsafe { OwnedHandle::from_raw_handle(snapshot) };
     let size = u32::try_from(size_of::<THREADENTRY32>()).expect("a small struct");
     let mut entry = THREADENTRY32 { dwSize: size, ..THREADENTRY32::default() };
-    let mut count = 0;
+    let mut all = Vec::new();
     // SAFETY: an open snapshot, and an entry that says its size.
     let mut more = unsafe { Thread32First(snapshot.as_raw_handle(), &raw mut entry) };
     while more != 0 {
-        count += usize::from(entry.th32OwnerProcessID == std::process::id());
+        if entry.th32OwnerProcessID == std::process::id() {
+            all.push(Thing { number: entry.th32ThreadID as usize, is: String::new() });
+        }
         // SAFETY: as above.
         more = unsafe { Thread32Next(snapshot.as_raw_handle(), &raw mut entry) };
     }
-    count
+    all
 }
