@@ -120,7 +120,8 @@ pub(crate) fn inherited() -> Vec<usize> {
     all
 }
 
-/// Handles, and their flags. They are multiples of four, and the lowest free one is given out first.
+/// Handles, and their flags. They are multiples of four, and the lowest free one is given out
+/// first.
 fn each_handle(mut found: impl FnMut(HANDLE, u32)) {
     let mut gap = 0;
     for value in (4..).step_by(4) {
