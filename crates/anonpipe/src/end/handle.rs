@@ -55,17 +55,14 @@ pub(crate) struct EndHandle<S: System> {
     access: Access,
     /// Writing was ended here, by [`poll_close`](Self::poll_close).
     closed: bool,
+    /// It was closed, and has given up its pipe. The pipe it holds instead is shared by all closed
+    /// writers.
+    is_without_pipe: bool,
 }
 
 impl<S: System> EndHandle<S> {
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
-    }
-
-    /// Whether this handle has given up its pipe. The pipe it holds instead is shared by all closed
-    /// writers.
-    fn is_closed_writer(&self) -> bool {
-        self.closed && self.access == Access::Write
     }
 
     fn check_open(&self) -> Result<(), Failure> {
@@ -82,6 +79,7 @@ impl<S: System> EndHandle<S> {
             origin,
             access,
             closed: false,
+            is_without_pipe: false,
         }
     }
 
@@ -111,6 +109,7 @@ impl<S: System> EndHandle<S> {
             origin: self.origin,
             access,
             closed: self.closed,
+            is_without_pipe: self.is_without_pipe,
         }
     }
 
@@ -135,7 +134,7 @@ impl<S: System> EndHandle<S> {
     }
 
     pub(crate) fn attach(&self, driver: S::Driver) -> io::Result<()> {
-        let attached = self.check_open().and_then(|()| channel::attach::<S>(&self.channel, driver));
+        let attached = if self.is_without_pipe { Err(closed()) } else { channel::attach::<S>(&self.channel, driver) };
         attached.map_err(|failure| failure.into_io(Action::Attach, self.origin.name))
     }
 
@@ -230,7 +229,7 @@ impl<S: System> EndHandle<S> {
         };
         let busy = |why: &str| Failure::refused(io::ErrorKind::ResourceBusy, why);
         let in_flight = || busy("operations are in flight: wait for them or cancel them first");
-        if self.is_closed_writer() {
+        if self.is_without_pipe {
             return refuse(self, closed());
         }
         if self.handles.all.load(Ordering::Acquire) > 1 {
@@ -272,7 +271,7 @@ impl<S: System> Drop for EndHandle<S> {
         if self.handles.duplex && self.handles.readers.load(Ordering::Acquire) == 0 {
             self.channel.stop_reading();
         }
-        if self.handles.all.fetch_sub(1, Ordering::AcqRel) == 1 && !self.is_closed_writer() {
+        if self.handles.all.fetch_sub(1, Ordering::AcqRel) == 1 && !self.is_without_pipe {
             self.channel.leave_to_parent();
         }
     }

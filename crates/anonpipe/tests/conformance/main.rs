@@ -311,6 +311,7 @@ rules! {
             late_writes_are_broken_pipes,
             closing_a_writer_is_the_end_of_file,
             closing_a_duplex_end_as_the_system_can,
+            the_halves_of_a_closed_duplex_end_keep_its_pipe,
             halves_keep_what_was_accepted,
             a_conversion_racing_with_a_failure_loses_nothing,
         }

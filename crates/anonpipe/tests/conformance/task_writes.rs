@@ -176,6 +176,25 @@ pub(crate) fn closing_a_duplex_end_as_the_system_can(backend: Backend) {
     }
 }
 
+/// It still reads.
+pub(crate) fn the_halves_of_a_closed_duplex_end_keep_its_pipe(backend: Backend) {
+    let closed = || {
+        let (mut ours, theirs) = backend.duplex();
+        pollster::block_on(Family::Futures.close(&mut ours)).unwrap();
+        (ours.split(), theirs)
+    };
+    let driver = anonpipe::Driver::new().unwrap();
+    let ((reader, _writer), theirs) = closed();
+    reader.attach(&driver).unwrap();
+    (&theirs).write_all(b"answer").unwrap();
+    assert_eq!(reader.submit_read(vec![0; 10]).wait().0.unwrap(), 6);
+    // Whichever half is the last.
+    let ((reader, writer), theirs) = closed();
+    drop(reader);
+    crate::system::Handle::try_from(writer).unwrap();
+    drop(theirs);
+}
+
 pub(crate) fn halves_keep_what_was_accepted(backend: Backend) {
     let (mut ours, theirs) = backend.options().capacity(4096).duplex().unwrap();
     let mut accepted = pollster::block_on(Family::Tokio.write(&mut ours, &test_data::bytes(0, 100_000))).unwrap();

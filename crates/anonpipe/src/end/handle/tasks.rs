@@ -89,8 +89,10 @@ impl<S: System> EndHandle<S> {
                 origin: self.origin,
                 access: Access::Write,
                 closed: false,
+                is_without_pipe: false,
             };
             drop(open);
+            self.is_without_pipe = true;
         }
         self.closed = true;
         Ok(())
