@@ -33,10 +33,12 @@ pub(crate) fn check_buffer(buffer: *const c_void, length: usize) -> Result<(), F
 /// `transferred` is null, or can be written.
 pub(crate) unsafe fn report(transferred: *mut usize, result: Result<usize, Failed>) -> Result<(), Failed> {
     let (count, result) = match result {
-        Ok(count) => (count, Ok(())),
+        Ok(count) => (Some(count), Ok(())),
         Err(failed) => (failed.transferred, Err(failed)),
     };
-    if !transferred.is_null() {
+    if let Some(count) = count
+        && !transferred.is_null()
+    {
         // SAFETY: can be written, says the caller.
         unsafe { transferred.write(count) };
     }

@@ -87,14 +87,14 @@ fn without_number(text: &str, code: c_int) -> String {
 #[derive(Debug, Clone)]
 pub(crate) struct Failed {
     pub(crate) code: c_int,
-    /// How many bytes had gone, for reads and writes.
-    pub(crate) transferred: usize,
+    /// How many bytes had gone; `None` if no read or write was tried.
+    pub(crate) transferred: Option<usize>,
     text: String,
 }
 
 impl Failed {
     pub(crate) fn new(code: anonpipe_error, text: impl Into<String>) -> Self {
-        Self { code: code as c_int, transferred: 0, text: text.into() }
+        Self { code: code as c_int, transferred: None, text: text.into() }
     }
 
     pub(crate) fn invalid(text: &str) -> Self {
@@ -110,7 +110,7 @@ impl Failed {
     /// Adds bytes that had gone before the call that failed.
     pub(crate) fn after(mut self, written: usize) -> Self {
         // "Unknown" is the largest number, and stays.
-        self.transferred = self.transferred.saturating_add(written);
+        self.transferred = self.transferred.map(|count| count.saturating_add(written));
         self
     }
 }
@@ -132,7 +132,7 @@ impl From<io::Error> for Failed {
         let transferred = own.map_or(Some(0), pipes::Error::transferred).unwrap_or(UNKNOWN);
         let text = error.to_string();
         let text = systems.map(|code| without_number(&text, code)).unwrap_or(text);
-        Self { code, transferred, text }
+        Self { code, transferred: Some(transferred), text }
     }
 }
 

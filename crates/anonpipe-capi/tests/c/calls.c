@@ -19,6 +19,8 @@ static void null_is_refused(void) {
   CHECK(op == NULL);
   CHECK_EQ(anonpipe_read(NULL, &byte, 1, 0, &count), ANONPIPE_E_INVALID_ARGUMENT);
   CHECK_EQ(anonpipe_read(reader, NULL, 1, 0, &count), ANONPIPE_E_INVALID_ARGUMENT);
+  CHECK_EQ(anonpipe_read(writer, &byte, 1, 0, &count), ANONPIPE_E_WRONG_DIRECTION);
+  CHECK_EQ(anonpipe_write(reader, &byte, 1, 0, &count), ANONPIPE_E_WRONG_DIRECTION);
   CHECK_EQ(anonpipe_write(NULL, &byte, 1, 0, &count), ANONPIPE_E_INVALID_ARGUMENT);
   CHECK_EQ(anonpipe_write(writer, NULL, 1, 0, &count), ANONPIPE_E_INVALID_ARGUMENT);
   CHECK_EQ(anonpipe_wait(NULL, &count), ANONPIPE_E_INVALID_ARGUMENT);
