@@ -43,6 +43,7 @@ pub(crate) fn fenced(body: impl FnOnce()) {
 
 /// Starts what the library keeps: its thread, what a blocked thread has, a closed writer's pipe.
 fn warm_up() {
+    end_at_sigpipe();
     let (reader, mut writer) = anonpipe::pipe().expect("a pipe");
     let waiting = reader.submit_read(vec![0; 1]);
     let timeout = reader.read_timeout(&mut [0], Duration::from_millis(1));
@@ -64,6 +65,18 @@ pub(crate) fn bounded<T>(what: impl std::fmt::Debug, step: impl FnOnce() -> T) -
     let result = step();
     assert!(begun.elapsed() < LIMIT, "{what:?} took {:?}", begun.elapsed());
     result
+}
+
+/// Has the process fail if a write raises `SIGPIPE`.
+fn end_at_sigpipe() {
+    extern "C" fn fail(_: libc::c_int) {
+        // SAFETY: it may be called at any time, in a signal handler too.
+        unsafe { libc::abort() };
+    }
+    let fail: extern "C" fn(libc::c_int) = fail;
+    // SAFETY: the handler calls nothing that a signal handler must not.
+    let before = unsafe { libc::signal(libc::SIGPIPE, fail as libc::sighandler_t) };
+    assert_ne!(before, libc::SIG_ERR);
 }
 
 /// Whether the steps are to be printed.

@@ -134,7 +134,8 @@ impl World {
         let Some(at) = handle.of(self.handles.len()) else { return };
         let side = &self.sides[self.handles[at].side];
         let Some(line) = side.writes else { return };
-        if side.shut || self.bytes + length > MOST_BYTES || length == 0 {
+        // A reader that is gone may still be open for a moment: that would raise a signal.
+        if side.shut || self.reader_is_gone(line) || self.bytes + length > MOST_BYTES || length == 0 {
             return;
         }
         let (entry, bytes) = self.lines[line].ledger.write(length);
@@ -205,6 +206,7 @@ impl World {
         let code = self.note(call!(anonpipe_write(pointer, data, length, limit(patience, quick), place)));
         let (Some(line), Some(entry)) = (line, entry) else {
             expect(code, &[ANONPIPE_E_WRONG_DIRECTION, ANONPIPE_E_INVALID_ARGUMENT]);
+            assert!(count.is_untouched());
             return;
         };
         let refused = data.is_null() && length > 0;
