@@ -19,6 +19,10 @@ mod step;
 use std::any::type_name;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(test)]
+use std::sync::Arc;
+#[cfg(test)]
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::channel::{System, WokenBy};
@@ -75,6 +79,10 @@ pub(crate) trait World: Sized {
     fn end_thread(&mut self) -> bool;
 
     fn read(end: &mut Self::Blocking, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// The same, while another thread turns [`driver`](Self::driver): the peer's end may only be
+    /// closed then.
+    fn read_to_the_end(&self, end: &mut Self::Blocking, buffer: &mut [u8]) -> io::Result<usize>;
 
     fn write(end: &mut Self::Blocking, bytes: &[u8]) -> io::Result<usize>;
 }
@@ -152,11 +160,44 @@ fn run_many<W: World>(few: u64) {
     let most = number("ANONPIPE_PROGRAMS").unwrap_or(if seconds.is_some() { u64::MAX - first } else { few });
     let began = Instant::now();
     let (mut count, mut steps) = (0, 0);
+    let watched = Watched::new();
     while count < most && seconds.is_none_or(|seconds| began.elapsed().as_secs() < seconds) {
+        watched.begin(first + count);
         steps += run_seed::<W>(first + count) as u64;
         count += 1;
     }
     println!("{}: {count} programs, {} calls and decisions each", type_name::<W>(), steps / count.max(1));
+}
+
+/// Ends the process if a program of a real system hangs, and says which one it is.
+#[cfg(test)]
+struct Watched(Arc<AtomicU64>);
+
+#[cfg(test)]
+impl Watched {
+    /// How long a program may take, even on a machine with much else to do.
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    fn new() -> Self {
+        let seed = Arc::new(AtomicU64::new(0));
+        let weak = Arc::downgrade(&seed);
+        std::thread::spawn(move || {
+            let mut last = None;
+            while let Some(seed) = weak.upgrade().map(|seed| seed.load(Ordering::Relaxed)) {
+                if last == Some(seed) {
+                    eprintln!("the program of seed {seed} hangs:\n{:?}", Program::random(seed));
+                    std::process::exit(1);
+                }
+                last = Some(seed);
+                std::thread::sleep(Self::DEADLINE);
+            }
+        });
+        Self(seed)
+    }
+
+    fn begin(&self, seed: u64) {
+        self.0.store(seed, Ordering::Relaxed);
+    }
 }
 
 #[cfg(test)]

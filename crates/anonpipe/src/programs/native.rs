@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -123,6 +124,20 @@ impl<const NAMED: bool> super::World for World<NAMED> {
 
     fn read(end: &mut BlockingEnd, buffer: &mut [u8]) -> io::Result<usize> {
         EndImpl::read(end, &mut [IoSliceMut::new(buffer)])
+    }
+
+    fn read_to_the_end(&self, end: &mut BlockingEnd, buffer: &mut [u8]) -> io::Result<usize> {
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Acquire) {
+                    self.driver.turn(Instant::now().checked_add(Duration::from_millis(1))).unwrap();
+                }
+            });
+            let outcome = Self::read(end, buffer);
+            is_over.store(true, Ordering::Release);
+            outcome
+        })
     }
 
     fn write(end: &mut BlockingEnd, bytes: &[u8]) -> io::Result<usize> {

@@ -173,7 +173,7 @@ impl<W: World> Run<W> {
         let side = *side;
         let (number, length) = self.promises[side].read_begins(16);
         let mut buffer = vec![0xFF; length];
-        let outcome = W::read(end, &mut buffer);
+        let outcome = self.world.read_to_the_end(end, &mut buffer);
         let count = *outcome.as_ref().unwrap_or(&0);
         self.ended(Half::Read, side, number, Call::Patient, &outcome, &buffer)?;
         Ok(count)

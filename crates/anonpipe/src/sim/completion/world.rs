@@ -96,6 +96,10 @@ impl Programs for World {
         match *end {}
     }
 
+    fn read_to_the_end(&self, end: &mut Self::Blocking, _: &mut [u8]) -> io::Result<usize> {
+        match *end {}
+    }
+
     fn write(end: &mut Self::Blocking, _: &[u8]) -> io::Result<usize> {
         match *end {}
     }
