@@ -37,6 +37,8 @@ pub mod _documentation {
     pub mod platforms {}
     #[doc = include_str!("../docs/SECURITY.md")]
     pub mod security {}
+    #[doc = include_str!("../docs/RELIABILITY.md")]
+    pub mod reliability {}
 }
 
 /// The README's snippet compiles.
