@@ -89,8 +89,14 @@ impl<S: System> Channel<S> {
         // Each of them once: a read that meets an empty message, or a write whose pieces go at
         // once, continues after the other operations of this driver had their turn.
         let count = table.waiting().len();
+        let mut last = None;
         for _ in 0..count {
             let Some(operation) = Self::next_operation(&table) else { break };
+            // Writes keep their order: those behind one in pieces wait with it.
+            let id = super::Slot::id(operation.loan().slot());
+            if last.replace(id) == Some(id) {
+                break;
+            }
             if let Route::Port { skips } = route {
                 ended.extend(channel.issue_for_port(half, &mut table, &*operation, skips));
                 continue;

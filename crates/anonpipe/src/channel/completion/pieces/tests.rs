@@ -550,12 +550,16 @@ fn pieces_that_go_at_once_let_others_run() {
         let bytes: Vec<u8> = (0..=u8::MAX).chain(0..144).collect();
         let long = write::<Sim>(&writer, &bytes);
         assert!(!long.is_complete(), "the submission issued all of it");
-        assert!(writer.issuer().took().len() <= super::super::issue::MAX_IN_A_ROW);
+        let behind: Vec<_> = (0..9).map(|_| write::<Sim>(&writer, b"a")).collect();
+        let before = writer.issuer().took().len();
+        assert!(before <= super::super::issue::MAX_IN_A_ROW);
+        driver().turn(Some(Instant::now())).unwrap();
+        assert!(writer.issuer().took().len() <= before + super::super::issue::MAX_IN_A_ROW);
         let mut all = Vec::new();
-        while all.len() < bytes.len() {
+        while all.len() < bytes.len() + behind.len() {
             all.extend(drain(&reader));
         }
-        assert_eq!(all, bytes);
+        assert_eq!(all, [&bytes[..], b"aaaaaaaaa"].concat());
         assert!(matches!(outcome(long), Ok(400)));
     }
 }
