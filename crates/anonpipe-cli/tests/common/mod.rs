@@ -117,11 +117,23 @@ impl Finished {
 
 /// Runs to the end with `input` on standard input, and reads both outputs meanwhile.
 #[track_caller]
-pub(crate) fn finish(command: Command, input: impl Into<Vec<u8>>) -> Finished {
-    let mut running = Running::start(command);
-    running.feed(input.into());
-    running.finish()
+pub(crate) fn finish(mut command: Command, input: impl Into<Vec<u8>>) -> Finished {
+    let input = input.into();
+    let mut attempts = 3;
+    loop {
+        let mut running = Running::start_by(&mut command);
+        running.feed(input.clone());
+        let finished = running.finish();
+        attempts -= 1;
+        // On a busy machine Wine now and then fails to load a program that starts with many others
+        // (*observed*, Wine 8). It has not begun then.
+        if finished.status != STATUS_DLL_INIT_FAILED || attempts == 0 {
+            return finished;
+        }
+    }
 }
+
+const STATUS_DLL_INIT_FAILED: i32 = 0xC000_0142_u32.cast_signed();
 
 /// A run under way. It ends with the test, whether that passes or fails.
 pub(crate) struct Running {
@@ -132,6 +144,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
+        Self::start_by(&mut command)
+    }
+
+    fn start_by(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let started = Instant::now();
         let child = command.spawn().expect("the command under test starts");
