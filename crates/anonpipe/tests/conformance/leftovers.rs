@@ -76,7 +76,11 @@ fn use_everything_once() {
         pollster::block_on(Family::Futures.close(&mut writer)).expect("a writer is closed");
     }
     #[cfg(windows)]
-    keep_the_thread_pool_waiting();
+    {
+        keep_the_thread_pool_waiting();
+        // A waker that blocks does so on the driver's thread, which keeps its event from then on.
+        crate::wakers::a_waker_may_write_behind_a_large_write(Backend::ALL[0]);
+    }
 }
 
 /// For an event of an adopted handle, for good. The pool's thread ends when it has had nothing to
