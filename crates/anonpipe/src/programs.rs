@@ -203,16 +203,17 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::{native, run_many};
+    use crate::sim::world::World;
     use crate::sim::{completion, readiness};
 
     #[test]
     fn readiness() {
-        run_many::<readiness::World>(2000);
+        run_many::<World<readiness::Sim>>(2000);
     }
 
     #[test]
     fn completion() {
-        run_many::<completion::World>(2000);
+        run_many::<World<completion::Sim>>(2000);
     }
 
     /// On Windows: a pair without a name.

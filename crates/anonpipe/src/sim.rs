@@ -10,6 +10,8 @@ pub(crate) mod completion;
 #[cfg(loom)]
 pub(crate) mod explore;
 pub(crate) mod readiness;
+#[cfg(not(loom))]
+pub(crate) mod world;
 
 use std::cell::Cell;
 use std::collections::VecDeque;

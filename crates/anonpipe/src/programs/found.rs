@@ -2,6 +2,7 @@
 
 use super::Step::{Attach, Poll, SubmitRead, Wait, Write};
 use super::{Setup, replay};
+use crate::sim::world::World;
 use crate::sim::{completion, readiness};
 
 /// Where a thread waited for an operation by turning the driver itself, the task that had polled
@@ -16,6 +17,6 @@ fn a_task_is_woken_although_a_thread_has_waited() {
         Wait { on: 0, timeout: 0 },
         Write { on: 0, units: 1, timeout: 0 },
     ];
-    replay::<readiness::World>(setup, &steps, &[]);
-    replay::<completion::World>(setup, &steps, &[]);
+    replay::<World<readiness::Sim>>(setup, &steps, &[]);
+    replay::<World<completion::Sim>>(setup, &steps, &[]);
 }

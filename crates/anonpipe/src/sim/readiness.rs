@@ -13,9 +13,13 @@ use std::time::{Duration, Instant};
 use super::clock::{self, SimClock};
 use super::{Inbox, OneProcess, chance};
 use crate::channel;
+#[cfg(all(feature = "tokio", not(loom)))]
+use crate::channel::WokenBy;
 use crate::channel::readiness::{self, Channel, Progress, Ready, WaitEnd};
 use crate::contract::{Failure, Half, Outcome};
 use crate::driver::{Core, DriverRef};
+#[cfg(not(loom))]
+use crate::programs::Setup;
 use crate::sync::{Clock as _, Condvar, Mutex, MutexGuard, lock};
 
 /// A system whose pipes exist only in memory.
@@ -62,9 +66,36 @@ pub(crate) fn forget_driver() {
 }
 
 #[cfg(not(loom))]
-mod world;
-#[cfg(not(loom))]
-pub(crate) use world::World;
+impl super::world::Kernel for Sim {
+    fn ends(setup: &Setup) -> [Channel<Self>; 2] {
+        ends(usize::from(setup.capacity), setup.duplex).map(Channel::new)
+    }
+
+    fn forget() {
+        forget_driver();
+    }
+
+    fn turn() {
+        turn();
+    }
+
+    fn take(channel: &Channel<Self>) -> Result<Option<Descriptor>, Failure> {
+        channel::Channel::take_handle(channel)
+    }
+
+    fn adopt(handle: Descriptor) -> Channel<Self> {
+        Channel::new(handle)
+    }
+
+    #[cfg(feature = "tokio")]
+    fn poll<R>(runtime: bool, poll: impl FnOnce(WokenBy) -> R) -> R {
+        if runtime { reactor::in_runtime(|| poll(WokenBy::Runtime)) } else { poll(WokenBy::Driver) }
+    }
+
+    fn in_child<R>(call: impl FnOnce() -> R) -> Option<R> {
+        Some(OneProcess::in_child(call))
+    }
+}
 
 /// Turns the driver several times, to handle follow-up events, too.
 pub(crate) fn turn() {
