@@ -14,6 +14,8 @@ mod adaptive_yield;
 mod attachment;
 #[allow(dead_code, reason = "it is used on the systems of this model, and by the tests")]
 pub(crate) mod completion;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod key;
 mod outcome_cell;
 mod position;

@@ -9,8 +9,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
+#[cfg(not(loom))]
+use super::chance;
 use super::clock::SimClock;
-use super::{Inbox, OneProcess, chance};
+use super::{Inbox, OneProcess};
 use crate::channel;
 use crate::channel::completion::{self, Channel, Packet};
 use crate::contract::Failure;
@@ -20,7 +22,9 @@ use crate::programs::Setup;
 use crate::sync::{Clock as _, Mutex, lock};
 pub(crate) use issuer::Issuer;
 use kernel::Kernel;
-pub(crate) use kernel::{Refused, Said, Slot};
+#[cfg(not(loom))]
+pub(crate) use kernel::Refused;
+pub(crate) use kernel::{Said, Slot};
 
 /// A system whose pipes exist only in memory.
 pub(crate) enum Sim {}

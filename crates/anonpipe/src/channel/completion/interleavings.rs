@@ -3,15 +3,13 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
-use crate::channel::{self, Channel as _, Submitted, TaskReads, WokenBy};
-use crate::contract::{Failure, Half, Outcome};
-use crate::driver::Core;
+use crate::channel::interleavings::block_in_read;
+use crate::channel::{Channel as _, Submitted};
+use crate::contract::{Failure, Half};
 use crate::sim::completion::{Sim, driver, pipe, turn};
 use crate::sim::{read, taken, write};
 
@@ -27,16 +25,6 @@ fn explore(model: impl Fn(bool) + Send + Sync + Copy + 'static) {
 /// A turn of the driver's thread amid what the others do.
 fn turn_once() {
     driver().turn(Some(Instant::now())).unwrap();
-}
-
-/// Reads, blocking this thread.
-fn block_in_read(reader: &Arc<super::Channel<Sim>>, length: usize) -> (Outcome, Vec<u8>) {
-    let mut buffer = vec![0; length];
-    let outcome = reader.read(&mut [IoSliceMut::new(&mut buffer)], None);
-    if let Ok(count) = outcome {
-        buffer.truncate(count);
-    }
-    (outcome, buffer)
 }
 
 #[test]
@@ -120,34 +108,12 @@ fn a_blocked_write_behind_a_submitted_one_goes_on() {
 }
 
 #[test]
-fn what_two_threads_submit_is_completed_by_a_third() {
-    explore(|exclusive| {
-        let (reader, writer) = pipe(8, exclusive);
-        let other = thread::spawn({
-            let reader = Arc::clone(&reader);
-            move || read::<Sim>(&reader, 2)
-        });
-        let driving = thread::spawn(move || {
-            write::<Sim>(&writer, b"1234").detach();
-            turn_once();
-            writer
-        });
-        let one = read::<Sim>(&reader, 2);
-        let (other, _writer) = (other.join().unwrap(), driving.join().unwrap());
-        turn();
-        let mut both = [taken(one), taken(other)];
-        both.sort();
-        assert_eq!(both, [b"12", b"34"]);
-    });
-}
-
-#[test]
 fn a_blocked_read_and_a_submitted_one_share_the_bytes() {
     explore(|exclusive| {
         let (reader, writer) = pipe(8, exclusive);
         let blocked = thread::spawn({
             let reader = Arc::clone(&reader);
-            move || block_in_read(&reader, 2).1
+            move || block_in_read::<Sim>(&reader, 2).1
         });
         let submitted = read::<Sim>(&reader, 2);
         turn_once();
@@ -167,7 +133,7 @@ fn a_blocked_read_is_cancelled_or_has_its_bytes() {
         let (reader, writer) = pipe(8, exclusive);
         let blocked = thread::spawn({
             let reader = Arc::clone(&reader);
-            move || block_in_read(&reader, 4)
+            move || block_in_read::<Sim>(&reader, 4)
         });
         let cancelling = thread::spawn({
             let reader = Arc::clone(&reader);
@@ -185,27 +151,6 @@ fn a_blocked_read_is_cancelled_or_has_its_bytes() {
             }
             other => panic!("{other:?}"),
         }
-    });
-}
-
-/// It waits for its place behind an operation that no driver issues, or for the kernel.
-#[test]
-fn a_blocked_read_that_is_cancelled_ends() {
-    explore(|exclusive| {
-        let (reader, _writer) = pipe(8, exclusive);
-        let mut before = read::<Sim>(&reader, 4);
-        let blocked = thread::spawn({
-            let reader = Arc::clone(&reader);
-            move || block_in_read(&reader, 4)
-        });
-        while reader.in_flight(Half::Read) < 2 {
-            thread::yield_now();
-        }
-        reader.cancel_all(Half::Read);
-        assert!(matches!(blocked.join().unwrap(), (Err(Failure::Cancelled { transferred: Some(0) }), _)));
-        turn();
-        let (outcome, _) = before.wait(Some(Instant::now())).expect("it is complete");
-        assert!(matches!(outcome, Err(Failure::Cancelled { transferred: Some(0) })));
     });
 }
 
@@ -233,31 +178,6 @@ fn a_dropped_read_takes_all_or_nothing_and_outlives_its_handle() {
     });
 }
 
-/// Whichever comes first decides which driver completes the operation.
-#[test]
-fn an_end_is_attached_before_its_first_operation_or_not_at_all() {
-    // What goes through events is issued by the process's driver in any case.
-    crate::sim::explore::explore(|| {
-        let (reader, writer) = pipe(8, true);
-        let own = Arc::new(Core::<Sim>::new().unwrap());
-        let attaching = thread::spawn({
-            let (reader, share) = (Arc::clone(&reader), own.make_ref());
-            move || channel::attach::<Sim>(&reader, share).is_ok()
-        });
-        let mut pending = read::<Sim>(&reader, 4);
-        let attached = attaching.join().unwrap();
-        assert_eq!(pending.attached().is_some(), attached);
-        write::<Sim>(&writer, b"data").detach();
-        if attached {
-            own.turn(Some(Instant::now())).unwrap()
-        } else {
-            turn()
-        }
-        let (outcome, buffer) = pending.wait(Some(Instant::now())).expect("the other driver has it");
-        assert_eq!((outcome.unwrap(), buffer), (4, b"data".to_vec()));
-    });
-}
-
 #[test]
 fn a_handle_is_taken_out_after_its_operations_or_not_at_all() {
     explore(|exclusive| {
@@ -274,46 +194,6 @@ fn a_handle_is_taken_out_after_its_operations_or_not_at_all() {
         assert!(!is_out || pending.is_complete(), "its operation never ends");
         turn();
         assert_eq!(pending.wait(Some(Instant::now())).expect("it is complete").1, b"data");
-    });
-}
-
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-#[test]
-fn a_task_is_ready_or_woken() {
-    explore(|exclusive| {
-        let (reader, writer) = pipe(8, exclusive);
-        let writing = thread::spawn(move || {
-            write::<Sim>(&writer, b"data").detach();
-            turn_once();
-            writer
-        });
-        let count = Arc::new(Count(AtomicUsize::new(0)));
-        let waker = Waker::from(Arc::clone(&count));
-        let mut context = Context::from_waker(&waker);
-        let mut reads = super::tasks::Reads::<Sim>::default();
-        let mut buffer = [0; 4];
-        let mut poll = |reads: &mut super::tasks::Reads<Sim>| {
-            let polled = reads.poll(&reader, WokenBy::Driver, &mut context, &mut [IoSliceMut::new(&mut buffer)]);
-            polled.map(|outcome| outcome.unwrap())
-        };
-        // The first poll comes back by itself.
-        let polled = if let Poll::Pending = poll(&mut reads) { poll(&mut reads) } else { Poll::Ready(4) };
-        let before = count.0.load(Ordering::SeqCst);
-        let _writer = writing.join().unwrap();
-        turn();
-        if polled.is_pending() {
-            assert!(before > 1 || count.0.load(Ordering::SeqCst) > before, "a wake was lost");
-            assert_eq!(poll(&mut reads), Poll::Ready(4));
-        }
-        assert_eq!(buffer, *b"data");
-        reads.leave(&reader);
     });
 }
 

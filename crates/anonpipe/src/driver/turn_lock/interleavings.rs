@@ -83,18 +83,20 @@ impl Event {
     }
 }
 
+/// Waits for what another thread does meanwhile.
+fn wait_for_another_thread(turn_lock: &Arc<TurnLock<Poller, SystemClock>>) {
+    let event = Arc::new(Event::default());
+    let waker = thread::spawn({
+        let event = Arc::clone(&event);
+        move || event.set()
+    });
+    event.wait(turn_lock);
+    waker.join().unwrap();
+}
+
 #[test]
 fn a_wake_from_another_thread_ends_the_turn() {
-    explore_without_bound(|| {
-        let turn_lock = turn_lock();
-        let event = Arc::new(Event::default());
-        let waker = thread::spawn({
-            let event = Arc::clone(&event);
-            move || event.set()
-        });
-        event.wait(&turn_lock);
-        waker.join().unwrap();
-    });
+    explore_without_bound(|| wait_for_another_thread(&turn_lock()));
 }
 
 /// One of two threads waits while the other turns; each is woken by the other or by a third thread.
@@ -140,13 +142,6 @@ fn a_notice_ends_the_turns_of_all() {
 fn a_future_without_a_driver_is_woken() {
     explore_without_bound(|| {
         let poller = Poller { ours: false, ..Poller::new().unwrap() };
-        let turn_lock = Arc::new(TurnLock::<_, SystemClock>::new(poller));
-        let event = Arc::new(Event::default());
-        let waker = thread::spawn({
-            let event = Arc::clone(&event);
-            move || event.set()
-        });
-        event.wait(&turn_lock);
-        waker.join().unwrap();
+        wait_for_another_thread(&Arc::new(TurnLock::new(poller)));
     });
 }
