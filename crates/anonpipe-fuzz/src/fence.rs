@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use arbitrary::{Arbitrary, Unstructured};
+
 /// How long something may take that has to happen. A sanitized program on a busy machine is slow.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
@@ -53,6 +55,21 @@ fn warm_up() {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let _ = futures_io::AsyncWrite::poll_close(std::pin::Pin::new(&mut writer), &mut context);
     assert!(matches!((&reader).read(&mut [0]), Ok(0)), "the writer is closed");
+}
+
+/// No input makes more calls.
+const MOST_STEPS: usize = 300;
+
+/// Takes the steps that `input` says, one after the other.
+pub(crate) fn each_step<S: for<'a> Arbitrary<'a> + std::fmt::Debug>(input: &[u8], mut take: impl FnMut(&S)) {
+    let mut input = Unstructured::new(input);
+    for _ in 0..MOST_STEPS {
+        if input.is_empty() {
+            break;
+        }
+        let Ok(step) = S::arbitrary(&mut input) else { break };
+        bounded(&step, || take(&step));
+    }
 }
 
 /// Runs one step, and panics if it took longer than [`LIMIT`]. One that never ends is for the

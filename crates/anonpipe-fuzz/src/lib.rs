@@ -10,6 +10,7 @@ mod c_api;
 mod fence;
 mod ledger;
 mod operations;
+mod pipes;
 mod plain;
 mod size;
 

@@ -10,8 +10,9 @@ use super::calls::{
     expect,
 };
 use super::steps::{Nulls, Patience};
-use super::world::{End, Handle, MOST_BYTES, Owner, World};
+use super::world::{End, Owner, World};
 use crate::ledger::Sent;
+use crate::pipes::{Handle, MOST_BYTES};
 use crate::plain;
 use crate::size::Pick;
 

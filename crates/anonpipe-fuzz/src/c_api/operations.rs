@@ -9,8 +9,9 @@ use super::calls::{
 };
 use super::ends::limit;
 use super::steps::{Nulls, Patience};
-use super::world::{MOST_BYTES, Op, World};
+use super::world::{Op, World};
 use crate::ledger::Sent;
+use crate::pipes::MOST_BYTES;
 use crate::size::Pick;
 
 const OK: c_int = ANONPIPE_OK as c_int;

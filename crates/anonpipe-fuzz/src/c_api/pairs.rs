@@ -9,7 +9,8 @@ use super::calls::{
     ANONPIPE_OVERLAPPED, anonpipe_options, call, expect,
 };
 use super::steps::Fields;
-use super::world::{Handle, Line, Owner, Side, World};
+use super::world::{Owner, Side, World};
+use crate::pipes::{Handle, Line};
 
 /// What no function writes as a handle.
 const UNTOUCHED: c_int = -77;
@@ -119,7 +120,7 @@ impl World {
     fn add(&mut self, (direction, server_mode, client_mode): (u32, u32, u32), server: OwnedFd, client: OwnedFd) {
         let (ours, theirs) = (self.sides.len(), self.sides.len() + 1);
         let mut line = |writer, reader| {
-            self.lines.push(Line { ledger: Default::default(), writer, reader });
+            self.lines.push(Line::new(writer, reader));
             Some(self.lines.len() - 1)
         };
         let to_server = if direction == ANONPIPE_OUTBOUND { None } else { line(theirs, ours) };

@@ -1,23 +1,12 @@
 //! What a C program has in its hands, and what it knows of it.
 
 use std::ffi::c_int;
-use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, RawFd};
 
 use super::calls::{anonpipe_end, anonpipe_error, anonpipe_op};
 use super::steps::Step;
-use crate::ledger::{Entry, Ledger};
-
-/// No input writes more bytes.
-pub(super) const MOST_BYTES: usize = 1 << 18;
-
-/// One direction of a pipe.
-#[derive(Debug)]
-pub(super) struct Line {
-    pub(super) ledger: Ledger,
-    /// The sides that write to it and read from it.
-    pub(super) writer: usize,
-    pub(super) reader: usize,
-}
+use crate::ledger::Entry;
+use crate::pipes::{Handle, Line};
 
 /// Who has a side of a pipe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,12 +24,6 @@ pub(super) struct Side {
     pub(super) overlapped: bool,
     pub(super) owner: Owner,
     pub(super) shut: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Handle {
-    pub(super) descriptor: OwnedFd,
-    pub(super) side: usize,
 }
 
 #[derive(Debug)]

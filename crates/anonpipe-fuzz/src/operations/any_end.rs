@@ -49,6 +49,26 @@ macro_rules! every {
     };
 }
 
+/// Converts an end of whichever type; those in blocking mode always can be.
+macro_rules! convert {
+    (@overlapped $convert:expr) => {
+        $convert.map_err(|failed| {
+            let (error, end) = failed.into_parts();
+            (error, end.into())
+        })
+    };
+    ($any:expr, $end:ident => $convert:expr) => {
+        match $any {
+            AnyEnd::Reader($end) => convert!(@overlapped $convert),
+            AnyEnd::Writer($end) => convert!(@overlapped $convert),
+            AnyEnd::Duplex($end) => convert!(@overlapped $convert),
+            AnyEnd::BlockingReader($end) => Ok($end.into()),
+            AnyEnd::BlockingWriter($end) => Ok($end.into()),
+            AnyEnd::BlockingDuplex($end) => Ok($end.into()),
+        }
+    };
+}
+
 /// Does the same with an overlapped end that reads.
 macro_rules! reading {
     ($any:expr, $end:ident => $do:expr) => {
@@ -239,41 +259,11 @@ impl AnyEnd {
 
     /// The handle; or the error, and the end.
     pub(super) fn into_handle(self) -> Result<OwnedFd, (io::Error, Self)> {
-        macro_rules! convert {
-            ($end:expr) => {
-                OwnedFd::try_from($end).map_err(|failed| {
-                    let (error, end) = failed.into_parts();
-                    (error, end.into())
-                })
-            };
-        }
-        match self {
-            Self::Reader(end) => convert!(end),
-            Self::Writer(end) => convert!(end),
-            Self::Duplex(end) => convert!(end),
-            Self::BlockingReader(end) => Ok(end.into()),
-            Self::BlockingWriter(end) => Ok(end.into()),
-            Self::BlockingDuplex(end) => Ok(end.into()),
-        }
+        convert!(self, end => OwnedFd::try_from(end))
     }
 
     /// A child's standard handle; or the error, and the end.
     pub(super) fn into_stdio(self) -> Result<std::process::Stdio, (io::Error, Self)> {
-        macro_rules! convert {
-            ($end:expr) => {
-                $end.into_stdio_despite_overlapped().map_err(|failed| {
-                    let (error, end) = failed.into_parts();
-                    (error, end.into())
-                })
-            };
-        }
-        match self {
-            Self::Reader(end) => convert!(end),
-            Self::Writer(end) => convert!(end),
-            Self::Duplex(end) => convert!(end),
-            Self::BlockingReader(end) => Ok(end.into()),
-            Self::BlockingWriter(end) => Ok(end.into()),
-            Self::BlockingDuplex(end) => Ok(end.into()),
-        }
+        convert!(self, end => end.into_stdio_despite_overlapped())
     }
 }

@@ -2,8 +2,9 @@
 
 use super::outcomes::Transfer;
 use super::steps::Patience;
-use super::world::{MOST_BYTES, World};
+use super::world::World;
 use crate::ledger::{Entry, Sent};
+use crate::pipes::MOST_BYTES;
 use crate::plain;
 use crate::size::Pick;
 

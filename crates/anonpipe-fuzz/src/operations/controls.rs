@@ -6,7 +6,8 @@ use anonpipe::Duplex;
 
 use super::any_end::AnyEnd;
 use super::making::expect_error;
-use super::world::{End, MOST, MOST_BYTES, Waits, World};
+use super::world::{End, MOST, Waits, World};
+use crate::pipes::MOST_BYTES;
 use crate::size::Pick;
 
 impl World {

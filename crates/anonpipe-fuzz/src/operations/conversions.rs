@@ -8,7 +8,8 @@ use anonpipe::{Adopted, Blocking, ConversionError, Duplex, Overlapped, Reader, W
 use super::any_end::AnyEnd;
 use super::making::expect_error;
 use super::steps::{As, How};
-use super::world::{End, Handle, World};
+use super::world::{End, World};
+use crate::pipes::Handle;
 use crate::plain;
 use crate::size::Pick;
 

@@ -7,8 +7,9 @@ use anonpipe::{AnyOp, wait_any};
 
 use super::flight::Flight;
 use super::steps::{Memory, Patience};
-use super::world::{Count, Known, MOST, MOST_BYTES, Op, World};
+use super::world::{Count, Known, MOST, Op, World};
 use crate::ledger::Sent;
+use crate::pipes::MOST_BYTES;
 use crate::size::Pick;
 
 impl World {

@@ -7,7 +7,8 @@ use anonpipe::{Driver, End as Make, Error, Mode, PipeOptions};
 
 use super::any_end::AnyEnd;
 use super::steps::{Capacity, Making, Patience, Way};
-use super::world::{End, Line, MOST, Op, Side, World};
+use super::world::{End, MOST, Op, Side, World};
+use crate::pipes::Line;
 use crate::size::Pick;
 
 fn pair<S: Mode, C: Mode>(options: PipeOptions<S, C>, way: Way) -> io::Result<(AnyEnd, AnyEnd)>
@@ -56,7 +57,7 @@ impl World {
         let (server, client) = made.expect("a pair can be made");
         let (ours, theirs) = (self.sides.len(), self.sides.len() + 1);
         let mut line = |writer, reader| {
-            self.lines.push(Line { ledger: Default::default(), writer, reader });
+            self.lines.push(Line::new(writer, reader));
             Some(self.lines.len() - 1)
         };
         let to_server = if matches!(making.way, Way::Outbound) { None } else { line(theirs, ours) };

@@ -3,8 +3,9 @@
 use std::task::{Context, Poll, Waker};
 
 use super::outcomes::{Transfer, ready};
-use super::world::{MOST_BYTES, Waits, World};
+use super::world::{Waits, World};
 use crate::ledger::Sent;
+use crate::pipes::MOST_BYTES;
 use crate::size::Pick;
 
 /// What a poll leaves behind.

@@ -1,6 +1,5 @@
 //! What a program has in its hands, and what it knows of it.
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
@@ -10,22 +9,12 @@ use anonpipe::Driver;
 use super::any_end::AnyEnd;
 use super::flight::Flight;
 use super::steps::Step;
-use crate::ledger::{Entry, Ledger};
+use crate::ledger::Entry;
+use crate::pipes::{Handle, Line};
 use crate::size::Pick;
 
-/// No input writes more bytes.
-pub(super) const MOST_BYTES: usize = 1 << 18;
 /// No input has more of anything.
 pub(super) const MOST: usize = 64;
-
-/// One direction of a pipe.
-#[derive(Debug)]
-pub(super) struct Line {
-    pub(super) ledger: Ledger,
-    /// The sides that write to it and read from it.
-    pub(super) writer: usize,
-    pub(super) reader: usize,
-}
 
 /// One of a pipe's two sides. The servers' have even numbers.
 #[derive(Debug)]
@@ -47,12 +36,6 @@ pub(super) struct Side {
     pub(super) used: bool,
     /// Operations in flight that belong to no one.
     pub(super) detached: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Handle {
-    pub(super) descriptor: OwnedFd,
-    pub(super) side: usize,
 }
 
 #[derive(Debug)]
