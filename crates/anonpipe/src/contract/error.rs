@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::EndName;
 
@@ -76,6 +77,11 @@ pub enum Failure {
     /// This crate refused, before it asked the system.
     Refused { kind: io::ErrorKind, why: String },
 }
+
+/// `io::Error` is neither, but our ends keep failures and would be both without them. A failure is
+/// only read, so a panic leaves nothing half-changed here.
+impl UnwindSafe for Failure {}
+impl RefUnwindSafe for Failure {}
 
 impl Failure {
     pub(crate) fn refused(kind: io::ErrorKind, why: impl Into<String>) -> Self {

@@ -3,12 +3,13 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use loom::thread;
 
 use crate::channel::interleavings::block_in_read;
-use crate::channel::{Channel as _, Submitted};
+use crate::channel::{Channel as _, Submitted, TaskWrites as _, WokenBy};
 use crate::contract::{Failure, Half};
 use crate::sim::completion::{Sim, driver, pipe, turn};
 use crate::sim::{read, taken, write};
@@ -279,5 +280,39 @@ fn a_blocked_write_behind_the_last_piece_goes_on() {
         assert_eq!(blocked.join().unwrap(), 1);
         all.extend(drain(&reader));
         assert_eq!((taken(long).len(), all), (6, b"012345a".to_vec()));
+    });
+}
+
+/// A task's write that failed has written nothing. If the peer has read a part of it and gone, it
+/// was accepted, and the next flush fails.
+#[test]
+fn a_tasks_write_that_fails_at_once_has_written_nothing() {
+    explore(|exclusive| {
+        let (reader, writer) = pipe(2, exclusive);
+        let reading = thread::spawn(move || {
+            let mut part = read::<Sim>(&reader, 2);
+            turn_once();
+            let came = part.wait(Some(Instant::now())).is_some_and(|(outcome, _)| matches!(outcome, Ok(2)));
+            drop((part, reader));
+            turn_once();
+            came
+        });
+        let mut context = Context::from_waker(Waker::noop());
+        let mut writes = super::tasks::Writes::<Sim>::default();
+        let mut poll = || writes.poll(&writer, WokenBy::Driver, &mut context, &[IoSlice::new(b"data")]);
+        let polled = poll();
+        let came = reading.join().unwrap();
+        turn();
+        match polled {
+            Poll::Ready(Err(_)) => assert!(!came, "a part was read"),
+            Poll::Ready(Ok(count)) => {
+                assert_eq!(count, 4);
+                let mut context = Context::from_waker(Waker::noop());
+                assert!(matches!(writes.poll_flush(&mut context), Poll::Ready(Err(_))), "it is told once");
+                assert!(matches!(writes.poll_flush(&mut context), Poll::Ready(Ok(()))));
+            }
+            Poll::Pending => panic!("there is no write before it"),
+        }
+        writes.leave(&writer);
     });
 }

@@ -134,13 +134,16 @@ fn read_at_once<S: System>(channel: &Arc<Channel<S>>, buffers: &mut [IoSliceMut<
 pub(crate) struct Writes<S: System> {
     /// The accepted writes whose outcome was not seen yet; the oldest first.
     accepted: VecDeque<Submitted<Vec<u8>, S>>,
+    /// The failure of the write that was accepted last, which was over at once although the peer
+    /// may have a part of it.
+    failed: Option<Failure>,
     /// The buffers of completed writes, for the next writes.
     spare: Vec<Vec<u8>>,
 }
 
 impl<S: System> Default for Writes<S> {
     fn default() -> Self {
-        Self { accepted: VecDeque::new(), spare: Vec::new() }
+        Self { accepted: VecDeque::new(), failed: None, spare: Vec::new() }
     }
 }
 
@@ -159,7 +162,7 @@ impl<S: System> TaskWrites<S> for Writes<S> {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        if let Err(failure) = channel.refuses_writes() {
+        if let Err(failure) = self.failed.take().map_or_else(|| channel.refuses_writes(), Err) {
             // This stands for what was accepted as well: it is told once.
             self.detach();
             return Poll::Ready(Err(failure));
@@ -171,17 +174,20 @@ impl<S: System> TaskWrites<S> for Writes<S> {
         let mut write = Submitted::to(channel, record);
         match write.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => self.accepted.push_back(write),
-            // A write that failed at once was not accepted, except for the pieces that went. The
-            // next write is told of a failure that lasts.
-            Poll::Ready((outcome, copy)) => {
-                if let Err(failure) = &outcome
-                    && let Some(went @ 1..) = failure.transferred()
-                {
-                    self.keep(copy);
-                    return Poll::Ready(Ok(went));
+            Poll::Ready((Err(failure), copy)) => {
+                self.keep(copy);
+                match failure.transferred() {
+                    // It was not accepted.
+                    Some(0) => {
+                        self.detach();
+                        return Poll::Ready(Err(failure));
+                    }
+                    // The next write is told of a failure that lasts.
+                    Some(went) => return Poll::Ready(Ok(went)),
+                    None => self.failed = Some(failure),
                 }
-                self.is_over(outcome, copy)?;
             }
+            Poll::Ready((Ok(_), copy)) => self.keep(copy),
         }
         Poll::Ready(Ok(count))
     }
@@ -191,7 +197,7 @@ impl<S: System> TaskWrites<S> for Writes<S> {
             ready!(self.poll_oldest(context))?;
         }
         self.shrink();
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.failed.take().map_or(Ok(()), Err))
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -201,7 +207,7 @@ impl<S: System> TaskWrites<S> for Writes<S> {
             }
         }
         self.shrink();
-        Ok(())
+        self.failed.take().map_or(Ok(()), Err)
     }
 
     fn failure(&mut self, deadline: Instant) -> Option<Failure> {
@@ -212,7 +218,7 @@ impl<S: System> TaskWrites<S> for Writes<S> {
                 return Some(failure);
             }
         }
-        None
+        self.failed.take()
     }
 
     fn leave(&mut self, _: &Channel<S>) {
@@ -259,6 +265,7 @@ impl<S: System> Writes<S> {
     /// Gives up the accepted writes: they still go out, but the caller does not learn their outcome
     /// any more.
     fn detach(&mut self) {
+        self.failed = None;
         for accepted in self.accepted.drain(..) {
             accepted.detach();
         }
