@@ -70,8 +70,12 @@ impl<S: System> Channel<S> {
         let mut table = self.table(half);
         table.driver_notified = false;
         let ended = table.end_waiting(|done| {
-            let error = io::Error::from_raw_os_error(error.raw_os_error().unwrap_or_default());
-            Err(Failure::os(error, Some(done)))
+            // An `io::Error` cannot be cloned.
+            let copy = match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(error.kind(), error.to_string()),
+            };
+            Err(Failure::os(copy, Some(done)))
         });
         self.line(half).notify(&mut table);
         drop(table);
