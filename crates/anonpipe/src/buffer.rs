@@ -1,7 +1,7 @@
 //! The buffers that operations own while in flight, and memory that the system fills.
 //!
-//! Besides `sys`, this is the only module with `unsafe`: it gives addresses away, and turns them
-//! back into slices.
+//! Besides `sys`, this is the only module whose types rest on `unsafe`: it gives addresses away,
+//! and turns them back into slices.
 
 #![allow(unsafe_code, reason = "memory is lent to the system here")]
 

@@ -18,8 +18,6 @@ mod programs;
 mod reader;
 #[cfg(test)]
 mod sim;
-#[cfg(all(test, windows))]
-mod stray_packets;
 mod sync;
 mod sys;
 #[cfg(any(feature = "tokio", feature = "futures-io"))]

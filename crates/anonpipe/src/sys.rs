@@ -12,7 +12,9 @@
 //!   thread that turns it;
 //! - `Process`: the process that made something, told apart from its forks.
 //!
-//! The meaning of a system's answers is in its module `answers`, and nowhere else.
+//! What a system's answer means for an operation, or for making a pair, is in its module `answers`,
+//! and nowhere else. What a caller can do when something has run out is said by
+//! `contract::error::advice`.
 
 #![allow(unsafe_code, reason = "system calls are made here, and only here")]
 

@@ -160,7 +160,7 @@ fn a_wait_with_a_deadline_that_has_passed_leaves_the_operation_whole() {
     });
 }
 
-/// Cancelling and completing both take the operation out of the queue; whoever takes it out
+/// Cancelling and completing both take the operation out of the queue; the one that takes it out
 /// completes it.
 #[test]
 fn a_cancel_and_a_completion_give_one_outcome() {

@@ -50,7 +50,7 @@ struct Read {
     cancelled: bool,
     state: State,
     took: Vec<u8>,
-    /// How many bytes it may have taken that nobody sees.
+    /// How many bytes it may have taken that no caller sees.
     lost: usize,
 }
 

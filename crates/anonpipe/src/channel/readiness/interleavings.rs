@@ -1,4 +1,4 @@
-//! Two threads and a kernel in memory on one channel, explored by loom: whatever the order of their
+//! Two threads and a kernel in memory on one channel, explored by loom: in every order of their
 //! steps, no wake is lost and no byte.
 
 use std::sync::Arc;

@@ -94,6 +94,11 @@ impl Wait {
     }
 }
 
+/// The pool's callback.
+///
+/// # Safety
+///
+/// `context` is a reference to a [`Wait`] that was given away for this call alone.
 unsafe extern "system" fn on_event(context: *mut c_void, _timed_out: bool) {
     // SAFETY: the reference that `when_set` made for this one call.
     let wait = unsafe { Arc::from_raw(context.cast::<Wait>().cast_const()) };

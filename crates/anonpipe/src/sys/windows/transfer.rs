@@ -31,7 +31,8 @@ pub(crate) fn read(handle: BorrowedHandle<'_>, buffers: &mut [IoSliceMut<'_>]) -
     let Some(buffer) = buffers.iter_mut().find(|buffer| !buffer.is_empty()) else { return Ok(0) };
     loop {
         let mut count = 0;
-        // SAFETY: the handle is synchronous, so the buffer is only used during the call; its length
+        // SAFETY: the handle is synchronous (an end of mode `Blocking` was made so, or was
+        // probed when it was adopted), so the buffer is only used during the call; its length
         // is not exceeded.
         let done = unsafe {
             ReadFile(handle.as_raw_handle(), buffer.as_mut_ptr(), clamp(buffer.len()), &raw mut count, ptr::null_mut())
@@ -53,8 +54,8 @@ pub(crate) fn write(handle: BorrowedHandle<'_>, buffers: &[IoSlice<'_>]) -> Outc
 
 fn write_once(handle: BorrowedHandle<'_>, piece: &[u8]) -> Answer {
     let mut count = 0;
-    // SAFETY: the handle is synchronous, so the piece is only used during the call; its length is
-    // not exceeded.
+    // SAFETY: the handle is synchronous, see `read`, so the piece is only used during the call; its
+    // length is not exceeded.
     let done = unsafe {
         WriteFile(handle.as_raw_handle(), piece.as_ptr(), clamp(piece.len()), &raw mut count, ptr::null_mut())
     };

@@ -251,7 +251,7 @@ mod tests {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args(["--exact", "--ignored", "sys::windows::npfs::named::tests::another_process"]);
             let mut child = command.env(OPENS, name).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-            // Until it has come, there is nobody to read from.
+            // Until it has come, there is no peer to read from.
             let server_file = File::from(server.try_clone().unwrap());
             let came = (0..2000).any(|_| {
                 std::thread::sleep(Duration::from_millis(5));

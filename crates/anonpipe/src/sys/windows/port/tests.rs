@@ -1,8 +1,6 @@
 //! Packets on our port that belong to no operation of ours, and handles that are bound to another
 //! port.
 
-#![allow(unsafe_code, reason = "the tests play another owner of a handle, and call the system")]
-
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
 use std::time::Duration;
