@@ -13,6 +13,8 @@ mod turn_lock;
 #[cfg(test)]
 pub(crate) use self::core::{Core, DriverRef};
 pub use handle::Driver;
+#[cfg(unix)]
+pub(crate) use native::channel_of_input;
 pub(crate) use native::{Native, channel_of, pipe_of};
 
 /// References to the drivers of that system.

@@ -49,7 +49,7 @@ impl Origin {
     /// That of an end of which only its direction is known.
     pub(crate) fn unknown(duplex: bool) -> Self {
         let direction = duplex.then_some(crate::contract::Direction::Duplex);
-        Self { name: EndName { role: None, direction }, requested_capacity: None, exclusive: true }
+        Self { name: EndName { called: None, role: None, direction }, requested_capacity: None, exclusive: true }
     }
 }
 

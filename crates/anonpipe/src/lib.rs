@@ -13,6 +13,7 @@ mod end;
 mod mode;
 mod op;
 mod options;
+pub mod process;
 #[cfg(all(test, not(loom)))]
 mod programs;
 mod reader;

@@ -243,7 +243,7 @@ impl<S: Mode, C: Mode> PipeOptions<S, C> {
         let (server, client) =
             sys::create(&spec, &self.platform).map_err(|failure| failure.into_io(Action::Create, None))?;
         let origin = |role| Origin {
-            name: EndName { role: Some(role), direction: Some(direction) },
+            name: EndName { called: None, role: Some(role), direction: Some(direction) },
             requested_capacity: self.capacity,
             exclusive: true,
         };

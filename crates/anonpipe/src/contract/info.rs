@@ -34,12 +34,17 @@ pub enum Role {
 /// How an error names an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EndName {
+    /// A name of its own.
+    pub(crate) called: Option<&'static str>,
     pub(crate) role: Option<Role>,
     pub(crate) direction: Option<Direction>,
 }
 
 impl fmt::Display for EndName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.called {
+            return f.write_str(name);
+        }
         f.write_str(match self.role {
             Some(Role::Server) => "the server end",
             Some(Role::Client) => "the client end",

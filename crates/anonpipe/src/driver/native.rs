@@ -102,6 +102,12 @@ pub(crate) fn channel_of(pipe: OwnedPipe, _exclusive: bool) -> Channel {
     Channel::new(sys::Descriptor::new(pipe))
 }
 
+/// A channel that only reads, from what may be something else than a pipe or a socket.
+#[cfg(unix)]
+pub(crate) fn channel_of_input(fd: OwnedPipe) -> Channel {
+    Channel::new(sys::Descriptor::of_any(fd))
+}
+
 fn unread_writer() -> Result<Arc<Channel>, Failure> {
     static WRITER: PerProcess<Mutex<Option<Arc<Channel>>>> = PerProcess::new();
 

@@ -33,6 +33,6 @@ pub(crate) fn adopt<T>(
     if access == Access::Both && !duplex {
         return refuse(pipe, invalid("it is an end of a one-way pipe"));
     }
-    let name = EndName { role: probe.role, direction: probe.direction };
+    let name = EndName { called: None, role: probe.role, direction: probe.direction };
     Ok(wrap(pipe, Origin { name, requested_capacity: None, exclusive }, probe.mode))
 }

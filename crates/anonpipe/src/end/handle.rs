@@ -83,6 +83,11 @@ impl<S: System> EndHandle<S> {
         }
     }
 
+    /// Gives the end a name of its own, for errors.
+    pub(crate) fn call(&mut self, name: &'static str) {
+        self.origin.name.called = Some(name);
+    }
+
     pub(crate) fn channel(&self) -> &S::Channel {
         &self.channel
     }
@@ -260,6 +265,27 @@ impl<S: System> EndHandle<S> {
 /// The answer when an end that was closed here is used.
 fn closed() -> Failure {
     Failure::refused(io::ErrorKind::BrokenPipe, "it was closed here")
+}
+
+#[cfg(windows)]
+impl EndHandle<crate::driver::Native> {
+    /// Waits until the reads that get the next `count` bytes are over, while `transfer` puts these
+    /// bytes into the pipe. Gives up after a moment: a new read may look like one of them.
+    pub(crate) fn while_bytes_come(&self, count: usize, transfer: impl FnOnce()) {
+        let reads = self.channel.reads_within(count);
+        transfer();
+        for pause in [0, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] {
+            if !self.channel.reads_within(count).iter().any(|id| reads.contains(id)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_micros(pause));
+        }
+    }
+
+    /// Whether a read or a task waits for bytes, as far as this process knows.
+    pub(crate) fn awaits_bytes(&self) -> bool {
+        self.channel.in_flight(Half::Read) > 0
+    }
 }
 
 impl<S: System> Drop for EndHandle<S> {

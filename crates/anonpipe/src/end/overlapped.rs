@@ -6,7 +6,11 @@ use std::io::{self, IoSlice, IoSliceMut};
 use super::handle::EndHandle;
 use super::{Access, EndImpl, Origin};
 use crate::channel::Channel as _;
+#[cfg(unix)]
+use crate::contract::EndName;
 use crate::contract::{ConversionError, IoMode};
+#[cfg(unix)]
+use crate::driver::channel_of_input;
 use crate::driver::{Native, channel_of, pipe_of};
 use crate::sys::{BorrowedPipe, OwnedPipe};
 
@@ -14,6 +18,14 @@ use crate::sys::{BorrowedPipe, OwnedPipe};
 pub struct OverlappedEnd(pub(crate) EndHandle<Native>);
 
 impl OverlappedEnd {
+    /// What another program gave us to read, which may be something else than a pipe or a socket.
+    #[cfg(unix)]
+    pub(crate) fn of_input(fd: OwnedPipe) -> Self {
+        let name = EndName { called: None, role: None, direction: None };
+        let origin = Origin { name, requested_capacity: None, exclusive: false };
+        Self(EndHandle::new(channel_of_input(fd), origin, Access::Read))
+    }
+
     pub(crate) fn split(self) -> (Self, Self) {
         let (reading, writing) = self.0.split();
         (Self(reading), Self(writing))

@@ -51,7 +51,7 @@ impl Fixture {
     }
 
     fn op(&self) -> Op<Buffer> {
-        let end = EndName { role: None, direction: None };
+        let end = EndName { called: None, role: None, direction: None };
         Op(Operation::new(Submitted::over(Arc::clone(&self.record), Weak::new()), end))
     }
 

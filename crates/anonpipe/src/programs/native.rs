@@ -59,7 +59,7 @@ impl<const NAMED: bool> super::World for World<NAMED> {
             capacity: (setup.blocking == 2).then(|| u32::from(setup.capacity) * 512),
         };
         let (server, client) = sys::create(&spec, &Self::options()).unwrap();
-        let name = EndName { role: None, direction: setup.duplex.then_some(Direction::Duplex) };
+        let name = EndName { called: None, role: None, direction: setup.duplex.then_some(Direction::Duplex) };
         let world = Self { driver: Arc::new(Core::new().unwrap()), unit, name };
         let open = |side: u8, pipe: OwnedPipe| {
             let access = match (setup.duplex, side) {

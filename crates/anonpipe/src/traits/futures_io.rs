@@ -8,6 +8,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use crate::channel::WokenBy;
 use crate::end::{slice, slice_mut};
+use crate::process::Stdin;
 use crate::{Duplex, Overlapped, Reader, Writer};
 
 macro_rules! async_read {
@@ -32,6 +33,21 @@ macro_rules! async_read {
             }
         }
     )*};
+}
+
+/// On any executor (feature `futures-io`); see the [crate's documentation](crate#async-traits).
+impl AsyncRead for Stdin {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_read(WokenBy::Driver, context, &mut [slice_mut(buffer)])
+    }
+
+    fn poll_read_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.get_mut().poll_read(WokenBy::Driver, context, buffers)
+    }
 }
 
 macro_rules! async_write {

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::buffer::fill;
 use crate::channel::WokenBy;
 use crate::end::{slice, slice_mut};
+use crate::process::Stdin;
 use crate::{Duplex, Overlapped, Reader, Writer};
 
 macro_rules! async_read {
@@ -25,6 +26,14 @@ macro_rules! async_read {
             }
         }
     )*};
+}
+
+/// On any executor (feature `tokio`); see the [crate's documentation](crate#async-traits).
+impl AsyncRead for Stdin {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let stdin = self.get_mut();
+        fill(buffer, |bytes| stdin.poll_read(WokenBy::Runtime, context, &mut [slice_mut(bytes)]))
+    }
 }
 
 macro_rules! async_write {

@@ -61,6 +61,27 @@ impl<S: System> Channel<S> {
         }
     }
 
+    /// The reads that are over once `count` bytes have come, if they are still in flight. Looks at
+    /// each of them, as [`look_at_last_issued`](Self::look_at_last_issued) does.
+    pub(crate) fn reads_within(self: &Arc<Self>, count: usize) -> Vec<SlotId> {
+        let reads: Vec<_> = {
+            let mut table = self.table(Half::Read);
+            let operations = table.iter_mut().filter_map(|entry| entry.as_operation());
+            let mut before = 0;
+            let each = operations.map(|operation| {
+                let loan = operation.loan();
+                let begins = before;
+                before += loan.address(Half::Read).1;
+                (begins, super::Slot::id(loan.slot()))
+            });
+            each.take_while(|(begins, _)| *begins < count).map(|(_, id)| id).collect()
+        };
+        for id in &reads {
+            Self::on_completion(Arc::clone(self), *id, None);
+        }
+        reads
+    }
+
     /// Takes a complete operation out of its table, or issues it again if it met an empty message.
     pub(super) fn observe(self: &Arc<Self>, id: SlotId, said: Option<SaidOf<S>>) -> Observed<S> {
         for half in [Half::Read, Half::Write] {

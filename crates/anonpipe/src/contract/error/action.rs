@@ -72,7 +72,7 @@ mod tests {
     /// Read these sentences aloud.
     #[test]
     fn every_sentence() {
-        let end = |role, direction| EndName { role, direction };
+        let end = |role, direction| EndName { called: None, role, direction };
         let server = end(Some(Role::Server), Some(Direction::Inbound));
         let (client, adopted) = (end(Some(Role::Client), Some(Direction::Outbound)), end(None, None));
         let duplex = end(None, Some(Direction::Duplex));
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn every_cause() {
-        let end = EndName { role: Some(Role::Client), direction: Some(Direction::Duplex) };
+        let end = EndName { called: None, role: Some(Role::Client), direction: Some(Direction::Duplex) };
         let text = |action, failure: Failure| {
             let text = failure.into_io(action, end).to_string();
             text.split_once(" the client end of a duplex pipe: ").expect("the end").1.to_owned()

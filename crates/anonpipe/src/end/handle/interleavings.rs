@@ -15,7 +15,7 @@ use crate::sim::explore::explore;
 use crate::sim::{completion, readiness};
 
 const ORIGIN: Origin =
-    Origin { name: EndName { role: None, direction: None }, requested_capacity: None, exclusive: true };
+    Origin { name: EndName { called: None, role: None, direction: None }, requested_capacity: None, exclusive: true };
 
 fn handle<S: System>(channel: Arc<S::Channel>, access: Access) -> EndHandle<S> {
     EndHandle::new(Arc::into_inner(channel).expect("nothing else has it"), ORIGIN, access)

@@ -35,9 +35,21 @@ pub(crate) struct Descriptor {
 
 impl Descriptor {
     pub(crate) fn new(fd: OwnedFd) -> Self {
+        let transport = Transport::of(fd.as_fd());
+        Self::over(fd, transport)
+    }
+
+    /// As [`new`](Self::new), for a descriptor that may be something else than a pipe or a socket,
+    /// and is only read.
+    pub(crate) fn of_any(fd: OwnedFd) -> Self {
+        let transport = Transport::of_any(fd.as_fd());
+        Self::over(fd, transport)
+    }
+
+    fn over(fd: OwnedFd, transport: Transport) -> Self {
         // If there is no memory for this, a forked child is taken for this process.
         let _ = count_forks();
-        Self { transport: Transport::of(fd.as_fd()), fd: ManuallyDrop::new(fd), given_away: AtomicBool::new(false) }
+        Self { transport, fd: ManuallyDrop::new(fd), given_away: AtomicBool::new(false) }
     }
 
     /// What to ask a reactor about, for a task in one half. For a socket this includes the other

@@ -14,7 +14,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::fs::{FileType, OFlags, fcntl_getfl};
 use rustix::io::{Errno, readv, writev};
 use rustix::net::sockopt::Timeout;
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, recvmsg, sendmsg};
@@ -47,6 +47,8 @@ enum Kind {
     GuardedPipe,
     /// A socket: the system has a flag, or an option that is set.
     Socket,
+    /// Something else that can be read, such as a terminal or a file.
+    NoPipe,
 }
 
 /// Whether every pipe made from now on is guarded; see
@@ -72,6 +74,13 @@ impl Transport {
         Self { kind, at_once: AtOnce::default() }
     }
 
+    /// As [`of`](Self::of), for a descriptor that may be something else than a pipe or a socket.
+    pub(super) fn of_any(fd: BorrowedFd<'_>) -> Self {
+        let is_pipe = rustix::fs::fstat(fd)
+            .is_ok_and(|stat| matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket));
+        if is_pipe { Self::of(fd) } else { Self { kind: Kind::NoPipe, at_once: AtOnce::default() } }
+    }
+
     pub(super) fn is_socket(&self) -> bool {
         self.kind == Kind::Socket
     }
@@ -92,9 +101,14 @@ pub(super) fn try_read(
                 Ok(received.bytes)
             }
             Kind::Pipe | Kind::GuardedPipe => transport.at_once.read(fd, buffers),
+            // A file is always ready; its call takes as long as the file system does.
+            Kind::NoPipe if ready_for(fd, PollFlags::IN)?.is_empty() => Err(Errno::AGAIN),
+            Kind::NoPipe => readv(fd, buffers),
         })
     };
     match read() {
+        // One line may be empty, and another may come: a terminal's end of file is no state.
+        result if transport.kind == Kind::NoPipe => result,
         Ok(0) => match end_of_file(fd) {
             End::NotYet => Err(Errno::AGAIN),
             End::Fifo => read(),
@@ -235,7 +249,7 @@ fn write_with(
     #[cfg(not(target_vendor = "apple"))]
     let flags = flags | SendFlags::NOSIGNAL;
     answers::uninterrupted(|| match transport.kind {
-        Kind::Pipe => to_pipe(),
+        Kind::Pipe | Kind::NoPipe => to_pipe(),
         Kind::GuardedPipe => sigpipe::without(&to_pipe, answers::raises_signal),
         Kind::Socket => sendmsg(fd, buffers, &mut SendAncillaryBuffer::default(), flags),
     })
