@@ -465,6 +465,7 @@ rules! {
             writing_to_nobody_raises_no_signal,
             a_pending_signal_stays_pending,
             a_childs_duplex_end_raises_the_signal,
+            an_interrupted_call_goes_on,
             #[cfg(target_os = "linux")]
             the_drivers_thread_blocks_no_faults,
         }

@@ -1,17 +1,18 @@
 //! Signals: `SIGPIPE`, and the signals of the driver's thread. Each rule has a process of its own.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
+use std::time::{Duration, Instant};
 
-use anonpipe::End;
+use anonpipe::{Driver, End, Overlapped, Reader, Writer, wait_any};
 
 use crate::Backend;
-#[cfg(target_os = "linux")]
-use crate::harness::MOMENT;
-use crate::harness::until_writes_in_flight;
+use crate::harness::{MOMENT, until_writes_in_flight};
 #[cfg(target_os = "linux")]
 use crate::system::blocked_signals;
-use crate::system::{default_sigpipe, is_sigpipe_pending, raise_sigpipe_blocked};
+use crate::system::{InterruptibleThread, default_sigpipe, is_sigpipe_pending, raise_sigpipe_blocked};
 use crate::transfer_ways::{Way, kind};
 
 /// `SIGPIPE` kills, as in a C program. It must neither arrive nor stay pending.
@@ -89,4 +90,93 @@ pub(crate) fn the_drivers_thread_blocks_no_faults(backend: Backend) {
     }
     let own = std::fs::read_to_string("/proc/thread-self/status").unwrap();
     assert!(own.lines().any(|line| line.strip_prefix("SigBlk:").is_some_and(|set| set.trim() == "0000000000000000")));
+}
+
+/// Signals interrupt a thread again and again, in whatever system call it is. The caller does not
+/// notice: no call fails with `Interrupted`, and none ends before its time.
+pub(crate) fn an_interrupted_call_goes_on(backend: Backend) {
+    let data = |mut writer: &Writer<Overlapped>| assert_eq!(writer.write(b"data").unwrap(), 4);
+    for way in Way::ALL {
+        let (reader, writer) = backend.pipe();
+        let read = amid_signals(|| way.read(&reader, 8), || data(&writer));
+        assert_eq!(read.unwrap(), b"data", "{way:?}");
+        let (reader, writer) = backend.small_pipe();
+        let written = amid_signals(|| way.write(&writer, &[1; LARGE]), || read_all(&reader));
+        assert_eq!(written.unwrap(), LARGE, "{way:?}");
+    }
+    let (mut blocking, writer) = backend.options().server(End::blocking()).inbound().unwrap();
+    assert_eq!(amid_signals(|| blocking.read(&mut [0; 8]), || data(&writer)).unwrap(), 4);
+    let (reader, mut blocking) = backend.options().client(End::blocking()).inbound().unwrap();
+    let write_all = || {
+        let mut left = LARGE;
+        while left > 0 {
+            // What was written when the signal came counts. `write_all` would hide an interruption.
+            left -= blocking.write(&[1; LARGE][..left])?;
+        }
+        Ok(LARGE)
+    };
+    assert_eq!(amid_signals(write_all, || read_all(&reader)).unwrap(), LARGE);
+
+    let driver = Driver::new().unwrap();
+    let (reader, writer) = backend.pipe();
+    reader.attach(&driver).unwrap();
+    let read = reader.submit_read(vec![0; 8]);
+    let turn = || {
+        while !read.is_complete() {
+            driver.turn(None)?;
+        }
+        Ok(())
+    };
+    amid_signals(turn, || data(&writer)).unwrap();
+    assert_eq!(read.wait().0.unwrap(), 4);
+    let (reader, writer) = backend.pipe();
+    let (one, other) = (reader.submit_read(vec![0; 8]), reader.submit_read(vec![0; 8]));
+    let first = amid_signals(|| Ok(wait_any(&[&other, &one], None)), || data(&writer));
+    assert_eq!(first.unwrap(), Some(1));
+
+    // A deadline stays where it was.
+    let (reader, _writer) = backend.pipe();
+    let began = Instant::now();
+    let late = amid_signals(|| reader.read_timeout(&mut [0; 8], 5 * MOMENT), || {});
+    assert_eq!(kind(late), ErrorKind::TimedOut);
+    assert!(began.elapsed() >= 5 * MOMENT, "it ended early");
+}
+
+/// So much that a write of it waits, whatever the pipe holds.
+const LARGE: usize = 3 << 20;
+
+fn read_all(mut reader: &Reader<Overlapped>) {
+    reader.read_exact(&mut vec![0; LARGE]).unwrap();
+}
+
+/// Makes a call on a thread of its own, and interrupts that thread: first until the call surely
+/// waits, then while `then` has the call end.
+fn amid_signals<T: Send>(call: impl FnOnce() -> io::Result<T> + Send, then: impl FnOnce() + Send) -> io::Result<T> {
+    let (told, heard) = channel();
+    let (is_over, may_end) = (AtomicBool::new(false), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let caller = scope.spawn(|| {
+            told.send(InterruptibleThread::current()).unwrap();
+            let result = call();
+            is_over.store(true, Ordering::Release);
+            // What is interrupted must be alive.
+            while !may_end.load(Ordering::Acquire) {
+                thread::yield_now();
+            }
+            result
+        });
+        let thread = heard.recv().unwrap();
+        for _ in 0..10 {
+            thread.interrupt();
+            thread::sleep(MOMENT / 20);
+        }
+        let then = scope.spawn(then);
+        while !is_over.load(Ordering::Acquire) {
+            thread.interrupt();
+            thread::sleep(Duration::from_micros(50));
+        }
+        may_end.store(true, Ordering::Release);
+        then.join().unwrap();
+        caller.join().unwrap()
+    })
 }

@@ -8,7 +8,8 @@ use crate::contract::{Failure, Half, Outcome, Process, Turn};
 
 /// The descriptor of one end, on a system that says when a descriptor is ready.
 ///
-/// No call waits, except for [`wait`](Self::wait). Before a channel gives its descriptor away or
+/// No call waits, except for [`wait`](Self::wait), and none fails because a signal has interrupted
+/// it: the system's layer makes the call again. Before a channel gives its descriptor away or
 /// drops it, the channel makes the poller forget it.
 pub(crate) trait Descriptor: Send + Sync + Sized + 'static {
     type Process: Process;

@@ -36,11 +36,17 @@ pub(super) fn would_wait(result: &Result<usize, Errno>) -> bool {
     *result == Err(Errno::AGAIN)
 }
 
-/// Makes a call until it is not interrupted.
+/// Whether a signal has interrupted a call, which has done nothing.
+pub(super) fn is_interruption(error: Errno) -> bool {
+    error == Errno::INTR
+}
+
+/// Makes a call until it is not interrupted. Not for a call with a time limit, which would begin
+/// anew each time.
 pub(super) fn uninterrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     loop {
         match call() {
-            Err(Errno::INTR) => {}
+            Err(error) if is_interruption(error) => {}
             result => return result,
         }
     }

@@ -156,7 +156,9 @@ impl readiness::Descriptor for Descriptor {
         let fds = if watched.is_some() { &mut fds[..] } else { &mut fds[..1] };
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            match answers::uninterrupted(|| poll(fds, left.map(timespec_of).as_ref())) {
+            match poll(fds, left.map(timespec_of).as_ref()) {
+                // Meanwhile time has passed.
+                Err(error) if answers::is_interruption(error) => {}
                 Err(error) => return Err(answers::failure(error)),
                 Ok(0) if left == Some(Duration::ZERO) => return Ok(WaitEnd::TimedOut),
                 Ok(0) => {}

@@ -159,6 +159,42 @@ pub(crate) fn is_sigpipe_pending() -> bool {
     unsafe { libc::sigismember(&raw const set, libc::SIGPIPE) == 1 }
 }
 
+/// Counts the interruptions of [`interruptible_thread`].
+static INTERRUPTIONS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+extern "C" fn count_interruption(_: libc::c_int) {
+    INTERRUPTIONS.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+}
+
+/// A thread that a signal can interrupt: the signal's handler is called, and the system call that
+/// the thread is in fails with `EINTR`.
+pub(crate) struct InterruptibleThread(libc::pthread_t);
+
+impl InterruptibleThread {
+    /// The calling thread. From now on `SIGUSR1` interrupts, and restarts no system call.
+    pub(crate) fn current() -> Self {
+        // SAFETY: a struct of numbers, of which zeros are valid: no flags, so no SA_RESTART, and no
+        // signal blocked.
+        let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+        action.sa_sigaction = count_interruption as *const () as usize;
+        // SAFETY: the handler only adds to an atomic; the old action is not asked for.
+        let done = unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) };
+        assert_eq!(done, 0, "sigaction");
+        // SAFETY: takes nothing, and cannot fail.
+        Self(unsafe { libc::pthread_self() })
+    }
+
+    /// Interrupts the thread, which must be alive, and waits until its handler has run.
+    pub(crate) fn interrupt(&self) {
+        let before = INTERRUPTIONS.load(std::sync::atomic::Ordering::SeqCst);
+        // SAFETY: the thread is alive, says the caller.
+        assert_eq!(unsafe { libc::pthread_kill(self.0, libc::SIGUSR1) }, 0, "pthread_kill");
+        while INTERRUPTIONS.load(std::sync::atomic::Ordering::SeqCst) == before {
+            std::thread::yield_now();
+        }
+    }
+}
+
 /// While it lives, this process gets no more descriptors than a few.
 pub(crate) struct NoMoreDescriptors {
     old: libc::rlimit,
