@@ -18,6 +18,7 @@ mod step;
 
 use std::any::type_name;
 use std::io;
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(test)]
 use std::sync::Arc;
@@ -29,6 +30,8 @@ use crate::channel::{System, WokenBy};
 use crate::contract::Failure;
 use crate::end::{Access, EndHandle};
 use crate::sim::chance::{self, Random, Source};
+use crate::sim::meanwhile;
+pub(crate) use run::Run;
 pub(crate) use step::{Program, Setup, Step};
 
 type HandleOf<W> = <<W as World>::System as System>::Handle;
@@ -36,7 +39,7 @@ type ChannelOf<W> = <<W as World>::System as System>::Channel;
 type DriverOf<W> = <<W as World>::System as System>::Driver;
 
 /// A system, as a program uses it.
-pub(crate) trait World: Sized {
+pub(crate) trait World: Sized + 'static {
     type System: System;
     /// An end in blocking mode.
     type Blocking;
@@ -72,10 +75,24 @@ pub(crate) trait World: Sized {
 
     fn adopt(&self, handle: HandleOf<Self>, access: Access) -> EndHandle<Self::System>;
 
-    /// Calls `call` as a forked process would. `None`: there is no fork here.
-    fn in_child<R>(&self, call: impl FnOnce() -> R) -> Option<R>;
+    /// What another thread does that turns the drivers, for a world where calls of several threads
+    /// can overlap.
+    fn turn_later(&self) -> Option<Box<dyn FnOnce()>>;
 
-    /// Has the thread end, and another one go on, where that can be imitated.
+    /// Whether it is known how much went of a write that failed, with these bytes. `stream`: the
+    /// end that reads them.
+    fn knows_what_went(&self, stream: usize, bytes: RangeInclusive<u8>) -> bool;
+
+    /// Calls `check` in a forked process, or as one would, where there are forks; with whether
+    /// that process has a copy of the memory, as real ones have. Returns whether it passes.
+    fn in_child(&self, check: impl FnOnce(bool) -> bool) -> bool;
+
+    /// Takes steps, the last of which ends the thread; on a thread of their own, unless that is
+    /// imitated.
+    fn take_steps(run: &mut Run<Self>, steps: &[Step]) -> Result<(), String>;
+
+    /// The thread ends, and another one goes on. Returns whether what is reported to it may be
+    /// lost.
     fn end_thread(&mut self) -> bool;
 
     fn read(end: &mut Self::Blocking, buffer: &mut [u8]) -> io::Result<usize>;
@@ -101,6 +118,7 @@ fn run_once<W: World>(program: &Program, source: Source, log: bool) -> Outcome {
     // Ready polls are counted by thread, and the count changes what a poll does.
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let _ = crate::op::fairly(WokenBy::Driver, &mut context, |_| std::task::Poll::<()>::Pending);
+    meanwhile::forget();
     chance::begin(source, program.setup.faults);
     let result = catch_unwind(AssertUnwindSafe(|| run::run::<W>(program, log)));
     let decisions = chance::end();
@@ -150,6 +168,14 @@ pub(crate) fn replay<W: World>(setup: Setup, steps: &[Step], decisions: &[u8]) {
     }
 }
 
+/// How many calls and decisions of the kernel a program in memory has on average, at least.
+#[cfg(test)]
+const FEWEST_STEPS: u64 = 30;
+
+/// So many programs have that average.
+#[cfg(test)]
+const ENOUGH: u64 = 1000;
+
 /// `ANONPIPE_PROGRAMS` says how many programs run, or `ANONPIPE_PROGRAM_SECONDS` for how long, and
 /// `ANONPIPE_SEED` which seed is the first.
 #[cfg(test)]
@@ -166,7 +192,10 @@ fn run_many<W: World>(few: u64) {
         steps += run_seed::<W>(first + count) as u64;
         count += 1;
     }
-    println!("{}: {count} programs, {} calls and decisions each", type_name::<W>(), steps / count.max(1));
+    let (average, seconds) = (steps / count.max(1), began.elapsed().as_secs());
+    println!("{}: {count} programs, {average} calls and decisions each, in {seconds} s", type_name::<W>());
+    let are_long = !W::IN_MEMORY || count < ENOUGH || average >= FEWEST_STEPS;
+    assert!(are_long, "programs have {average} calls and decisions on average, fewer than {FEWEST_STEPS}");
 }
 
 /// Ends the process if a program of a real system hangs, and says which one it is.

@@ -9,6 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod completion;
 #[cfg(loom)]
 pub(crate) mod explore;
+pub(crate) mod meanwhile;
 pub(crate) mod readiness;
 #[cfg(not(loom))]
 pub(crate) mod world;
@@ -74,6 +75,7 @@ impl OneProcess {
 
 impl Process for OneProcess {
     fn current() -> Self {
+        meanwhile::between_locks();
         Self { is_child: IS_CHILD.get() }
     }
 
@@ -154,9 +156,7 @@ impl<E: Send + 'static> Turn for Inbox<E> {
         let now = chance::part(state.events.len());
         let events: Vec<_> = state.events.drain(..now).collect();
         drop(state);
-        for (key, event) in events {
-            each(key, event);
-        }
+        meanwhile::alone(|| events.into_iter().for_each(|(key, event)| each(key, event)));
         Ok(())
     }
 

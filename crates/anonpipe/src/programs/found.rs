@@ -9,7 +9,7 @@ use crate::sim::{completion, readiness};
 /// the operation before was forgotten.
 #[test]
 fn a_task_is_woken_although_a_thread_has_waited() {
-    let setup = Setup { duplex: true, capacity: 9, exclusive: false, faults: false, blocking: 2 };
+    let setup = Setup { duplex: true, capacity: 9, exclusive: false, faults: false, blocking: 2, large: false };
     let steps = [
         Attach { on: 1 },
         SubmitRead { on: 1, units: 3 },

@@ -1,12 +1,14 @@
 //! The system that this build is for, as random programs use it.
 
 use std::io::{self, IoSlice, IoSliceMut};
+use std::ops::RangeInclusive;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{ChannelOf, End, Setup};
+use super::{ChannelOf, End, Run, Setup, Step};
 use crate::channel::WokenBy;
 use crate::contract::{Direction, EndName, EndSpec, Failure, IoMode, Spec};
 use crate::driver::{Core, DriverRef, Native, channel_of};
@@ -23,6 +25,9 @@ pub(crate) struct World<const NAMED: bool> {
 
 /// The bytes of a unit. A pipe of Linux holds at least a page, and so a few units.
 const UNIT: usize = 512;
+
+/// So many that every sixth write or so is larger than a piece of Windows.
+const LARGE_UNIT: usize = 100 << 10;
 
 /// So few that a whole program fits into a pipe, where an end blocks.
 const SMALL_UNIT: usize = 16;
@@ -49,9 +54,13 @@ impl<const NAMED: bool> super::World for World<NAMED> {
     const MILLISECOND: Duration = Duration::from_micros(100);
 
     fn begin(setup: &Setup) -> (Self, [End<Self>; 2]) {
-        let mode = |side: u8| if setup.blocking == side { IoMode::Blocking } else { IoMode::Overlapped };
+        let mode = |side: u8| if setup.blocks(side) { IoMode::Blocking } else { IoMode::Overlapped };
         let end = |side| EndSpec { mode: mode(side), inheritable: false };
-        let unit = if setup.blocking < 2 { SMALL_UNIT } else { UNIT };
+        let unit = match setup.blocking {
+            2 if setup.large => LARGE_UNIT,
+            2 => UNIT,
+            _ => SMALL_UNIT,
+        };
         let spec = Spec {
             direction: if setup.duplex { Direction::Duplex } else { Direction::Inbound },
             server: end(0),
@@ -114,11 +123,34 @@ impl<const NAMED: bool> super::World for World<NAMED> {
         self.open(handle, access, false)
     }
 
-    fn in_child<R>(&self, _: impl FnOnce() -> R) -> Option<R> {
+    fn turn_later(&self) -> Option<Box<dyn FnOnce()>> {
         None
     }
 
+    fn knows_what_went(&self, _: usize, _: RangeInclusive<u8>) -> bool {
+        cfg!(unix)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn in_child(&self, check: impl FnOnce(bool) -> bool) -> bool {
+        sys::in_a_forked_process(|| check(true))
+    }
+
+    /// Windows does not fork, and elsewhere a process with several threads may do less afterwards.
+    #[cfg(not(target_os = "linux"))]
+    fn in_child(&self, _: impl FnOnce(bool) -> bool) -> bool {
+        true
+    }
+
+    fn take_steps(run: &mut Run<Self>, steps: &[Step]) -> Result<(), String> {
+        let result = thread::scope(|scope| scope.spawn(|| run.take_steps(steps)).join());
+        result.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
     fn end_thread(&mut self) -> bool {
+        #[cfg(windows)]
+        return sys::is_wine();
+        #[cfg(unix)]
         false
     }
 

@@ -5,6 +5,7 @@
 //! order. Calls, operations and polls take their turns in the order in which they were made.
 
 use std::io;
+use std::ops::RangeInclusive;
 
 use super::step::MOST_WRITTEN;
 use crate::contract::{Error, Half};
@@ -49,7 +50,8 @@ struct Read {
     length: usize,
     cancelled: bool,
     state: State,
-    took: Vec<u8>,
+    /// The values of the bytes that it took, and how many there were of each in a row.
+    took: Vec<(u8, usize)>,
     /// How many bytes it may have taken that no caller sees.
     lost: usize,
 }
@@ -105,12 +107,28 @@ impl Promise {
             state: State::InFlight,
             on_its_own: false,
         });
-        let place = |offset: usize| u8::try_from(first_unit + offset / self.unit).unwrap_or_default();
-        Some((self.writes.len() - 1, (0..length).map(place).collect()))
+        let mut bytes = Vec::with_capacity(length);
+        for unit in first_unit..first_unit + units {
+            bytes.resize(bytes.len() + self.unit, u8::try_from(unit).unwrap_or_default());
+        }
+        Some((self.writes.len() - 1, bytes))
     }
 
-    /// A write is over.
-    pub(super) fn write_ended(&mut self, number: usize, call: Call, outcome: &io::Result<usize>) -> Result<(), String> {
+    /// The bytes of a write.
+    pub(super) fn bytes_of(&self, number: usize) -> RangeInclusive<u8> {
+        let write = &self.writes[number];
+        let byte = |unit| u8::try_from(unit).unwrap_or(u8::MAX);
+        byte(write.first_unit)..=byte(write.first_unit + (write.length / self.unit).saturating_sub(1))
+    }
+
+    /// A write is over. `is_known`: if it failed, it says how many bytes went.
+    pub(super) fn write_ended(
+        &mut self,
+        number: usize,
+        call: Call,
+        outcome: &io::Result<usize>,
+        is_known: bool,
+    ) -> Result<(), String> {
         let is_task = matches!(call, Call::Task { .. });
         let write = &mut self.writes[number];
         write.state = State::Over;
@@ -126,7 +144,12 @@ impl Promise {
                 let transferred = Error::of(error).ok_or("an error that is not ours")?.transferred();
                 match transferred {
                     Some(count) if count > length => return Err(format!("{count} of {length} bytes went")),
+                    Some(1..) if is_task => return Err("a write that was not accepted says that bytes went".into()),
                     Some(count) => write.went = (count, count),
+                    None if is_task => return Err("a write that was not accepted says that bytes may have gone".into()),
+                    None if is_known => {
+                        return Err(format!("write {number} does not say how many bytes went: {error}"));
+                    }
                     None => {}
                 }
                 let asked = write.cancelled;
@@ -181,16 +204,20 @@ impl Promise {
     }
 
     /// One of these writes failed, and the others may have gone or not. `number`: it may be a write
-    /// that was not accepted.
+    /// that was not accepted. `is_known`: it says how many bytes went, whichever it was.
     pub(super) fn one_failed(
         &mut self,
         accepted: Vec<usize>,
         number: Option<usize>,
         error: &io::Error,
+        is_known: bool,
     ) -> Result<(), String> {
         self.accepted_writes_went(&accepted, false);
         let transferred = Error::of(error).ok_or("an error that is not ours")?.transferred();
         let writes: Vec<_> = accepted.into_iter().chain(number).collect();
+        if is_known && transferred.is_none() {
+            return Err(format!("one of the writes {writes:?} does not say how many bytes went: {error}"));
+        }
         if let Some(count) = transferred.filter(|_| !writes.is_empty()) {
             self.failures.push((writes, count));
         }
@@ -242,7 +269,8 @@ impl Promise {
         match outcome {
             Ok(0) if !self.no_writer => Err("the end of file, though there is a writer".into()),
             Ok(count) if *count <= read.length => {
-                read.took = bytes[..*count].to_vec();
+                let runs = bytes[..*count].chunk_by(|one, next| one == next);
+                read.took = runs.map(|run| (run[0], run.len())).collect();
                 Ok(())
             }
             Ok(count) => Err(format!("{count} bytes, where {} were asked for", read.length)),
@@ -316,7 +344,7 @@ impl Promise {
             .iter()
             .map(|read| match read.state {
                 State::InFlight => read.length,
-                State::Over => read.took.len() + read.lost,
+                State::Over => read.took.iter().map(|(_, count)| count).sum::<usize>() + read.lost,
             })
             .sum();
         went.saturating_sub(gone)
@@ -331,7 +359,7 @@ impl Promise {
                 return Err(format!("read {number} has no outcome"));
             }
             may_be_lost += read.lost;
-            for &byte in &read.took {
+            for &(byte, count) in &read.took {
                 let unit = usize::from(byte);
                 let write = self.writes.partition_point(|write| write.first_unit <= unit).checked_sub(1);
                 let Some(index) = write.filter(|_| unit < self.units) else {
@@ -343,11 +371,13 @@ impl Promise {
                 }
                 last = Some((index, unit));
                 let offset: usize = came[index];
-                came[index] += 1;
-                if offset >= write.went.1 {
-                    return Err(format!("byte {offset} of write {index} came, though it did not go"));
+                came[index] += count;
+                let last_offset = came[index] - 1;
+                if last_offset >= write.went.1 {
+                    return Err(format!("byte {last_offset} of write {index} came, though it did not go"));
                 }
-                if may_be_lost == 0 && offset / self.unit != unit - write.first_unit {
+                let is_place = |offset: usize| offset / self.unit == unit - write.first_unit;
+                if may_be_lost == 0 && !(is_place(offset) && is_place(last_offset)) {
                     return Err(format!("unit {unit} of write {index} came without those before"));
                 }
             }

@@ -3,6 +3,7 @@
 mod blocked;
 mod finish;
 mod handles;
+mod meanwhile;
 mod tasks;
 
 use std::io;
@@ -92,11 +93,11 @@ struct Pending<W: World> {
     bell: Option<Arc<Bell>>,
 }
 
-struct Run<W: World> {
+pub(crate) struct Run<W: World> {
     pending: Vec<Pending<W>>,
     handles: Vec<Handle<W>>,
-    /// The end in blocking mode, if there is one.
-    blocking: Option<(W::Blocking, usize)>,
+    /// The ends in blocking mode.
+    blocking: [Option<W::Blocking>; 2],
     duplex: bool,
     /// Of the stream that each end reads.
     promises: [Promise; 2],
@@ -120,7 +121,7 @@ pub(crate) fn run<W: World>(program: &Program, log: bool) -> Result<usize, Strin
     let mut run = Run::<W> {
         pending: Vec::new(),
         handles: Vec::new(),
-        blocking: None,
+        blocking: [None, None],
         duplex: setup.duplex,
         promises,
         cancels: [[0; 2]; 2],
@@ -136,7 +137,7 @@ pub(crate) fn run<W: World>(program: &Program, log: bool) -> Result<usize, Strin
         };
         match end {
             End::Overlapped(end) => run.handles.push(Handle::new(end, side, access)),
-            End::Blocking(end) => run.blocking = Some((end, side)),
+            End::Blocking(end) => run.blocking[side] = Some(end),
         }
     }
     let result = run.go(&program.steps);
@@ -150,19 +151,40 @@ pub(crate) fn run<W: World>(program: &Program, log: bool) -> Result<usize, Strin
 
 impl<W: World> Run<W> {
     fn go(&mut self, steps: &[Step]) -> Result<(), String> {
-        for step in steps {
-            self.note(|| format!("{step:?}"));
-            self.step(*step)?;
+        let mut rest = steps;
+        while let Some(place) = rest.iter().position(|step| *step == Step::EndThread) {
+            let (first, others) = rest.split_at(place + 1);
+            W::take_steps(self, first)?;
+            rest = others;
         }
+        self.take_steps(rest)?;
         self.note(|| "the end".into());
         self.finish()
+    }
+
+    pub(crate) fn take_steps(&mut self, steps: &[Step]) -> Result<(), String> {
+        let mut steps = steps.iter().peekable();
+        while let Some(step) = steps.next() {
+            let other = steps.peek().and_then(|next| self.begin_meanwhile(*step, **next));
+            if other.is_some() {
+                self.note(|| format!("meanwhile {:?}, while", steps.peek()));
+                steps.next();
+            }
+            self.note(|| format!("{step:?}"));
+            let result = self.step(*step);
+            if let Some(other) = other {
+                self.end_meanwhile(other);
+            }
+            result?;
+        }
+        Ok(())
     }
 
     /// Lets go of everything, also after a failure.
     fn end(mut self) {
         self.pending.clear();
         self.handles.clear();
-        self.blocking = None;
+        self.blocking = [None, None];
         self.world.settle();
         self.world.end();
     }
@@ -175,6 +197,7 @@ impl<W: World> Run<W> {
 
     fn step(&mut self, step: Step) -> Result<(), String> {
         self.calls += 1;
+        let step = if self.blocking.iter().all(Option::is_some) { step.of_a_blocked_thread() } else { step };
         match step {
             Step::SubmitRead { on, units } => self.submit(Half::Read, on, units),
             Step::SubmitWrite { on, units } => self.submit(Half::Write, on, units),
@@ -297,8 +320,17 @@ impl<W: World> Run<W> {
         });
         match half {
             Half::Read => self.promises[side].read_ended(number, call, outcome, buffer),
-            Half::Write => self.promises[1 - side].write_ended(number, call, outcome),
+            Half::Write => {
+                let is_known = self.knows_what_went(side, &[number]);
+                self.promises[1 - side].write_ended(number, call, outcome, is_known)
+            }
         }
+    }
+
+    /// Whether it is known how much went of each of these writes of an end.
+    fn knows_what_went(&self, side: usize, writes: &[usize]) -> bool {
+        let stream = 1 - side;
+        writes.iter().all(|write| self.world.knows_what_went(stream, self.promises[stream].bytes_of(*write)))
     }
 
     fn cancel(&mut self, on: u8) {
@@ -325,6 +357,12 @@ impl<W: World> Run<W> {
 
     fn cancel_all(&mut self, on: u8) {
         let Some(index) = Self::any(self.handles.len(), on) else { return };
+        self.are_cancelled(index);
+        self.handles[index].end.cancel_all();
+    }
+
+    /// What a handle reads and writes is cancelled.
+    fn are_cancelled(&mut self, index: usize) {
         let handle = &self.handles[index];
         let (side, access, has_the_pipe) = (handle.side, handle.access, handle.has_the_pipe());
         if access != Access::Write {
@@ -333,7 +371,6 @@ impl<W: World> Run<W> {
         if access != Access::Read && has_the_pipe {
             self.all_are_cancelled(Half::Write, side);
         }
-        self.handles[index].end.cancel_all();
     }
 
     fn all_are_cancelled(&mut self, half: Half, side: usize) {

@@ -13,8 +13,17 @@ pub(crate) struct Setup {
     pub(crate) exclusive: bool,
     /// The system may run out of something at any time.
     pub(crate) faults: bool,
-    /// Which end is in blocking mode: 0, 1, or 2 for none. A system in memory has no such mode.
+    /// Which end is in blocking mode: 0, 1, 2 for none, or 3 for both. A system in memory has no
+    /// such mode.
     pub(crate) blocking: u8,
+    /// A unit is so large that some writes go in pieces. In memory the pieces are small instead.
+    pub(crate) large: bool,
+}
+
+impl Setup {
+    pub(crate) fn blocks(&self, side: u8) -> bool {
+        self.blocking == side || self.blocking == 3
+    }
 }
 
 /// One step. `on` says which of the handles, or operations, that are in question takes it: a number
@@ -119,6 +128,17 @@ const MOST_UNITS: u8 = 8;
 pub(super) const MOST_WRITTEN: u8 = 3 * MOST_UNITS;
 
 impl Step {
+    /// The step where both ends are in blocking mode.
+    pub(super) fn of_a_blocked_thread(self) -> Self {
+        match self {
+            Self::SubmitRead { on, units } | Self::PollRead { on, units, .. } => Self::Read { on, units, timeout: 0 },
+            Self::SubmitWrite { on, units } | Self::PollWrite { on, units, .. } => {
+                Self::Write { on, units, timeout: 0 }
+            }
+            step => step,
+        }
+    }
+
     pub(crate) fn random(random: &mut Random) -> Self {
         let timeout = |random: &mut Random| if random.one_in(3) { 3 } else { 0 };
         let (on, units) = (random.below(12), 1 + random.below(MOST_UNITS));
@@ -169,7 +189,8 @@ impl Program {
             capacity: 1 + random.below(12) + if random.one_in(4) { 16 } else { 0 },
             exclusive: random.one_in(2),
             faults: random.one_in(2),
-            blocking: random.below(4).min(2),
+            blocking: [0, 0, 0, 1, 1, 1, 3, 2, 2, 2, 2, 2][usize::from(random.below(12))],
+            large: random.one_in(10),
         };
         let count = 12 + random.below(24);
         Self { setup, steps: (0..count).map(|_| Step::random(&mut random)).collect() }

@@ -47,7 +47,7 @@ pub(crate) fn wait(deadline: Option<Instant>) {
     let Some(meanwhile) = MEANWHILE.get() else { return };
     // The time does not go on for what happens meanwhile.
     MEANWHILE.set(Some(|| {}));
-    meanwhile();
+    super::meanwhile::alone(meanwhile);
     MEANWHILE.set(Some(meanwhile));
     let Some(deadline) = deadline else {
         ENDLESS.set(ENDLESS.get() + 1);

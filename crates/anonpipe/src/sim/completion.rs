@@ -3,10 +3,14 @@
 mod event;
 mod issuer;
 mod kernel;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
+#[cfg(not(loom))]
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 #[cfg(not(loom))]
@@ -69,6 +73,7 @@ pub(crate) fn forget_driver() {
     catch_up();
     let _ = DRIVER.take();
     POOLS.take();
+    FORMER.take();
 }
 
 /// The work of a thread pool, done by the test's thread in [`turn`]: the calls that events cause.
@@ -84,6 +89,11 @@ thread_local! {
 thread_local! {
     /// What kernels do later.
     static LATE: RefCell<Vec<Call>> = const { RefCell::new(Vec::new()) };
+}
+
+thread_local! {
+    /// What handles are bound to that others have now. Their packets still come.
+    static FORMER: RefCell<Vec<issuer::Bond>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Has the kernels do what they do later.
@@ -139,7 +149,13 @@ impl super::world::Kernel for Sim {
 
     fn forget() {
         forget_driver();
+        kernel::forget_addresses();
+        kernel::forget_pieces();
         THREADS.set(0);
+    }
+
+    fn knows_what_went(stream: usize, bytes: RangeInclusive<u8>) -> bool {
+        kernel::is_known(stream, bytes)
     }
 
     fn turn() {
@@ -151,8 +167,9 @@ impl super::world::Kernel for Sim {
     }
 
     fn adopt(handle: Issuer) -> Channel<Self> {
-        let bound = handle.is_bound();
-        Channel::new(handle, !bound)
+        // The next owner may take the handle for one without another owner, too.
+        let exclusive = !handle.is_bound() || chance::one_in(2);
+        Channel::new(handle, exclusive)
     }
 
     fn end_thread() -> bool {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::clock::{self, SimClock};
-use super::{Inbox, OneProcess, chance};
+use super::{Inbox, OneProcess, chance, meanwhile};
 use crate::channel;
 #[cfg(all(feature = "tokio", not(loom)))]
 use crate::channel::WokenBy;
@@ -92,8 +92,8 @@ impl super::world::Kernel for Sim {
         if runtime { reactor::in_runtime(|| poll(WokenBy::Runtime)) } else { poll(WokenBy::Driver) }
     }
 
-    fn in_child<R>(call: impl FnOnce() -> R) -> Option<R> {
-        Some(OneProcess::in_child(call))
+    fn in_child(check: impl FnOnce(bool) -> bool) -> bool {
+        OneProcess::in_child(|| check(false))
     }
 }
 
@@ -259,7 +259,10 @@ impl readiness::Descriptor for Descriptor {
         }
         let stream = &mut state.streams[self.side];
         if stream.bytes.is_empty() {
-            return (!stream.open).then_some(Ok(0));
+            let outcome = (!stream.open).then_some(Ok(0));
+            drop(state);
+            meanwhile::in_the_kernel();
+            return outcome;
         }
         let buffer = buffers.iter_mut().find(|buffer| !buffer.is_empty())?;
         let count = chance::part(buffer.len().min(stream.bytes.len()));
@@ -268,6 +271,7 @@ impl readiness::Descriptor for Descriptor {
         }
         state.tell(1 - self.side, Half::Write);
         drop(state);
+        meanwhile::in_the_kernel();
         Some(Ok(count))
     }
 
@@ -284,11 +288,14 @@ impl readiness::Descriptor for Descriptor {
         let buffer = buffers.iter().find(|buffer| !buffer.is_empty())?;
         let count = chance::part(buffer.len().min(room));
         if count == 0 {
+            drop(state);
+            meanwhile::in_the_kernel();
             return None;
         }
         stream.bytes.extend(&buffer[..count]);
         state.tell(1 - self.side, Half::Read);
         drop(state);
+        meanwhile::in_the_kernel();
         Some(Ok(count))
     }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::channel::{System, WokenBy};
 use crate::contract::Failure;
 use crate::driver::{Core, DriverRef};
 use crate::end::{Access, EndHandle, Origin};
-use crate::programs::{End, Setup, World as Programs};
+use crate::programs::{End, Run, Setup, Step, World as Programs};
 use crate::sync::Clock as _;
 
 /// A kernel in memory, with the process's driver that a program's thread turns.
@@ -35,9 +36,15 @@ pub(crate) trait Kernel: System<Driver = DriverRef<Self>> {
         poll(WokenBy::Driver)
     }
 
-    /// `None`: there is no fork here.
-    fn in_child<R>(_call: impl FnOnce() -> R) -> Option<R> {
-        None
+    /// Calls `check` as a forked process would, if this system forks.
+    fn in_child(_check: impl FnOnce(bool) -> bool) -> bool {
+        true
+    }
+
+    /// Whether it is known how much went of every write with these bytes. `stream`: the end that
+    /// reads them.
+    fn knows_what_went(_stream: usize, _bytes: RangeInclusive<u8>) -> bool {
+        true
     }
 
     /// Whether it matters that a thread ends.
@@ -109,8 +116,24 @@ impl<K: Kernel> Programs for World<K> {
         EndHandle::new(K::adopt(handle), Origin::unknown(self.duplex), access)
     }
 
-    fn in_child<R>(&self, call: impl FnOnce() -> R) -> Option<R> {
-        K::in_child(call)
+    fn in_child(&self, check: impl FnOnce(bool) -> bool) -> bool {
+        K::in_child(check)
+    }
+
+    fn take_steps(run: &mut Run<Self>, steps: &[Step]) -> Result<(), String> {
+        run.take_steps(steps)
+    }
+
+    fn turn_later(&self) -> Option<Box<dyn FnOnce()>> {
+        let driver = Arc::clone(&self.driver);
+        Some(Box::new(move || {
+            K::turn();
+            driver.turn(Some(SimClock::now())).unwrap();
+        }))
+    }
+
+    fn knows_what_went(&self, stream: usize, bytes: RangeInclusive<u8>) -> bool {
+        K::knows_what_went(stream, bytes)
     }
 
     fn end_thread(&mut self) -> bool {

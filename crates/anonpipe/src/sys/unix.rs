@@ -22,6 +22,8 @@ use crate::contract::Failure;
 pub(crate) use create::create;
 pub(crate) use descriptor::Descriptor;
 pub(crate) use fork::Process;
+#[cfg(all(test, target_os = "linux", not(loom)))]
+pub(crate) use fork::in_a_forked_process;
 pub(crate) use poller::Poller;
 pub(crate) use probe::probe;
 pub(crate) use signals::with_signals_left_to_the_program;

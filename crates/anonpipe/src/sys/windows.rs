@@ -37,6 +37,8 @@ pub(crate) use security::SecurityDescriptor;
 pub(crate) use slot::Slot;
 use transfer::clamp;
 pub(crate) use transfer::{read, write};
+#[cfg(test)]
+pub(crate) use wine::is_wine;
 
 pub(crate) type OwnedPipe = OwnedHandle;
 pub(crate) type BorrowedPipe<'a> = BorrowedHandle<'a>;

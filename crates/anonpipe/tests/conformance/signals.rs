@@ -92,7 +92,7 @@ pub(crate) fn the_drivers_thread_blocks_no_faults(backend: Backend) {
     assert!(own.lines().any(|line| line.strip_prefix("SigBlk:").is_some_and(|set| set.trim() == "0000000000000000")));
 }
 
-/// Signals interrupt a thread again and again, in whatever system call it is. The caller does not
+/// Signals interrupt a thread again and again, in each system call that waits. The caller does not
 /// notice: no call fails with `Interrupted`, and none ends before its time.
 pub(crate) fn an_interrupted_call_goes_on(backend: Backend) {
     let data = |mut writer: &Writer<Overlapped>| assert_eq!(writer.write(b"data").unwrap(), 4);
@@ -142,7 +142,7 @@ pub(crate) fn an_interrupted_call_goes_on(backend: Backend) {
     assert!(began.elapsed() >= 5 * MOMENT, "it ended early");
 }
 
-/// So much that a write of it waits, whatever the pipe holds.
+/// So much that a write of it waits in every pipe.
 const LARGE: usize = 3 << 20;
 
 fn read_all(mut reader: &Reader<Overlapped>) {

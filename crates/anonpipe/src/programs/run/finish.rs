@@ -32,7 +32,7 @@ impl<W: World> Run<W> {
                 self.drop_at(index);
             }
         }
-        if self.blocking.take_if(|(_, side)| *side == 1).is_some() {
+        if self.blocking[1].take().is_some() {
             self.promises[0].no_writer = true;
             self.promises[1].reader_goes();
         }
@@ -114,7 +114,7 @@ impl<W: World> Run<W> {
             for (side, at_end) in at_end.iter_mut().enumerate() {
                 let is_read = |pending: &Pending<W>| pending.side == side && pending.half == Half::Read;
                 let waits = self.pending.iter().any(is_read);
-                let blocks = self.blocking.as_ref().is_some_and(|(_, of)| *of == side);
+                let blocks = self.blocking[side].is_some();
                 let reader = self.handles.iter().position(|handle| handle.side == side && handle.is_for(Half::Read));
                 if !(self.duplex || side == 0) || (reader.is_none() && !blocks) || *at_end {
                     continue;
@@ -127,7 +127,7 @@ impl<W: World> Run<W> {
                 }
                 if blocks {
                     if left || (to_the_end && self.promises[side].no_writer) {
-                        let count = self.read_rest()?;
+                        let count = self.read_rest(side)?;
                         moved = true;
                         *at_end |= count == 0;
                     }
@@ -168,9 +168,8 @@ impl<W: World> Run<W> {
         }
     }
 
-    fn read_rest(&mut self) -> Result<usize, String> {
-        let Some((end, side)) = &mut self.blocking else { return Ok(0) };
-        let side = *side;
+    fn read_rest(&mut self, side: usize) -> Result<usize, String> {
+        let Some(end) = &mut self.blocking[side] else { return Ok(0) };
         let (number, length) = self.promises[side].read_begins(16);
         let mut buffer = vec![0xFF; length];
         let outcome = self.world.read_to_the_end(end, &mut buffer);

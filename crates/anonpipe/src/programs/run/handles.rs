@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Handle, MOST_HANDLES, Pending, Run, Waiting, World};
 use crate::contract::{Error, Half};
-use crate::end::Access;
+use crate::end::{Access, EndHandle};
 
 impl<W: World> Run<W> {
     pub(super) fn clone(&mut self, on: u8) {
@@ -31,6 +31,12 @@ impl<W: World> Run<W> {
 
     pub(super) fn drop_at(&mut self, index: usize) {
         let handle = self.handles.remove(index);
+        let end = self.goes(handle);
+        drop(end);
+    }
+
+    /// A handle goes, which was taken out: what is promised from now on. Returns what is dropped.
+    pub(super) fn goes(&mut self, handle: Handle<W>) -> EndHandle<W::System> {
         let side = handle.side;
         self.note(|| format!("  a handle of end {side}"));
         let reads = |handles: &[Handle<W>]| handles.iter().any(|other| other.side == side && other.is_for(Half::Read));
@@ -48,17 +54,17 @@ impl<W: World> Run<W> {
                 promise.writes_are_on_their_own(&handle.accepted);
             }
         }
-        drop(handle);
         self.check_writers(side);
         if !self.handles.iter().any(|other| other.side == side && other.has_the_pipe()) {
             self.promises[side].reader_goes();
         }
+        handle.end
     }
 
     /// The end of file may come if an end that only writes has no handle that is open, or a duplex
     /// end has none.
     pub(super) fn check_writers(&mut self, side: usize) {
-        let blocks = self.blocking.as_ref().is_some_and(|(_, of)| *of == side);
+        let blocks = self.blocking[side].is_some();
         let is_open = |handle: &Handle<W>| handle.has_the_pipe() && (self.duplex || handle.is_for(Half::Write));
         if !blocks && !self.handles.iter().any(|handle| handle.side == side && is_open(handle)) {
             self.promises[1 - side].no_writer = true;
@@ -174,20 +180,25 @@ impl<W: World> Run<W> {
         let Some(index) = Self::any(self.handles.len(), on) else { return Ok(()) };
         let handle = &self.handles[index];
         let closed = handle.closed;
-        let outcome = self.world.in_child(|| {
-            let read = handle.end.read_timeout(&mut [0xFF; 4], Duration::ZERO);
-            let written = handle.end.write_timeout(&[0xFF; 4], Duration::ZERO);
-            (read, written)
-        });
-        let Some(outcome) = outcome else { return Ok(()) };
         let is_refused = |outcome: &io::Result<usize>| {
             let error = outcome.as_ref().err().map(io::Error::kind);
             error == Some(io::ErrorKind::Unsupported) || (closed && error == Some(io::ErrorKind::BrokenPipe))
         };
-        if is_refused(&outcome.0) && is_refused(&outcome.1) {
-            Ok(())
-        } else {
-            Err(format!("a forked process transferred something: {outcome:?}"))
-        }
+        let passes = self.world.in_child(|has_copies| {
+            let read = handle.end.read_timeout(&mut [0xFF; 4], Duration::ZERO);
+            let written = handle.end.write_timeout(&[0xFF; 4], Duration::ZERO);
+            let submitted = match handle.access {
+                Access::Write => handle.end.submit_write(vec![0xFF; 4]),
+                _ => handle.end.submit_read(vec![0xFF; 4]),
+            };
+            let submitted = { submitted }.wait(None).map(|(outcome, _)| outcome);
+            if has_copies {
+                // The parent, which goes on, does not notice.
+                handle.end.cancel_all();
+                drop(handle.end.clone_handle());
+            }
+            is_refused(&read) && is_refused(&written) && submitted.as_ref().is_some_and(is_refused)
+        });
+        if passes { Ok(()) } else { Err("a forked process transferred something, or came to grief".into()) }
     }
 }

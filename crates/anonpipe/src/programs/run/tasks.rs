@@ -64,7 +64,8 @@ impl<W: World> Run<W> {
                 }
                 // It may be that of an accepted write.
                 self.note(|| format!("  Write {number} of end {side}, or one before: {error}"));
-                self.promises[1 - side].one_failed(accepted, Some(number), &error).map(|()| true)
+                let is_known = self.knows_what_went(side, &accepted) && self.knows_what_went(side, &[number]);
+                self.promises[1 - side].one_failed(accepted, Some(number), &error, is_known).map(|()| true)
             }
             Poll::Pending => {
                 self.promises[1 - side].write_would_block(number);
@@ -107,7 +108,10 @@ impl<W: World> Run<W> {
                     return Err(format!("a flush of nothing failed: {error}"));
                 }
                 let accepted = std::mem::take(&mut self.handles[index].accepted);
-                self.promises[1 - self.handles[index].side].one_failed(accepted, None, &error)?;
+                let side = self.handles[index].side;
+                // Of those that are on their own nothing is known here.
+                let is_known = !accepted.is_empty() && self.knows_what_went(side, &accepted);
+                self.promises[1 - side].one_failed(accepted, None, &error, is_known)?;
             }
             Poll::Pending if self.handles[index].accepted.is_empty() => {
                 return Err("a flush of nothing waits".into());

@@ -1,38 +1,55 @@
 //! An end of a pipe, and the calls on it.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::super::{Inbox, OneProcess, chance};
+use super::super::{Inbox, OneProcess, chance, meanwhile};
 #[cfg(not(loom))]
 use super::Refused;
 use super::event::Event;
-use super::kernel::{Entry, Kernel, Pending, Said, Slot, Stream, ToldBy, Written};
-use super::{IssuingThread, LATE, Pool};
+use super::kernel::{Entry, Kernel, Pending, Piece, Said, Slot, Stream, ToldBy, Written};
+use super::{FORMER, IssuingThread, LATE, Pool};
 use crate::buffer::Loan;
 use crate::channel::completion::{self, Answer, Bound, Packet, SlotId};
 use crate::contract::{Failure, Half, Outcome};
 use crate::sync::{Mutex, lock};
 
+/// A key from before the program began, of an end that was handed on.
+const NO_KEY_OF_OURS: usize = usize::MAX;
+
 /// One end of a pipe.
 pub(crate) struct Issuer {
     kernel: Arc<Mutex<Kernel>>,
     side: usize,
-    port: Mutex<Option<(Inbox<Packet<Said>>, usize)>>,
+    port: Mutex<Option<Bond>>,
     pool: Pool,
+    /// Another process has a handle as well, which it inherited.
+    is_shared: bool,
     given_away: AtomicBool,
 }
 
+/// The port to which a handle is bound, and its key.
+pub(super) type Bond = (Inbox<Packet<Said>>, usize);
+
 impl Issuer {
     pub(super) fn new(kernel: Arc<Mutex<Kernel>>, side: usize, pool: Pool) -> Self {
-        Self { kernel, side, port: Mutex::default(), pool, given_away: AtomicBool::new(false) }
+        let is_shared = chance::one_in(4);
+        Self { kernel, side, port: Mutex::default(), pool, is_shared, given_away: AtomicBool::new(false) }
     }
 
     /// Whether its packets go to a port.
     #[cfg(not(loom))]
     pub(super) fn is_bound(&self) -> bool {
         lock(&self.port).is_some()
+    }
+
+    /// We give up the handle, and its next owner has the binding.
+    fn stays_bound(&self) {
+        if let Some(bond) = &*lock(&self.port) {
+            FORMER.with_borrow_mut(|former| former.push(bond.clone()));
+        }
     }
 
     /// What the kernel has of the writes of this end.
@@ -64,6 +81,31 @@ impl Issuer {
         self.with_stream(|stream| stream.took.clone())
     }
 
+    /// Another process starts an operation on a handle that is bound to a port of ours, and the
+    /// packet comes here. The operation has an address in that process, where an operation of ours
+    /// may have the same one.
+    ///
+    /// With our own key it comes only if there is another handle to this end: a child inherits it.
+    /// A key of a handle that was handed on, bound, stays with the next owner; no driver gives it
+    /// to another channel. What is left is a caller who duplicates a handle that no child inherits.
+    /// The unit tests play that one: the channel's for a thread that lives, `tests` here for one
+    /// that has ended.
+    fn hear_from_a_stranger(&self) {
+        let Some((port, key)) = lock(&self.port).clone() else { return };
+        let mut bonds = FORMER.with_borrow(Clone::clone);
+        if self.is_shared {
+            bonds.push((port, key));
+        } else {
+            bonds.push((port, NO_KEY_OF_OURS));
+        }
+        let mut ids: Vec<_> = self.with_kernel(|kernel, _| kernel.streams.iter().flat_map(Stream::addresses).collect());
+        ids.push(SlotId(usize::MAX));
+        let any = |count: usize| usize::from(chance::below(u8::try_from(count).unwrap_or(u8::MAX)));
+        let ((port, key), id) = (&bonds[any(bonds.len())], ids[any(ids.len())]);
+        let said = if chance::one_in(3) { Said::Cancelled } else { Said::Success };
+        port.send(*key, Packet { id, said });
+    }
+
     fn with_kernel<R>(&self, call: impl FnOnce(&mut Kernel, &mut Vec<Event>) -> R) -> R {
         assert!(!self.given_away.load(Ordering::Relaxed), "a handle is used that was given away");
         with_kernel(&self.kernel, call)
@@ -74,12 +116,16 @@ fn with_kernel<R>(kernel: &Mutex<Kernel>, call: impl FnOnce(&mut Kernel, &mut Ve
     let mut then = Vec::new();
     let result = call(&mut lock(kernel), &mut then);
     then.into_iter().for_each(|event| event.set());
+    meanwhile::in_the_kernel();
     result
 }
 
 impl Drop for Issuer {
     fn drop(&mut self) {
         if !*self.given_away.get_mut() {
+            if self.is_shared {
+                self.stays_bound();
+            }
             self.with_kernel(|kernel, then| kernel.close(self.side, then));
         }
     }
@@ -122,26 +168,37 @@ impl completion::Issuer for Issuer {
 
     fn issue(&self, half: Half, loan: &Loan<Slot>, event: Option<&Event>, packet_on_success: bool) -> Answer {
         let (slot, length) = (loan.slot(), loan.address(half).1);
-        assert!(!matches!(*lock(&slot.0), Written::Pending), "an operation is issued twice");
+        assert!(!matches!(*lock(&slot.0.written), Written::Pending), "an operation is issued twice");
         assert!(half == Half::Write || length <= Self::MAX_READ, "a read asks for too much");
         let told_by = || match (event, &*lock(&self.port)) {
             (Some(event), _) => {
                 event.belongs_to(&self.pool);
                 ToldBy::Event(event.clone())
             }
-            (None, Some((port, key))) => ToldBy::Packet(port.clone(), *key),
+            (None, Some((port, key))) => {
+                // Where there is another handle, a lost report cannot be told from a stranger's
+                // packet.
+                ToldBy::Packet { port: port.clone(), key: *key, may_be_lost: !self.is_shared }
+            }
             (None, None) => panic!("an operation of which nothing will be said"),
         };
-        let pending =
-            || Pending { slot: Arc::clone(&slot.0), length, told_by: told_by(), thread: completion::Thread::current() };
+        let bytes: VecDeque<u8> = match half {
+            Half::Read => VecDeque::new(),
+            Half::Write => loan.with(|bytes| bytes.iter().copied().collect()),
+        };
+        let piece = bytes.front().map(|first| Piece { stream: 1 - self.side, first: *first });
+        let pending = || Pending {
+            slot: Arc::clone(&slot.0),
+            length,
+            told_by: told_by(),
+            thread: completion::Thread::current(),
+            piece,
+        };
         if chance::fault(24) {
             return Answer::Done(Err(Failure::os(io::Error::other("no resources"), Some(0))));
         }
-        if let Some((port, key)) = &*lock(&self.port)
-            && chance::one_in(40)
-        {
-            // A packet of another process, which uses the same port by a copy of the handle.
-            port.send(*key, Packet { id: SlotId(3), said: Said::Success });
+        if chance::one_in(16) {
+            self.hear_from_a_stranger();
         }
         self.with_kernel(|kernel, then| {
             let peer_closed = kernel.closed[1 - self.side];
@@ -160,8 +217,7 @@ impl completion::Issuer for Issuer {
                     stream.took.push(length);
                     let fits = stream.queued() + length <= stream.quota;
                     let write = if fits { None } else { Some(pending()) };
-                    *lock(&slot.0) = Written::Pending;
-                    let bytes = loan.with(|bytes| bytes.iter().copied().collect());
+                    *lock(&slot.0.written) = Written::Pending;
                     stream.entries.push_back(Entry { bytes, write });
                     stream.serve(false, then);
                     if !fits {
@@ -174,7 +230,7 @@ impl completion::Issuer for Issuer {
                 }
             };
             let Some((said, taken)) = at_once else {
-                *lock(&slot.0) = Written::Pending;
+                *lock(&slot.0.written) = Written::Pending;
                 if chance::fault(16) {
                     pending().end(Said::Failed, Vec::new(), then);
                 } else {
@@ -182,10 +238,10 @@ impl completion::Issuer for Issuer {
                 }
                 return Answer::Pending;
             };
-            *lock(&slot.0) = Written::Nothing;
+            *lock(&slot.0.written) = Written::Nothing;
             let is_told = said == Said::Success && packet_on_success;
             if is_told || (length > 0 && chance::one_in(4)) {
-                *lock(&slot.0) = Written::Pending;
+                *lock(&slot.0.written) = Written::Pending;
                 pending().end(said, taken, then);
                 return Answer::Pending;
             }
@@ -198,7 +254,7 @@ impl completion::Issuer for Issuer {
     }
 
     fn observe(&self, half: Half, loan: &Loan<Slot>) -> Answer {
-        let mut written = lock(&loan.slot().0);
+        let mut written = lock(&loan.slot().0.written);
         match std::mem::take(&mut *written) {
             Written::Done(said, taken) => {
                 drop(written);
@@ -212,7 +268,7 @@ impl completion::Issuer for Issuer {
     }
 
     fn observe_lost(&self, half: Half, loan: &Loan<Slot>, said: Said) -> Outcome {
-        *lock(&loan.slot().0) = Written::Nothing;
+        *lock(&loan.slot().0.written) = Written::Nothing;
         match answer(half, said, &[], loan) {
             Answer::Done(outcome) => outcome,
             Answer::Pending | Answer::Empty | Answer::NoResources(_) => {
@@ -245,7 +301,7 @@ impl completion::Issuer for Issuer {
     }
 
     fn bind(&self, port: &Inbox<Packet<Said>>, key: usize) -> io::Result<Bound> {
-        if chance::one_in(6) {
+        if lock(&self.port).is_some() || chance::one_in(6) {
             return Ok(Bound::Elsewhere);
         }
         if chance::fault(12) {
@@ -255,8 +311,13 @@ impl completion::Issuer for Issuer {
         Ok(Bound::Here { skips: !chance::one_in(3) })
     }
 
+    /// Not every system can.
     fn unbind(&self) {
-        *lock(&self.port) = None;
+        if chance::one_in(3) {
+            self.stays_bound();
+        } else {
+            *lock(&self.port) = None;
+        }
     }
 
     fn post(port: &Inbox<Packet<Said>>, key: usize, id: SlotId) -> io::Result<()> {
@@ -268,7 +329,7 @@ impl completion::Issuer for Issuer {
     }
 
     fn is_inheritable(&self) -> bool {
-        false
+        self.is_shared
     }
 
     fn is_readable(&self) -> bool {
@@ -294,6 +355,7 @@ impl completion::Issuer for Issuer {
             side: self.side,
             port: Mutex::new(port),
             pool: Arc::clone(&self.pool),
+            is_shared: self.is_shared,
             given_away: AtomicBool::new(false),
         })
     }

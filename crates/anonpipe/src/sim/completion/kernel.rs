@@ -1,7 +1,9 @@
 //! A kernel of pipes: what it has of each, and what it does with reads, writes and cancels.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::{Inbox, chance};
 use super::event::Event;
@@ -22,7 +24,42 @@ pub(crate) enum Said {
 
 /// Memory that the kernel writes to.
 #[derive(Default)]
-pub(crate) struct Slot(pub(super) Arc<Mutex<Written>>);
+pub(crate) struct Slot(pub(super) Arc<Memory>);
+
+/// What a slot is to the kernel.
+pub(super) struct Memory {
+    /// Stands for its address. It is soon used again, as addresses are.
+    id: SlotId,
+    pub(super) written: Mutex<Written>,
+}
+
+thread_local! {
+    /// The addresses that are free again.
+    static FREE: RefCell<Vec<SlotId>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Makes a program's addresses depend on the program alone.
+#[cfg(not(loom))]
+pub(super) fn forget_addresses() {
+    FREE.take();
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        /// No two slots have one address, whichever thread made them.
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let free = FREE.with_borrow_mut(Vec::pop);
+        let id = free.unwrap_or_else(|| SlotId(NEXT.fetch_add(1, Ordering::Relaxed)));
+        Self { id, written: Mutex::default() }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        // A thread that ends may have no list any more.
+        let _ = FREE.try_with(|free| free.borrow_mut().push(self.id));
+    }
+}
 
 #[derive(Default)]
 pub(super) enum Written {
@@ -34,19 +71,19 @@ pub(super) enum Written {
 
 impl buffer::Slot for Slot {
     fn is_lent(&self) -> bool {
-        matches!(*lock(&self.0), Written::Pending)
+        matches!(*lock(&self.0.written), Written::Pending)
     }
 }
 
 impl completion::Slot for Slot {
     fn id(&self) -> SlotId {
-        SlotId(Arc::as_ptr(&self.0).addr())
+        self.0.id
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        assert!(!matches!(*lock(&self.0), Written::Pending), "an operation is freed that the kernel has");
+        assert!(!matches!(*lock(&self.0.written), Written::Pending), "an operation is freed that the kernel has");
     }
 }
 
@@ -91,32 +128,67 @@ pub(super) struct Entry {
 
 /// An operation that the kernel has.
 pub(super) struct Pending {
-    pub(super) slot: Arc<Mutex<Written>>,
+    pub(super) slot: Arc<Memory>,
     pub(super) length: usize,
     pub(super) told_by: ToldBy,
     pub(super) thread: IssuingThread,
+    /// If it is a write, or a piece of one: where its bytes go.
+    pub(super) piece: Option<Piece>,
 }
 
 pub(super) enum ToldBy {
-    Packet(Inbox<Packet<Said>>, usize),
+    /// `may_be_lost`: the system may lose what it would report to a thread that has ended, but not
+    /// the packet.
+    Packet {
+        port: Inbox<Packet<Said>>,
+        key: usize,
+        may_be_lost: bool,
+    },
     Event(Event),
+}
+
+/// The stream of a piece, by the end that reads it, and the piece's first byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) stream: usize,
+    pub(super) first: u8,
+}
+
+thread_local! {
+    /// The pieces of which no one knows how much went: they failed after they were pending.
+    static UNKNOWN: RefCell<Vec<Piece>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether it is known how much went of a write with these bytes.
+#[cfg(not(loom))]
+pub(super) fn is_known(stream: usize, bytes: std::ops::RangeInclusive<u8>) -> bool {
+    let is_it = |piece: &Piece| piece.stream == stream && bytes.contains(&piece.first);
+    UNKNOWN.with_borrow(|unknown| !unknown.iter().any(is_it))
+}
+
+#[cfg(not(loom))]
+pub(super) fn forget_pieces() {
+    UNKNOWN.take();
 }
 
 impl Pending {
     fn id(&self) -> SlotId {
-        SlotId(Arc::as_ptr(&self.slot).addr())
+        self.slot.id
     }
 
     /// Writes the slot and reports the end. Events are set later, without the kernel's lock.
     pub(super) fn end(self, said: Said, taken: Vec<u8>, then: &mut Vec<Event>) {
         let id = self.id();
-        // Some systems lose what they would report to a thread that has ended, but not the packet.
-        let is_lost = self.thread.has_ended() && matches!(self.told_by, ToldBy::Packet(..)) && chance::one_in(2);
+        if let Some(piece) = self.piece.filter(|_| said != Said::Success && cfg!(not(loom))) {
+            UNKNOWN.with_borrow_mut(|unknown| unknown.push(piece));
+        }
+        let may_be_lost = matches!(self.told_by, ToldBy::Packet { may_be_lost: true, .. });
+        let is_lost = may_be_lost && self.thread.has_ended() && chance::one_in(2);
         if !is_lost {
-            *lock(&self.slot) = Written::Done(said, taken);
+            *lock(&self.slot.written) = Written::Done(said, taken);
         }
         match self.told_by {
-            ToldBy::Packet(port, key) => port.send(key, Packet { id, said }),
+            ToldBy::Packet { port, key, .. } => port.send(key, Packet { id, said }),
             ToldBy::Event(event) => then.push(event),
         }
     }
@@ -182,6 +254,12 @@ impl Stream {
         self.end_write(id, Said::Cancelled, then)
     }
 
+    /// The addresses of the operations that the kernel has.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = SlotId> {
+        let writes = self.entries.iter().filter_map(|entry| entry.write.as_ref());
+        self.reads.iter().chain(writes).map(Pending::id)
+    }
+
     /// Ends a write before it is read. Returns whether it is pending.
     pub(super) fn end_write(&mut self, id: SlotId, said: Said, then: &mut Vec<Event>) -> bool {
         let is_it = |entry: &Entry| entry.write.as_ref().is_some_and(|write| write.id() == id);
@@ -190,7 +268,7 @@ impl Stream {
         write.map(|write| write.end(said, Vec::new(), then)).is_some()
     }
 
-    pub(super) fn slot_of(&self, id: SlotId) -> Option<Arc<Mutex<Written>>> {
+    pub(super) fn slot_of(&self, id: SlotId) -> Option<Arc<Memory>> {
         let writes = self.entries.iter().filter_map(|entry| entry.write.as_ref());
         self.reads.iter().chain(writes).find(|known| known.id() == id).map(|known| Arc::clone(&known.slot))
     }

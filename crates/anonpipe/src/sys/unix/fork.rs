@@ -48,3 +48,33 @@ pub(super) fn count_forks() -> io::Result<()> {
     }
     Ok(())
 }
+
+/// Calls `check` in a forked process. Returns whether it passes: in time, and without a panic.
+///
+/// Only the calling thread goes on there. glibc and musl let it allocate memory all the same.
+#[cfg(all(test, target_os = "linux", not(loom)))]
+pub(crate) fn in_a_forked_process(check: impl FnOnce() -> bool) -> bool {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// In seconds: what hangs waits for a lock that no thread gives back.
+    const DEADLINE: u32 = 30;
+
+    // SAFETY: the child allocates memory, which the C library allows, and otherwise calls what this
+    // crate promises for forks.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork: {}", io::Error::last_os_error());
+    if child == 0 {
+        // SAFETY: takes a number. No handler is installed, so the signal ends the process.
+        unsafe { libc::alarm(DEADLINE) };
+        let passes = catch_unwind(AssertUnwindSafe(check)).unwrap_or(false);
+        // SAFETY: ends the process, without what the parent would do at its end.
+        unsafe { libc::_exit(i32::from(!passes)) };
+    }
+    let mut status = 0;
+    // SAFETY: a child of ours, and a status to write to.
+    while unsafe { libc::waitpid(child, &raw mut status, 0) } < 0 {
+        let error = io::Error::last_os_error();
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted, "waitpid: {error}");
+    }
+    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}

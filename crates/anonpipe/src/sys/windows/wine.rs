@@ -17,7 +17,7 @@ use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress
 use crate::channel::completion::Thread;
 
 /// Whether this is Wine: its ntdll has a function for this question.
-pub(super) fn is_wine() -> bool {
+pub(crate) fn is_wine() -> bool {
     static IS_WINE: OnceLock<bool> = OnceLock::new();
     *IS_WINE.get_or_init(|| {
         // SAFETY: the string ends with a zero.
