@@ -198,6 +198,7 @@ rules! {
             wait_any_names_the_first,
             await_on_a_hand_written_executor,
             an_outcome_is_taken_once,
+            debug_texts_name_what_they_are_of,
             many_threads_many_operations,
             outliving_the_thread_that_submitted,
         }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use anonpipe::wait_any;
+use anonpipe::{Driver, Op, wait_any};
 
 use crate::harness::{MOMENT, soon};
 use crate::queue::record;
@@ -122,6 +122,28 @@ pub(crate) fn an_outcome_is_taken_once(backend: Backend) {
     op.cancel();
     let twice = catch_unwind(AssertUnwindSafe(|| op.wait_timeout(LONG)));
     assert!(twice.is_err(), "an outcome was handed out twice");
+}
+
+/// What is printed while a program is debugged says which type it is, and of an operation how far it
+/// is.
+pub(crate) fn debug_texts_name_what_they_are_of(backend: Backend) {
+    let starts_with = |text: String, name: &str| assert!(text.starts_with(name), "{text}");
+    starts_with(format!("{:?}", Driver::new().unwrap()), "Driver");
+    starts_with(format!("{:?}", backend.duplex().0), "Duplex");
+    let (reader, writer) = backend.pipe();
+    starts_with(format!("{reader:?}"), "Reader");
+    starts_with(format!("{writer:?}"), "Writer");
+    let mut op = reader.submit_read(vec![0; 10]);
+    let is = |op: &Op<Vec<u8>>, state: &str| {
+        let text = format!("{op:?}");
+        assert!(text.starts_with("Op") && text.contains(state), "{text}");
+    };
+    is(&op, "pending");
+    writer.submit_write("now").wait().0.unwrap();
+    soon("a read", || op.is_complete());
+    is(&op, "complete");
+    op.wait_timeout(LONG).expect("it is complete").0.unwrap();
+    is(&op, "taken");
 }
 
 pub(crate) fn many_threads_many_operations(backend: Backend) {
