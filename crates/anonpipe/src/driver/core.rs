@@ -159,9 +159,3 @@ impl<S: System> Drop for DriverRef<S> {
         }
     }
 }
-
-impl<S: System> std::fmt::Debug for DriverRef<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DriverRef").finish_non_exhaustive()
-    }
-}

@@ -63,6 +63,16 @@ fn a_cancel_before_the_driver_has_issued_it_is_heard() {
     assert_eq!(taken(second), b"kept");
 }
 
+/// The system would cancel what the submitting thread has issued when that thread ends.
+#[test]
+fn what_goes_through_events_is_issued_by_the_drivers_thread() {
+    let (_reader, writer) = pipe(64, false);
+    write::<Sim>(&writer, b"data").detach();
+    assert_eq!(writer.issuer().took(), []);
+    turn();
+    assert_eq!(writer.issuer().took(), [4]);
+}
+
 #[test]
 fn a_write_beyond_the_quota_pends_until_it_is_read() {
     for exclusive in WAYS {
