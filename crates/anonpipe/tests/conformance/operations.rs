@@ -124,8 +124,7 @@ pub(crate) fn an_outcome_is_taken_once(backend: Backend) {
     assert!(twice.is_err(), "an outcome was handed out twice");
 }
 
-/// What is printed while a program is debugged says which type it is, and of an operation how far it
-/// is.
+/// What is printed to debug a program names the type, and says of an operation how far it is.
 pub(crate) fn debug_texts_name_what_they_are_of(backend: Backend) {
     let starts_with = |text: String, name: &str| assert!(text.starts_with(name), "{text}");
     starts_with(format!("{:?}", Driver::new().unwrap()), "Driver");
