@@ -73,6 +73,18 @@ fn what_goes_through_events_is_issued_by_the_drivers_thread() {
     assert_eq!(writer.issuer().took(), [4]);
 }
 
+/// A thread that blocks may end as well, so it does not issue what was submitted before.
+#[test]
+fn a_blocked_write_waits_until_the_drivers_thread_has_issued_those_before_it() {
+    let (_reader, writer) = pipe(64, false);
+    write::<Sim>(&writer, b"ab").detach();
+    let late = writer.write(&[IoSlice::new(b"cd")], soon());
+    assert!(matches!(late, Err(Failure::TimedOut { transferred: Some(0) })));
+    assert_eq!(writer.issuer().took(), []);
+    turn();
+    assert_eq!(writer.issuer().took(), [2]);
+}
+
 #[test]
 fn a_write_beyond_the_quota_pends_until_it_is_read() {
     for exclusive in WAYS {
@@ -83,6 +95,20 @@ fn a_write_beyond_the_quota_pends_until_it_is_read() {
         let all = read::<Sim>(&reader, 64);
         turn();
         assert_eq!((taken(all), taken(large)), (b"more".to_vec(), b"more".to_vec()));
+    }
+}
+
+/// The kernel in memory takes 64 bytes at most, and panics if it is asked for more.
+#[test]
+fn a_long_read_asks_for_what_the_system_can_take() {
+    for exclusive in WAYS {
+        let (reader, writer) = pipe(128, exclusive);
+        writer.issuer().carry_messages();
+        let long = read::<Sim>(&reader, 100);
+        turn();
+        write::<Sim>(&writer, &[7; 80]).detach();
+        turn();
+        assert_eq!(taken(long), [7; 64]);
     }
 }
 
