@@ -84,8 +84,9 @@ impl<S: System> Channel<S> {
     /// Asks the driver to report when the descriptor is ready for `half`, whose queue the caller
     /// has locked.
     ///
-    /// A poller that reports every change is asked once. But if the descriptor `may_be_ready` at
-    /// this moment, there may be no change to come, so the poller is asked again.
+    /// A poller that reports every change is asked once; another one is asked again when it has
+    /// reported something. But if the descriptor `may_be_ready` at this moment, there may be no
+    /// change to come, so the poller is asked in any case.
     pub(super) fn arm(self: &Arc<Self>, half: Half, may_be_ready: bool) -> io::Result<Armed> {
         let mut registration = self.registration();
         let is_known = registration.key.as_ref().is_some_and(|key| key.poller().is_of_this_process());
@@ -94,10 +95,9 @@ impl<S: System> Channel<S> {
             self.descriptor.register(key.poller(), key.number())?;
             *registration = PollerRegistration { key: Some(key), ..PollerRegistration::default() };
         }
-        let every_change = is_known && registration.is_edge_triggered() == Some(true);
         let interest = registration.interest(half);
         interest.unused = 0;
-        if interest.asked && every_change && !may_be_ready {
+        if interest.asked && !may_be_ready {
             return Ok(Armed::Listening);
         }
         interest.asked = true;

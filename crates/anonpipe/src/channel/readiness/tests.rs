@@ -102,6 +102,7 @@ fn a_blocked_call_ends_in_time_and_says_what_went() {
     let late = writer.write(&[IoSlice::new(b"12"), IoSlice::new(b"3456")], soon());
     assert!(matches!(late, Err(Failure::TimedOut { transferred: Some(4) })));
     assert_eq!((reader.in_flight(Half::Read), writer.in_flight(Half::Write)), (0, 0));
+    assert_eq!(taken(read::<Sim>(&reader, 64)), b"1234");
 }
 
 #[test]
