@@ -181,6 +181,7 @@ fn a_task_waits_in_the_reactor_at_hand() {
             assert_eq!(poll(&mut reads), Poll::Ready(b"data".to_vec()));
         });
     }
+    assert!(!reader.registration().is_made(), "the driver was asked");
     assert!(attach::<Sim>(&reader, driver().make_ref()).is_err(), "the reactor knows it");
     // The runtime is gone.
     while poll(&mut reads).is_pending() && count.0.swap(0, Ordering::SeqCst) > 0 {}
