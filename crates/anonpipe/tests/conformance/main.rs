@@ -600,6 +600,10 @@ rules! {
             a_descriptor_that_admits_nobody_makes_no_pair,
             the_server_cannot_act_for_its_client,
             a_restricted_thread_needs_a_descriptor_that_admits_it,
+            the_threads_token_gives_a_pair_its_list,
+            the_threads_user_is_admitted_to_a_named_pair,
+            a_process_with_few_rights_makes_pairs,
+            a_process_in_an_app_container_makes_pairs,
         }
     }
 }

@@ -2,19 +2,21 @@
 //! seen is checked, and the rest is said to be left to Windows.
 
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::windows::io::AsHandle;
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
 use anonpipe::windows::PipeOptionsExt;
-use anonpipe::{End, create_pipe_anonymous_pair7};
+use anonpipe::{Blocking, Duplex, End, PipeOptions, create_pipe_anonymous_pair7};
 
 use crate::Backend;
-use crate::harness::MOMENT;
+use crate::harness::{MOMENT, soon};
+use crate::resources;
 use crate::system::{
-    access_list, act_for_the_client, handles, is_wine, named_server, read_on_the_file_object, restricted,
+    AppContainer, Child, access_list, act_for_the_client, anonymous, handles, integrity, is_in_app_container, is_wine,
+    named_server, read_on_the_file_object, restricted, set_role, systems_pipe, with_default_list,
     write_on_the_file_object,
 };
 use crate::transfer_ways::kind;
@@ -115,4 +117,116 @@ pub(crate) fn a_restricted_thread_needs_a_descriptor_that_admits_it(backend: Bac
         assert_eq!(kind(named), ErrorKind::PermissionDenied);
         assert_eq!(after, before, "a server was left open");
     }
+}
+
+/// As for `CreatePipe`, the list of the token that makes the pair: the thread's, if it has one. A
+/// pair with a name does not have it, whatever it says.
+pub(crate) fn the_threads_token_gives_a_pair_its_list(backend: Backend) {
+    // What is opened once.
+    resources::use_once(backend);
+    drop(systems_pipe());
+    let before = handles();
+    let (unnamed, named, systems) = with_default_list("D:(A;;GA;;;WD)", || {
+        (backend.options().duplex().unwrap(), Backend::Named.options().duplex().unwrap(), systems_pipe().unwrap())
+    });
+    let lists = (access_list(&unnamed.0), access_list(&systems));
+    assert!(!access_list(&named.0).contains(";;;WD)"), "open to everybody: {}", access_list(&named.0));
+    for (ours, theirs) in [&unnamed, &named] {
+        (&*theirs).write_all(b"works").unwrap();
+        assert_eq!(ours.submit_read(vec![0; 8]).wait().0.unwrap(), 5);
+    }
+    if decided_here("an unnamed pair has the list of the thread's token") {
+        assert!(lists.0.contains(";;;WD)") && lists.0 == lists.1, "{lists:?}");
+    }
+    drop((unnamed, named, systems));
+    soon("nothing stays open", || handles() == before);
+}
+
+/// A thread in nobody's name makes no pair that is open to the process's user.
+pub(crate) fn the_threads_user_is_admitted_to_a_named_pair(_: Backend) {
+    let (usual, _theirs) = Backend::Named.duplex();
+    let usual = access_list(&usual);
+    match anonymous(|| Backend::Named.options().duplex()) {
+        Ok(Ok((server, _client))) => {
+            let list = access_list(&server);
+            if decided_here("a thread may have another user") {
+                assert!(list.contains(";;;AN)") && list != usual, "{list}");
+            }
+        }
+        Ok(refused) => assert_eq!(kind(refused), ErrorKind::PermissionDenied),
+        // Wine has one user.
+        Err(error) => assert!(!decided_here("a thread may have another user"), "{error}"),
+    }
+}
+
+/// Set for a process that is to make pairs with the rights that it has.
+const ROLE: &str = "ANONPIPE_TEST_ROLE";
+
+/// In a process with other rights: pairs can be made, with and without a name, and carry bytes. The
+/// one with a name stays open until the starting process says so.
+fn makes_pairs(unnamed: Backend) -> String {
+    let _stays = [unnamed, Backend::Named].map(|backend| {
+        let (ours, theirs) = backend.options().duplex().unwrap();
+        let read = ours.submit_read(vec![0; 8]);
+        (&theirs).write_all(b"works").unwrap();
+        assert_eq!(read.wait().0.unwrap(), 5);
+        if backend.is_named() {
+            println!("\nnamed {}", ours.info().unwrap().name.unwrap());
+            std::io::stdin().read_line(&mut String::new()).unwrap();
+        }
+        (ours, theirs)
+    });
+    access_list(&_stays[1].0)
+}
+
+/// Starts this rule once more in a process with other rights, and sees it pass. Meanwhile its pair
+/// with a name is open to no one.
+fn in_another_process(rule: &str, start: impl FnOnce(&str, &Duplex<Blocking>) -> std::io::Result<Child>) {
+    let (ours, theirs) = PipeOptions::new().client(End::blocking().inheritable(true)).duplex().unwrap();
+    set_role(ROLE, rule);
+    let rule = format!("windows_only::where_wine_differs::{rule}");
+    let child = start(&format!("{rule} --exact --nocapture --test-threads=1"), &theirs).unwrap();
+    drop(theirs);
+    let (mut said, mut opened) = (String::new(), None);
+    let mut reader = BufReader::new(&ours);
+    while reader.read_line(&mut said).is_ok_and(|count| count > 0) {
+        if let Some(name) = said.lines().last().and_then(|line| line.strip_prefix("named ")) {
+            let path = format!(r"\\.\pipe\{}", name.trim_start_matches('\\'));
+            opened = Some(OpenOptions::new().read(true).write(true).open(path));
+            (&ours).write_all(b"go on\n").unwrap();
+        }
+    }
+    assert_eq!(child.wait(), 0, "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+    let error = opened.expect("it has a pair with a name").expect_err("its pair is open to others");
+    let _ = writeln!(std::io::stderr(), "a second client of its pair: {error}");
+}
+
+pub(crate) fn a_process_with_few_rights_makes_pairs(backend: Backend) {
+    if std::env::var_os(ROLE).is_some() {
+        let list = makes_pairs(backend);
+        assert!(!list.contains(";;;WD)"), "{list}");
+        if decided_here("a process can be trusted little") {
+            assert_eq!(integrity(), 0x1000);
+        }
+        return;
+    }
+    in_another_process("a_process_with_few_rights_makes_pairs", Child::with_few_rights);
+}
+
+/// There a name must begin with `LOCAL\`, and both the user and the package must be admitted.
+pub(crate) fn a_process_in_an_app_container_makes_pairs(backend: Backend) {
+    if std::env::var_os(ROLE).is_some() {
+        assert!(is_in_app_container());
+        let list = makes_pairs(backend);
+        assert!(list.contains(";;;S-1-15-2-") && list.matches("(A;").count() == 2, "{list}");
+        return;
+    }
+    let Some(container) = AppContainer::install() else {
+        assert!(!decided_here("a process in an AppContainer"), "no AppContainers");
+        return;
+    };
+    in_another_process("a_process_in_an_app_container_makes_pairs", |arguments, stdio| {
+        container.start(arguments, stdio)
+    });
 }

@@ -18,9 +18,11 @@ mod imports;
 #[cfg(windows)]
 mod raw;
 #[cfg(windows)]
+mod tokens;
+#[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub(crate) use {imports::Refused, raw::*, windows::*};
+pub(crate) use {imports::Refused, raw::*, tokens::*, windows::*};
 
 /// Something that this process has: its number, and what it is.
 #[derive(Debug, PartialEq, Eq)]

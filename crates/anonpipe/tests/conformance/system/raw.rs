@@ -17,9 +17,7 @@ use windows_sys::Win32::Security::Authorization::{
     ConvertSecurityDescriptorToStringSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1, SE_KERNEL_OBJECT,
 };
 use windows_sys::Win32::Security::{
-    CreateRestrictedToken, CreateWellKnownSid, DACL_SECURITY_INFORMATION, DuplicateToken, GetTokenInformation,
-    RevertToSelf, SECURITY_MAX_SID_SIZE, SID_AND_ATTRIBUTES, SecurityImpersonation, TOKEN_DUPLICATE, TOKEN_QUERY,
-    TokenImpersonationLevel, WinRestrictedCodeSid,
+    DACL_SECURITY_INFORMATION, GetTokenInformation, RevertToSelf, TOKEN_QUERY, TokenImpersonationLevel,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, FILE_SHARE_READ, FILE_SHARE_WRITE, PIPE_ACCESS_DUPLEX,
@@ -32,15 +30,13 @@ use windows_sys::Win32::System::Pipes::{
     CreateNamedPipeW, DisconnectNamedPipe, ImpersonateNamedPipeClient, PIPE_READMODE_MESSAGE, PIPE_TYPE_BYTE,
     PIPE_TYPE_MESSAGE,
 };
-use windows_sys::Win32::System::Threading::{
-    GetCurrentProcess, GetCurrentThread, OpenProcessToken, OpenThreadToken, SetThreadToken, WaitForSingleObject,
-};
+use windows_sys::Win32::System::Threading::{GetCurrentThread, OpenThreadToken, WaitForSingleObject};
 
-fn checked(done: i32) -> io::Result<()> {
+pub(super) fn checked(done: i32) -> io::Result<()> {
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-fn wide(text: &str) -> Vec<u16> {
+pub(super) fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
@@ -276,7 +272,7 @@ pub(crate) fn access_list(handle: &impl AsHandle) -> String {
 }
 
 /// While it lives, this thread acts in another name. Dropping it ends that.
-struct InAnotherName;
+pub(super) struct InAnotherName;
 
 impl Drop for InAnotherName {
     fn drop(&mut self) {
@@ -306,50 +302,4 @@ pub(crate) fn act_for_the_client(server: &impl AsHandle) -> io::Result<i32> {
         GetTokenInformation(token.as_raw_handle(), TokenImpersonationLevel, (&raw mut level).cast(), 4, &raw mut length)
     })?;
     Ok(level)
-}
-
-/// Calls `f` on this thread with a token that is restricted: what it may open must also be open to
-/// "restricted code" (`RC`).
-pub(crate) fn restricted<T>(f: impl FnOnce() -> T) -> T {
-    // SAFETY: takes nothing, and cannot fail.
-    let process = unsafe { GetCurrentProcess() };
-    let mut token = ptr::null_mut();
-    // SAFETY: this process, and somewhere to put the handle.
-    checked(unsafe { OpenProcessToken(process, TOKEN_DUPLICATE | TOKEN_QUERY, &raw mut token) }).expect("our token");
-    // SAFETY: the call succeeded, so the handle is new and ours.
-    let token = unsafe { OwnedHandle::from_raw_handle(token) };
-    let mut sid = [0_u64; (SECURITY_MAX_SID_SIZE as usize).div_ceil(8)];
-    let mut length = SECURITY_MAX_SID_SIZE;
-    let sid: *mut std::ffi::c_void = (&raw mut sid).cast();
-    // SAFETY: room for any SID.
-    checked(unsafe { CreateWellKnownSid(WinRestrictedCodeSid, ptr::null_mut(), sid, &raw mut length) }).expect("RC");
-    let only = SID_AND_ATTRIBUTES { Sid: sid, Attributes: 0 };
-    let mut made = ptr::null_mut();
-    // SAFETY: an open token, one SID that lives on this stack, and somewhere to put the handle.
-    checked(unsafe {
-        CreateRestrictedToken(
-            token.as_raw_handle(),
-            0,
-            0,
-            ptr::null(),
-            0,
-            ptr::null(),
-            1,
-            &raw const only,
-            &raw mut made,
-        )
-    })
-    .expect("CreateRestrictedToken");
-    // SAFETY: the call succeeded, so the handle is new and ours.
-    let made = unsafe { OwnedHandle::from_raw_handle(made) };
-    let mut for_thread = ptr::null_mut();
-    // SAFETY: an open token, and somewhere to put the handle.
-    checked(unsafe { DuplicateToken(made.as_raw_handle(), SecurityImpersonation, &raw mut for_thread) })
-        .expect("DuplicateToken");
-    // SAFETY: the call succeeded, so the handle is new and ours.
-    let for_thread = unsafe { OwnedHandle::from_raw_handle(for_thread) };
-    // SAFETY: null means this thread; an open token.
-    checked(unsafe { SetThreadToken(ptr::null(), for_thread.as_raw_handle()) }).expect("SetThreadToken");
-    let _until_then = InAnotherName;
-    f()
 }
