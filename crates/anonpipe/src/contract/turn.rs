@@ -8,6 +8,10 @@ pub(crate) trait Turn: Send + Sync + Sized + 'static {
     /// What the source reports about a key.
     type Report;
 
+    /// How long a turn lasts at most that relies on being notified, if the system may refuse a
+    /// notification. `None`: it never does.
+    const LOOK_AGAIN: Option<Duration> = None;
+
     fn new() -> io::Result<Self>;
 
     /// Waits for notifications, for at most `timeout`, and passes each of them on: the key, and the

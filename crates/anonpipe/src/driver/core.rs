@@ -72,7 +72,15 @@ impl<S: System> Core<S> {
 
     /// Turns once, unless the number of notifications is no longer `notices`.
     fn turn_unless_notified(&self, notices: u64, deadline: Option<Instant>) -> io::Result<()> {
-        self.turn_lock.turn(notices, deadline, &mut |key, event| self.tell(key, event))
+        self.turn_lock.turn_for_a_while(notices, deadline, &mut |key, event| self.tell(key, event))
+    }
+
+    /// Turns the process's driver for good. Nothing notifies it, so it waits as long as it takes.
+    pub(super) fn turn_for_good(&self) -> ! {
+        loop {
+            let turned = self.turn_lock.turn(self.turn_lock.notices(), None, &mut |key, event| self.tell(key, event));
+            Self::be_patient(turned);
+        }
     }
 
     /// Runs a future on this thread, and turns the driver while it waits. `None`: `deadline` came
@@ -81,9 +89,9 @@ impl<S: System> Core<S> {
         self.turn_lock.run_until(future, deadline, &mut |key, event| self.tell(key, event))
     }
 
-    pub(super) fn turn_patiently(&self, notices: u64) {
+    fn be_patient(turned: io::Result<()>) {
         // Out of memory, at worst. The notifications are not lost, so ask again, but do not spin.
-        if self.turn_unless_notified(notices, None).is_err() {
+        if turned.is_err() {
             S::Clock::pause(OUT_OF_MEMORY);
         }
     }
@@ -102,7 +110,7 @@ impl<S: System> Core<S> {
                 if core.refs.load(Ordering::SeqCst) == 0 {
                     break;
                 }
-                core.turn_patiently(notices);
+                Self::be_patient(core.turn_unless_notified(notices, None));
             }
         };
         // If no thread can be started, operations stay in flight, and their memory stays, too.

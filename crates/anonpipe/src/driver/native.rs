@@ -68,11 +68,7 @@ fn process_driver() -> io::Result<DriverRef<Native>> {
     };
     if !state.started {
         let turned = Arc::clone(&core);
-        Native::start_thread(move || {
-            loop {
-                turned.turn_patiently(turned.turn_lock.notices());
-            }
-        })?;
+        Native::start_thread(move || turned.turn_for_good())?;
         state.started = true;
     }
     Ok(core.make_ref())

@@ -103,6 +103,19 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
         self.state().notices
     }
 
+    /// As [`turn`](Self::turn), but returns after a while even if nothing happens: the notice that
+    /// was to end this turn may have been [lost](Turn::LOOK_AGAIN).
+    pub(super) fn turn_for_a_while(
+        &self,
+        notices: u64,
+        deadline: Option<Instant>,
+        each: Each<'_, P::Report>,
+    ) -> io::Result<()> {
+        let look_again = P::LOOK_AGAIN.and_then(|time| C::now().checked_add(time));
+        let until = deadline.into_iter().chain(look_again).min();
+        self.turn(notices, until, each)
+    }
+
     /// Turns once, unless the number of notifications is no longer `notices`.
     pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>, each: Each<'_, P::Report>) -> io::Result<()> {
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(C::now()));
@@ -169,8 +182,8 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
                 return None;
             }
             let until = if polls == POLLS_AT_A_STRETCH { Some(C::now()) } else { deadline };
-            if self.turn(notices, until, each).is_err() {
-                // Out of memory, at worst: see `turn_patiently`.
+            if self.turn_for_a_while(notices, until, each).is_err() {
+                // Out of memory, at worst: see `be_patient`.
                 C::pause(OUT_OF_MEMORY);
             }
             turned = true;

@@ -568,6 +568,7 @@ rules! {
         }
         refusals alone {
             every_call_refused_in_turn,
+            a_lost_notice_is_made_up_for,
         }
         empty_messages shared {
             an_empty_message_is_not_the_end,

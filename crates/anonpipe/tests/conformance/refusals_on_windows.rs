@@ -1,12 +1,19 @@
 //! Each call to the system that may be refused, refused: the error says so, nothing is left, and it
 //! works afterwards. Each rule has a process of its own.
 
+use std::future::poll_fn;
 use std::io::{self, Write};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, Waker};
+use std::thread;
+
+use anonpipe::Driver;
 
 use crate::Backend;
-use crate::harness::soon;
+use crate::harness::{MOMENT, soon};
 use crate::resources;
-use crate::steps::{self, Action, Needs};
+use crate::steps::{self, Action, Needs, Refusing};
 use crate::system::{Refused, handles, threads};
 
 /// What a process or a thread makes once is refused first: the port, the driver's thread, the event
@@ -70,6 +77,53 @@ fn made_once() -> impl Iterator<Item = (&'static str, &'static Action)> {
         (CREATE, "closing a writer"),
     ];
     all.into_iter().filter_map(|(call, action)| Some((call, named(action)?)))
+}
+
+/// A notice is lost if the system has no memory for it. What it was to end then ends a little
+/// later: the thread of a driver whose owner is gone, a turn without a limit, a future's wait.
+pub(crate) fn a_lost_notice_is_made_up_for(backend: Backend) {
+    const POST: &str = "PostQueuedCompletionStatus";
+    let mut refused = Refused::hook();
+    resources::warm_up(backend);
+    let (handles_before, threads_before) = (handles(), threads());
+    let (reader, writer) = backend.pipe();
+    let driver = Driver::new().unwrap();
+    reader.attach(&driver).unwrap();
+    drop(driver);
+    // Its thread waits.
+    thread::sleep(MOMENT);
+    refused.the_first(POST);
+    refused.begin();
+    drop(reader);
+    assert!(refused.end().is_some(), "the last end of a driver is dropped without a notice");
+    drop(writer);
+    soon("its thread and its port are gone", || threads() <= threads_before && handles() <= handles_before);
+
+    let driver = Driver::new().unwrap();
+    thread::scope(|scope| {
+        let turning = scope.spawn(|| driver.turn(None));
+        thread::sleep(MOMENT);
+        refused.begin();
+        driver.notify();
+        assert!(refused.end().is_some());
+        soon("the turn ends", || turning.is_finished());
+    });
+    let woken = AtomicBool::new(false);
+    let waker = Mutex::new(None);
+    thread::scope(|scope| {
+        let future = poll_fn(|context| {
+            *waker.lock().unwrap() = Some(context.waker().clone());
+            if woken.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+        });
+        let waiting = scope.spawn(|| driver.block_on(future));
+        thread::sleep(MOMENT);
+        woken.store(true, Ordering::SeqCst);
+        let waker: Waker = waker.lock().unwrap().take().expect("it was polled");
+        refused.begin();
+        waker.wake();
+        assert!(refused.end().is_some());
+        soon("the future goes on", || waiting.is_finished());
+    });
 }
 
 /// `None`: this build has no such action.

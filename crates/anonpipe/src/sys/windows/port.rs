@@ -58,6 +58,10 @@ impl Port {
 impl Turn for Port {
     type Report = Packet<u32>;
 
+    /// A notice is a packet, for which the system may have no memory. A wait for the port cannot be
+    /// ended without one: closing the handle might end another's, who got its number next.
+    const LOOK_AGAIN: Option<Duration> = Some(Duration::from_secs(2));
+
     fn new() -> io::Result<Self> {
         // SAFETY: makes a new port, bound to nothing.
         let port = unsafe { CreateIoCompletionPort(INVALID_HANDLE_VALUE, ptr::null_mut(), 0, 1) };
@@ -95,7 +99,7 @@ impl Turn for Port {
     }
 
     fn notify(&self) {
-        // Out of memory, at worst; then the program has greater trouble.
+        // Out of memory, at worst. Then the turn ends by itself after LOOK_AGAIN.
         let _ = self.post(NOTICE, SlotId::NONE);
     }
 

@@ -100,6 +100,7 @@ refusable! {
     CreateEventW(a, b, c, d) = 0, ERROR_NOT_ENOUGH_MEMORY;
     RegisterWaitForSingleObject(a, b, c, d, e, f) = 0, ERROR_NOT_ENOUGH_MEMORY;
     CreateThread(a, b, c, d, e, f) = 0, ERROR_NOT_ENOUGH_MEMORY;
+    PostQueuedCompletionStatus(a, b, c, d) = 0, ERROR_NOT_ENOUGH_MEMORY;
     DuplicateHandle(a, b, c, d, e, f, g) = 0, ERROR_NOT_ENOUGH_MEMORY;
     ReadFile(a, b, c, d, e) = 0, ERROR_NO_SYSTEM_RESOURCES;
     WriteFile(a, b, c, d, e) = 0, ERROR_NO_SYSTEM_RESOURCES;
