@@ -78,8 +78,11 @@ fn use_everything_once() {
     #[cfg(windows)]
     {
         keep_the_thread_pool_waiting();
-        // A waker that blocks does so on the driver's thread, which keeps its event from then on.
-        crate::wakers::a_waker_may_write_behind_a_large_write(Backend::ALL[0]);
+        // A waker that blocks keeps the event of the thread that it blocks: the driver's, or the
+        // one of the pool that waits for events of adopted handles.
+        for backend in Backend::ALL {
+            crate::wakers::a_waker_may_write_behind_a_large_write(*backend);
+        }
     }
 }
 
