@@ -103,7 +103,8 @@ impl Writer<Overlapped> {
     /// Windows copies what is written, and may have too little memory for a large write. So there a
     /// write of more than 1 MiB goes in pieces: the driver issues the next piece when the one
     /// before is complete, and the writes behind it wait until the last piece is issued. A piece
-    /// for which Windows has no memory (error 1450) is halved, down to 4 KiB. If it has no memory
+    /// for which Windows has no memory (error 1450) is halved, down to 4 KiB, and after eight that
+    /// went the next is longer again. If it has no memory
     /// for that either, the write waits for writes of this end that are in flight, and fails if
     /// there are none. The pieces show in three ways:
     ///
@@ -139,7 +140,8 @@ impl Writer<Overlapped> {
     /// # Platform notes
     ///
     /// On Windows a write of more than 1 MiB goes in pieces; see
-    /// [`submit_write`](Self::submit_write).
+    /// [`submit_write`](Self::submit_write). The time counts between two of them as well, even if
+    /// none has to wait. With a timeout of zero the write goes as far as it goes without a wait.
     pub fn write_timeout(&self, buffer: &[u8], timeout: Duration) -> io::Result<usize> {
         self.end.0.write_timeout(buffer, timeout)
     }

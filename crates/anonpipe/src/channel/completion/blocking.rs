@@ -56,8 +56,10 @@ fn block<S: System>(
     let id = loan.slot().id();
     let pieces = channel.fit(request, loan)?;
     let in_pieces = pieces.is_some();
+    let timed_out = false;
     let mut blocked =
-        Blocked { channel, half, loan, id, event: &event, deadline, timed_out: false, in_pieces, has_waited: false };
+        Blocked { channel, half, loan, id, event: &event, deadline, timed_out, in_pieces, had_no_time: false };
+    blocked.had_no_time = blocked.is_late();
     let mut entry = Entry::thread(id);
     entry.set_pieces(pieces);
     // In one go with its first issue: between the two nothing else may be issued.
@@ -114,8 +116,9 @@ struct Blocked<'a, S: System> {
     /// The time was up, and the kernel was asked to end the operation.
     timed_out: bool,
     in_pieces: bool,
-    /// Whether the kernel did not take all of it at once.
-    has_waited: bool,
+    /// It was late when it began: it transfers what can be transferred without a wait, however many
+    /// pieces that is.
+    had_no_time: bool,
 }
 
 impl<'a, S: System> Blocked<'a, S> {
@@ -191,7 +194,7 @@ impl<'a, S: System> Blocked<'a, S> {
                 self.next_piece(&mut table)
             }
             Attempt::Later => {
-                self.has_waited = true;
+                self.had_no_time = false;
                 table.wait_for_memory(self.id);
                 Step::AwaitPlace
             }
@@ -211,9 +214,7 @@ impl<'a, S: System> Blocked<'a, S> {
 
     /// A piece is over, and the next one is not issued yet.
     fn next_piece(&self, table: &mut Table<S>) -> Step {
-        // A write that never waited goes on, as it would in one piece.
-        let is_late = self.timed_out || (self.has_waited && self.is_late());
-        if !is_late {
+        if !self.timed_out && (self.had_no_time || !self.is_late()) {
             return Step::NextPiece;
         }
         let transferred = table.find(self.id).map(|entry| entry.done());
@@ -222,7 +223,7 @@ impl<'a, S: System> Blocked<'a, S> {
 
     /// The kernel has reported the outcome, or the time is up.
     fn after_event(&mut self, is_set: bool) -> Step {
-        self.has_waited = true;
+        self.had_no_time = false;
         if !is_set {
             self.timed_out = true;
             self.channel.issuer.cancel(self.id);

@@ -97,8 +97,8 @@ pub(crate) enum Answer {
     /// The operation read an empty message of a peer that writes messages. It got nothing, so it
     /// has to be issued again.
     Empty,
-    /// The kernel has no memory for a write of this length now. Nothing went. The failure is for a
-    /// caller who has no other choice.
+    /// The kernel has no memory for a write of this length now. Nothing went, as far as is known.
+    /// The failure is for a caller who has no other choice.
     NoResources(Failure),
 }
 

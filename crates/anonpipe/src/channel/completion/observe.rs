@@ -106,13 +106,16 @@ impl<S: System> Channel<S> {
         let operation = entry.as_operation()?;
         let loan = operation.loan();
         if !entry.is_issued() {
+            if said.is_some() && entry.takes_late_packet() {
+                return None;
+            }
             // An operation that waits has no packets: this is a stray one. Otherwise the read has
             // met so many empty messages that others got their turn first.
             return (!waits).then(|| self.issue_again(half, table, id));
         }
         let outcome = match self.issuer.observe(half, loan) {
             Answer::Pending => {
-                let said = said.filter(|_| self.was_lost(entry))?;
+                let said = said.filter(|_| !entry.takes_late_packet() && self.was_lost(entry))?;
                 self.issuer.observe_lost(half, loan, said)
             }
             Answer::Done(outcome) => outcome,
@@ -121,11 +124,19 @@ impl<S: System> Channel<S> {
             Answer::Empty if entry.is_cancelled() => Err(Failure::Cancelled { transferred: Some(0) }),
             // The read's buffer is still empty. The read stays in the table, where it can be
             // cancelled at any time.
-            Answer::Empty => return Some(self.issue_again(half, table, id)),
+            Answer::Empty => {
+                if said.is_none() {
+                    entry.expect_late_packet();
+                }
+                return Some(self.issue_again(half, table, id));
+            }
         };
         let ended = match entry.settle(outcome) {
             Some(outcome) => table.end(id, outcome),
             None => {
+                if said.is_none() {
+                    entry.expect_late_packet();
+                }
                 table.pause(id);
                 None
             }
@@ -141,6 +152,9 @@ impl<S: System> Channel<S> {
     /// another process, and the kernel will still write to our operation's memory. So all of this
     /// must hold:
     ///
+    /// - It is not the packet of an earlier piece, or of a read that met an empty message, that was
+    ///   seen to be over before. The kernel sends one for each time that the operation was issued,
+    ///   all with the same slot; those that are still to come are counted.
     /// - The thread that issued the operation has ended. Otherwise nothing was lost.
     /// - There is no other handle, and so no stray packet: the end was made here or the caller
     ///   promised so, and no child inherits it. (A caller who duplicates the handle, and starts I/O

@@ -2,7 +2,7 @@
 //!
 //! The kernel copies a write into memory of its own, of which it may have too little. So a large
 //! write is issued piece by piece: the next piece when the one before is complete. If a piece is
-//! refused for want of memory, it is halved.
+//! refused for want of memory, it is halved; after some that went, the next is longer again.
 //!
 //! Until the last piece is issued, everything behind the write waits in the table. So writes never
 //! mix.
@@ -19,10 +19,18 @@ use crate::buffer::{self, Loan};
 use crate::channel::Request;
 use crate::contract::{Failure, Half, Outcome};
 
+/// How many pieces go, once one was refused, before the next is twice as long. While memory stays
+/// short, one call in nine is in vain.
+const GROWS_AFTER: u32 = 8;
+
 /// How far a write in pieces has got.
 pub(super) struct Pieces {
-    /// The most bytes that a piece has.
+    /// The most bytes that a piece has for now.
     size: usize,
+    /// The most bytes that it ever has.
+    most: usize,
+    /// How many pieces of that size have gone in a row since the last was refused.
+    gone: u32,
     /// How many bytes the present piece has.
     length: usize,
     /// Whether there are pieces behind the present one.
@@ -32,10 +40,20 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// Makes what is left of a write go in pieces of `size`.
-    fn cut<T: buffer::Slot>(loan: &Loan<T>, size: usize, done: usize) -> Self {
+    /// Makes what is left of a write go in pieces of `size`, and later perhaps of `most`.
+    fn cut<T: buffer::Slot>(loan: &Loan<T>, size: usize, most: usize, done: usize) -> Self {
         let part = loan.narrow(size);
-        Self { size, length: part.length, more: part.more, done }
+        Self { size, most, gone: 0, length: part.length, more: part.more, done }
+    }
+
+    /// A piece has gone, all of it. After some of them the next is tried with twice the size: the
+    /// kernel may have memory again.
+    fn grow(&mut self) {
+        self.gone += 1;
+        if self.gone == GROWS_AFTER && self.size < self.most {
+            self.size = self.most.min(self.size * 2);
+            self.gone = 0;
+        }
     }
 
     pub(super) fn has_more(&self) -> bool {
@@ -65,6 +83,7 @@ impl Pieces {
         if is_cancelled {
             return Some(Err(Failure::Cancelled { transferred: Some(self.done) }));
         }
+        self.grow();
         let part = loan.advance(count, self.size);
         (self.length, self.more) = (part.length, part.more);
         None
@@ -85,7 +104,9 @@ impl<S: System> Channel<S> {
                 Ok(None)
             }
             Half::Write if length <= S::Issuer::MAX_PIECE => Ok(None),
-            Half::Write if self.issuer.takes_pieces() => Ok(Some(Pieces::cut(loan, S::Issuer::MAX_PIECE, 0))),
+            Half::Write if self.issuer.takes_pieces() => {
+                Ok(Some(Pieces::cut(loan, S::Issuer::MAX_PIECE, S::Issuer::MAX_PIECE, 0)))
+            }
             Half::Write => {
                 let most = S::Issuer::MAX_TRANSFER;
                 if length <= most {
@@ -99,6 +120,12 @@ impl<S: System> Channel<S> {
 
     /// The kernel has no memory for a write: halves the piece, or else lets the write wait until
     /// the kernel is done with one of those before it.
+    ///
+    /// The same bytes are issued again. That is right if none has gone, which is sure while another
+    /// write is pending: then no read of the peer waits. Otherwise a read that waited may have got
+    /// its part before there was no memory for the rest (*assumed*; ReactOS's `NpWriteDataQueue`
+    /// does so, and its caller asks for memory afterwards). Nothing tells, so that part would come
+    /// twice.
     #[cold]
     pub(super) fn without_resources(
         &self,
@@ -116,7 +143,7 @@ impl<S: System> Channel<S> {
         let length = loan.address(Half::Write).1;
         if length > S::Issuer::MIN_PIECE {
             let half = length.div_ceil(2).max(S::Issuer::MIN_PIECE);
-            entry.set_pieces(Some(Pieces::cut(loan, half, done)));
+            entry.set_pieces(Some(Pieces::cut(loan, half, S::Issuer::MAX_PIECE, done)));
             return Attempt::Again;
         }
         if is_alone { Attempt::Over(Err(failure.in_part_behind(done))) } else { Attempt::Later }

@@ -85,6 +85,9 @@ pub(super) struct Entry<S: System> {
     cancelled: bool,
     /// If it is a write in pieces.
     pieces: Option<Pieces>,
+    /// How many packets are still to come of earlier pieces, or of reads that met empty messages,
+    /// which were seen to be over before. They have the same slot as what is issued next.
+    late_packets: Cell<usize>,
 }
 
 enum What<S: System> {
@@ -97,7 +100,14 @@ enum What<S: System> {
 
 impl<S: System> Entry<S> {
     fn new(what: What<S>) -> Self {
-        Self { what, issued: false, issued_by: ThreadOf::<S>::default(), cancelled: false, pieces: None }
+        Self {
+            what,
+            issued: false,
+            issued_by: ThreadOf::<S>::default(),
+            cancelled: false,
+            pieces: None,
+            late_packets: Cell::new(0),
+        }
     }
 
     pub(super) fn operation(operation: Arc<dyn InFlight<S>>, owner: Arc<Channel<S>>) -> Self {
@@ -137,6 +147,18 @@ impl<S: System> Entry<S> {
 
     pub(super) fn issuing_thread_has_ended(&self) -> bool {
         self.issued_by.has_ended()
+    }
+
+    /// It will be issued again, and the packet of what is over has not come.
+    pub(super) fn expect_late_packet(&self) {
+        self.late_packets.update(|count| count + 1);
+    }
+
+    /// Whether the packet that has come was expected late.
+    pub(super) fn takes_late_packet(&self) -> bool {
+        let count = self.late_packets.get();
+        self.late_packets.set(count.saturating_sub(1));
+        count > 0
     }
 
     pub(super) fn set_pieces(&mut self, pieces: Option<Pieces>) {

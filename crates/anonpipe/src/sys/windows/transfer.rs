@@ -63,11 +63,14 @@ fn write_once(handle: BorrowedHandle<'_>, piece: &[u8]) -> Answer {
     answers::transfer(Half::Write, code, count as usize, piece.len())
 }
 
+/// How many pieces go, once one was refused, before the next is twice as long.
+const GROWS_AFTER: u32 = 8;
+
 /// Calls `once` for each piece, and with half of it when the system has too little memory. Asks
 /// whether the pipe takes pieces only where that matters.
 fn write_in_pieces(bytes: &[u8], takes_pieces: impl Fn() -> bool, mut once: impl FnMut(&[u8]) -> Answer) -> Outcome {
     let mut size = if bytes.len() > MAX_PIECE && takes_pieces() { MAX_PIECE } else { bytes.len() };
-    let mut done = 0;
+    let (mut done, mut gone) = (0, 0);
     loop {
         let left = &bytes[done..];
         let piece = &left[..size.min(left.len())];
@@ -77,9 +80,13 @@ fn write_in_pieces(bytes: &[u8], takes_pieces: impl Fn() -> bool, mut once: impl
                 if count < piece.len() || done == bytes.len() {
                     return Ok(done);
                 }
+                gone += 1;
+                if gone == GROWS_AFTER {
+                    (size, gone) = ((size * 2).min(MAX_PIECE), 0);
+                }
             }
             Answer::NoResources(_) if piece.len() > MIN_PIECE && takes_pieces() => {
-                size = piece.len().div_ceil(2).max(MIN_PIECE);
+                (size, gone) = (piece.len().div_ceil(2).max(MIN_PIECE), 0);
             }
             Answer::Done(Err(failure)) | Answer::NoResources(failure) => return Err(failure.in_part_behind(done)),
             Answer::Pending | Answer::Empty => return Ok(done),
@@ -137,6 +144,22 @@ mod tests {
             assert!(matches!(outcome, Err(Failure::Os { transferred: Some(0), .. })), "{outcome:?}");
             assert_eq!(took, []);
         }
+    }
+
+    #[test]
+    fn pieces_grow_again() {
+        let bytes = vec![0; 24 * MIN_PIECE];
+        let mut tried = Vec::new();
+        let outcome = write_in_pieces(
+            &bytes,
+            || true,
+            |piece| {
+                tried.push(piece.len() / MIN_PIECE);
+                if tried.len() < 6 { short_of_memory() } else { Answer::Done(Ok(piece.len())) }
+            },
+        );
+        assert!(matches!(outcome, Ok(count) if count == bytes.len()));
+        assert_eq!(tried, [[24, 12, 6, 3, 1].as_slice(), &[1; 8], &[2; 8]].concat());
     }
 
     #[test]

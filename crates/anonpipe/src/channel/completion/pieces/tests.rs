@@ -4,12 +4,13 @@ use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::channel::completion::{Issuer as _, Slot as _};
 use crate::channel::{Channel as _, DriverShare, InFlight as _, Submitted, TaskWrites, WokenBy, attach};
 use crate::contract::{Failure, Half, Outcome};
 use crate::sim::completion::{Issuer, Refused, Sim, driver, pipe, turn};
+use crate::sim::world::Kernel as _;
 use crate::sim::{read, soon, taken, write};
 
 type Channel = super::Channel<Sim>;
@@ -174,6 +175,21 @@ fn a_stray_packet_for_a_waiting_write_changes_no_order() {
     assert_eq!(writer.issuer().took(), [4]);
     assert_eq!(drain(&reader), b"012345abcd");
     assert!(matches!(outcome(long), Ok(6)));
+}
+
+/// All pieces have one slot. A packet that comes when its piece was seen to be over, and the next
+/// is in flight, is not taken for a report about that one, even if its thread has ended: to find
+/// out would cancel it.
+#[test]
+fn a_late_packet_of_a_piece_leaves_the_next_alone() {
+    let (reader, writer) = pipe(1, true);
+    let long = write::<Sim>(&writer, b"0123456789");
+    assert_eq!(take(&reader), b"0123");
+    writer.look_at_last_issued(Half::Write);
+    assert_eq!(writer.issuer().took(), [4, 4], "the second piece is in flight, and the first one's packet not taken");
+    assert!(Sim::end_thread());
+    assert_eq!(drain(&reader), b"0123456789"[4..]);
+    assert!(matches!(outcome(long), Ok(10)));
 }
 
 /// A thread that blocks turns the driver that its caller would have to turn.
@@ -363,6 +379,22 @@ fn a_timeout_says_what_went() {
     }
 }
 
+/// A peer that is always ready keeps no write beyond its time.
+#[test]
+fn a_timeout_counts_between_pieces_that_do_not_wait() {
+    for exclusive in WAYS {
+        let (reader, writer) = pipe(1 << 16, exclusive);
+        let bytes = vec![7; 1 << 15];
+        let deadline = Instant::now() + Duration::from_millis(1);
+        let late = writer.write(&[IoSlice::new(&bytes)], Some(deadline));
+        let came = drain(&reader).len();
+        match late {
+            Err(Failure::TimedOut { transferred: Some(went) }) => assert_eq!((went, went % 4), (came, 0)),
+            outcome => panic!("{outcome:?} though {:?} are over", deadline.elapsed()),
+        }
+    }
+}
+
 /// The time is up within a piece, of which the kernel is done with all.
 #[test]
 fn a_timeout_that_comes_too_late_for_a_piece_is_in_time_for_the_next() {
@@ -418,6 +450,23 @@ fn a_piece_that_is_refused_is_halved() {
             assert_eq!(drain(&reader), b"abc");
             assert!(matches!(outcome(short), Ok(3)));
         }
+    }
+}
+
+/// The kernel may soon have memory again.
+#[test]
+fn pieces_grow_again() {
+    for exclusive in WAYS {
+        let (reader, writer) = pipe(1, exclusive);
+        let bytes: Vec<u8> = (0..42).collect();
+        writer.issuer().refuse(Refused { above: Some(1), ..Refused::default() });
+        let long = write::<Sim>(&writer, &bytes);
+        turn();
+        writer.issuer().refuse(Refused::default());
+        assert_eq!(drain(&reader), bytes);
+        assert!(matches!(outcome(long), Ok(42)));
+        let took = writer.issuer().took();
+        assert_eq!(took, [[1; 8].as_slice(), &[2; 8], &[4; 4], &[2]].concat());
     }
 }
 
