@@ -78,11 +78,10 @@ fn use_everything_once() {
     #[cfg(windows)]
     {
         keep_the_thread_pool_waiting();
-        // A waker that blocks keeps the event of the thread that it blocks: the driver's, or the
-        // one of the pool that waits for events of adopted handles.
-        for backend in Backend::ALL {
-            crate::wakers::a_waker_may_write_behind_a_large_write(*backend);
-        }
+        // A waker that blocks keeps the event of the thread that it blocks: the driver's, or that
+        // of the pool which waits for events of adopted handles.
+        crate::wakers::a_waker_may_write_behind_a_large_write(Backend::ALL[0]);
+        block_the_pools_thread_once();
     }
 }
 
@@ -96,6 +95,37 @@ fn keep_the_thread_pool_waiting() {
         let op = reader.submit_read(vec![0; 1]);
         Mutex::new(Box::new((reader, writer, op)))
     });
+}
+
+/// The event of the thread that calls wakers for adopted handles is there from then on. A read that
+/// finds its byte when it is issued is told by the driver's thread, and has shown nothing.
+#[cfg(windows)]
+fn block_the_pools_thread_once() {
+    use std::io::Write as _;
+    use std::task::{Context, Wake, Waker};
+
+    struct Blocks(anonpipe::Writer<anonpipe::Overlapped>, std::sync::mpsc::Sender<bool>);
+
+    impl Wake for Blocks {
+        fn wake(self: std::sync::Arc<Self>) {
+            (&self.0).write_all(b"!").expect("it fits");
+            let _ = self.1.send(thread::current().name().is_none());
+        }
+    }
+
+    let (send, on_the_pools) = channel();
+    loop {
+        let ((reader, writer), (_other_reader, other)) = (Backend::Adopted.pipe(), Backend::Adopted.pipe());
+        let waker = Waker::from(std::sync::Arc::new(Blocks(other, send.clone())));
+        let mut op = std::pin::pin!(reader.submit_read(vec![0; 1]));
+        if op.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            thread::sleep(MOMENT);
+            (&writer).write_all(b"!").expect("it fits");
+            if on_the_pools.recv().expect("it is woken") {
+                break;
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
