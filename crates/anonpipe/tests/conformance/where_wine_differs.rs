@@ -120,7 +120,7 @@ pub(crate) fn a_restricted_thread_needs_a_descriptor_that_admits_it(backend: Bac
 }
 
 /// As for `CreatePipe`, the list of the token that makes the pair: the thread's, if it has one. A
-/// pair with a name does not have it, whatever it says.
+/// pair with a name does not have that list.
 pub(crate) fn the_threads_token_gives_a_pair_its_list(backend: Backend) {
     // What is opened once.
     resources::use_once(backend);
@@ -142,7 +142,7 @@ pub(crate) fn the_threads_token_gives_a_pair_its_list(backend: Backend) {
     soon("nothing stays open", || handles() == before);
 }
 
-/// A thread in nobody's name makes no pair that is open to the process's user.
+/// A thread that acts for the anonymous user makes no pair that is open to the process's user.
 pub(crate) fn the_threads_user_is_admitted_to_a_named_pair(_: Backend) {
     let (usual, _theirs) = Backend::Named.duplex();
     let usual = access_list(&usual);

@@ -139,7 +139,7 @@ unsafe fn set<T>(token: &OwnedHandle, class: TOKEN_INFORMATION_CLASS, value: &T)
     checked(unsafe { SetTokenInformation(token.as_raw_handle(), class, ptr::from_ref(value).cast(), size) })
 }
 
-/// Calls `f` on this thread in nobody's name.
+/// Calls `f` on this thread, which acts for the anonymous user meanwhile.
 pub(crate) fn anonymous<T>(f: impl FnOnce() -> T) -> io::Result<T> {
     // SAFETY: takes nothing, and cannot fail.
     let thread = unsafe { GetCurrentThread() };
