@@ -8,15 +8,17 @@
 mod core;
 mod handle;
 mod native;
+mod timers;
 mod turn_lock;
 
+pub(crate) use self::core::Listener;
 #[cfg(test)]
 pub(crate) use self::core::{Core, DriverRef};
 pub use handle::Driver;
 #[cfg(unix)]
 pub(crate) use native::channel_of_input;
 pub(crate) use native::{Native, channel_of, pipe_of};
+pub(crate) use timers::TimerKey;
 
 /// References to the drivers of that system.
-#[cfg(feature = "tokio")]
 pub(crate) type NativeDriver = self::core::DriverRef<Native>;

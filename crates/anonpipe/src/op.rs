@@ -10,6 +10,7 @@ mod handle;
 mod interleavings;
 mod operation;
 
+pub(crate) use any::sealed as any_op;
 pub use any::{AnyOp, wait_any};
 pub(crate) use fairness::fairly;
 pub use handle::Op;

@@ -10,7 +10,9 @@
 //! - `Slot`: what the system needs for one operation; stored in the operation;
 //! - `Poller`: the source of notifications, and `with_signals_left_to_the_program` for starting the
 //!   thread that turns it;
-//! - `Process`: the process that made something, told apart from its forks.
+//! - `Process`: the process that made something, told apart from its forks;
+//! - `process`: children. `Builder` starts them, `Child` is one of them, `Watch` says who tells of
+//!   its exit.
 //!
 //! What a system's answer means for an operation, or for making a pair, is in its module `answers`,
 //! and nowhere else. What a caller can do when something has run out is said by
@@ -19,6 +21,7 @@
 #![allow(unsafe_code, reason = "system calls are made here, and only here")]
 
 mod per_process;
+mod spawn;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -35,3 +38,4 @@ pub(crate) use windows::*;
 compile_error!("anonpipe knows Windows and Unix");
 
 pub(crate) use per_process::PerProcess;
+pub(crate) use spawn::{ChildStdio, SpawnOptions};

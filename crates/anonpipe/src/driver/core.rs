@@ -11,6 +11,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
+use super::timers::TimerKey;
 use super::turn_lock::{self, OUT_OF_MEMORY, TurnLock};
 use crate::channel::{Channel, DriverShare, System};
 use crate::contract::Turn;
@@ -19,14 +20,26 @@ use crate::sync::{AtomicBool, AtomicUsize, Clock, Mutex, MutexGuard, Ordering, l
 /// A source of notifications, and the channels that it serves.
 pub(crate) struct Core<S: System> {
     pub(super) turn_lock: Arc<TurnLock<S::Poller, S::Clock>>,
-    /// The channel of each key.
-    channels: Mutex<HashMap<usize, Weak<S::Channel>>>,
+    /// What each key leads to.
+    channels: Mutex<HashMap<usize, Target<S>>>,
     next_key: AtomicUsize,
     /// How many [`DriverRef`]s there are.
     refs: AtomicUsize,
     /// The caller, who turned the driver, has dropped it: a thread of ours turns it as long as
     /// there are references.
     abandoned: AtomicBool,
+}
+
+/// What the poller's events for a key are about.
+enum Target<S: System> {
+    Channel(Weak<S::Channel>),
+    Listener(Weak<dyn Listener>),
+}
+
+/// What is no pipe, and is told of the events for its key: a child that may have ended.
+pub(crate) trait Listener: Send + Sync {
+    /// Called on the thread that turns the driver.
+    fn on_event(self: Arc<Self>);
 }
 
 /// A key that no channel has. Systems use it for themselves.
@@ -48,7 +61,7 @@ impl<S: System> Core<S> {
         DriverRef(Arc::clone(self))
     }
 
-    fn channels(&self) -> MutexGuard<'_, HashMap<usize, Weak<S::Channel>>> {
+    fn channels(&self) -> MutexGuard<'_, HashMap<usize, Target<S>>> {
         lock(&self.channels)
     }
 
@@ -56,13 +69,33 @@ impl<S: System> Core<S> {
         self.turn_lock.poller()
     }
 
-    /// Passes the poller's event for a key to its channel.
+    /// Passes the poller's event for a key on.
     fn tell(&self, key: usize, event: <S::Poller as Turn>::Report) {
-        // An end that no longer exists has nothing in flight.
-        let channel = self.channels().get(&key).and_then(Weak::upgrade);
-        if let Some(channel) = channel {
-            S::Channel::on_report(channel, event);
+        let channels = self.channels();
+        match channels.get(&key) {
+            Some(Target::Channel(channel)) => {
+                // An end that no longer exists has nothing in flight.
+                let channel = channel.upgrade();
+                drop(channels);
+                if let Some(channel) = channel {
+                    S::Channel::on_report(channel, event);
+                }
+            }
+            Some(Target::Listener(listener)) => {
+                let listener = listener.upgrade();
+                drop(channels);
+                if let Some(listener) = listener {
+                    listener.on_event();
+                }
+            }
+            None => {}
         }
+    }
+
+    fn add_target(&self, target: Target<S>) -> usize {
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        self.channels().insert(key, target);
+        key
     }
 
     /// Turns once, or returns when another thread has turned or notified the driver.
@@ -131,9 +164,7 @@ impl<S: System> DriverShare<S> for DriverRef<S> {
     }
 
     fn add_key(&self, channel: &Arc<S::Channel>) -> usize {
-        let key = self.0.next_key.fetch_add(1, Ordering::Relaxed);
-        self.0.channels().insert(key, Arc::downgrade(channel));
-        key
+        self.0.add_target(Target::Channel(Arc::downgrade(channel)))
     }
 
     fn take_back_key(&self, key: usize) {
@@ -150,6 +181,29 @@ impl<S: System> DriverShare<S> for DriverRef<S> {
 
     fn polls_on_this_thread() -> bool {
         turn_lock::polls_on_this_thread()
+    }
+}
+
+impl<S: System> DriverRef<S> {
+    /// Makes a new key, whose events go to `listener` until
+    /// [`take_back_key`](DriverShare::take_back_key).
+    pub(crate) fn listen(&self, listener: Weak<dyn Listener>) -> usize {
+        self.0.add_target(Target::Listener(listener))
+    }
+
+    /// Calls `waker` at a certain time, unless [`forget_timer`](Self::forget_timer) was quicker.
+    pub(crate) fn wake_at(&self, time: Instant, waker: Waker) -> TimerKey {
+        self.0.turn_lock.wake_at(time, waker)
+    }
+
+    pub(crate) fn forget_timer(&self, key: &TimerKey) {
+        self.0.turn_lock.forget_timer(key);
+    }
+
+    /// Ends the turns of all threads, or else the next turn.
+    #[cfg_attr(not(windows), allow(dead_code, reason = "elsewhere the poller itself tells of exits"))]
+    pub(crate) fn notify(&self) {
+        self.0.turn_lock.notify();
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use super::timers::{TimerKey, Timers};
 use crate::contract::Turn;
 use crate::sync::{AtomicBool, Clock, Condvar, Mutex, MutexGuard, Ordering, ThreadId, current_thread, lock};
 
@@ -27,6 +28,7 @@ pub(super) struct TurnLock<P, C> {
     clock: PhantomData<fn() -> C>,
     state: Mutex<State>,
     free: Condvar,
+    timers: Timers,
 }
 
 #[derive(Default)]
@@ -44,7 +46,13 @@ pub(super) type Each<'a, E> = &'a mut dyn FnMut(usize, E);
 
 impl<P: Turn, C: Clock> TurnLock<P, C> {
     pub(super) fn new(poller: P) -> Self {
-        Self { poller, clock: PhantomData, state: Mutex::new(State::default()), free: Condvar::new() }
+        Self {
+            poller,
+            clock: PhantomData,
+            state: Mutex::new(State::default()),
+            free: Condvar::new(),
+            timers: Timers::default(),
+        }
     }
 
     pub(super) fn poller(&self) -> &P {
@@ -99,6 +107,20 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
         self.poller.notify();
     }
 
+    /// Calls `waker` at a certain time, on the thread that turns the driver then.
+    pub(super) fn wake_at(&self, time: Instant, waker: Waker) -> TimerKey {
+        let (key, is_first) = self.timers.add(time, waker);
+        if is_first {
+            // The thread that waits for the poller does not know of it yet.
+            self.notify();
+        }
+        key
+    }
+
+    pub(super) fn forget_timer(&self, key: &TimerKey) {
+        self.timers.remove(key);
+    }
+
     pub(super) fn notices(&self) -> u64 {
         self.state().notices
     }
@@ -118,10 +140,10 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
 
     /// Turns once, unless the number of notifications is no longer `notices`.
     pub(super) fn turn(&self, notices: u64, deadline: Option<Instant>, each: Each<'_, P::Report>) -> io::Result<()> {
-        let left = || deadline.map(|deadline| deadline.saturating_duration_since(C::now()));
+        let left = |until: Option<Instant>| until.map(|until| until.saturating_duration_since(C::now()));
         let mut state = self.state();
         while state.holder.is_some() && state.notices == notices {
-            if left() == Some(Duration::ZERO) {
+            if left(deadline) == Some(Duration::ZERO) {
                 return Ok(());
             }
             state.waiting += 1;
@@ -133,7 +155,12 @@ impl<P: Turn, C: Clock> TurnLock<P, C> {
         }
         state.holder = Some(current_thread());
         drop(state);
-        let result = self.poller.turn(left(), each);
+        // A timer that comes earlier is preceded by a notice, which ends the turn.
+        let first = self.timers.first();
+        let result = self.poller.turn(left(deadline.into_iter().chain(first).min()), each);
+        if first.is_some() {
+            self.timers.wake_due(C::now());
+        }
         let mut state = self.state();
         state.holder = None;
         let waiting = state.waiting;

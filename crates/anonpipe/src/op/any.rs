@@ -8,12 +8,13 @@ use super::Op;
 use crate::channel::{OutcomeCell, System};
 use crate::driver::Native;
 
-/// An operation on a buffer of any type, for [`wait_any`]. Sealed: it is [`Op`].
+/// What [`wait_any`] waits for: an operation on a buffer of any type, or the
+/// [end](crate::process::Exit) of a child. Sealed.
 pub trait AnyOp: sealed::AnyOp {}
 
 impl<B: Send + 'static> AnyOp for Op<B> {}
 
-mod sealed {
+pub(crate) mod sealed {
     use std::task::{Poll, Waker};
     use std::time::Instant;
 

@@ -6,6 +6,7 @@ mod descriptor;
 mod fork;
 mod poller;
 mod probe;
+pub(crate) mod process;
 mod signals;
 mod sigpipe;
 #[cfg(feature = "tokio")]

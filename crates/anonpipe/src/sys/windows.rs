@@ -16,6 +16,7 @@ mod npfs;
 mod nt;
 mod port;
 mod probe;
+pub(crate) mod process;
 mod security;
 mod slot;
 mod transfer;

@@ -44,6 +44,10 @@ actions! {
     Join: "join a reader and a writer",
     MakeDriver: "make a driver",
     Turn: "turn a driver",
+    Spawn: "start a child",
+    WaitForChild: "wait for a child",
+    EndChild: "end a child",
+    AttachChild: "attach a driver to a child",
     #[cfg_attr(not(windows), allow(dead_code, reason = "other systems have none"))]
     MakeDescriptor: "make a security descriptor",
     #[cfg_attr(not(windows), allow(dead_code, reason = "other systems have none"))]
@@ -91,6 +95,10 @@ mod tests {
             (Action::Join, None, "cannot join a reader and a writer: no"),
             (Action::MakeDriver, None, "cannot make a driver: no"),
             (Action::Turn, None, "cannot turn a driver: no"),
+            (Action::Spawn, None, "cannot start a child: no"),
+            (Action::WaitForChild, None, "cannot wait for a child: no"),
+            (Action::EndChild, None, "cannot end a child: no"),
+            (Action::AttachChild, None, "cannot attach a driver to a child: no"),
             (Action::MakeDescriptor, None, "cannot make a security descriptor: no"),
             (Action::CopyDescriptor, None, "cannot copy a security descriptor: no"),
         ];

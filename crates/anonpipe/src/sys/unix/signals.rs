@@ -1,4 +1,4 @@
-//! The signals of the driver's thread.
+//! The signals of threads of ours.
 //!
 //! # References
 //!
@@ -35,4 +35,34 @@ pub(crate) fn with_signals_left_to_the_program<T>(spawn: impl FnOnce() -> T) -> 
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, old.as_ptr(), ptr::null_mut()) };
     }
     result
+}
+
+/// Which signals a thread has blocked.
+#[derive(Clone, Copy)]
+pub(super) struct SignalMask(libc::sigset_t);
+
+impl SignalMask {
+    pub(super) fn of_this_thread() -> Self {
+        let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: makes the set empty, so that it is one even if the next call failed.
+        unsafe { libc::sigemptyset(mask.as_mut_ptr()) };
+        // SAFETY: changes nothing, and fills a set that lives on this stack.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), mask.as_mut_ptr()) };
+        // SAFETY: initialised above.
+        Self(unsafe { mask.assume_init() })
+    }
+
+    /// Calls `run` with this mask.
+    pub(super) fn during<T>(&self, run: impl FnOnce() -> T) -> T {
+        let own = Self::of_this_thread();
+        self.set();
+        let result = run();
+        own.set();
+        result
+    }
+
+    fn set(&self) {
+        // SAFETY: a set that lives during the call; it does not fail for a valid request.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, ptr::null_mut()) };
+    }
 }

@@ -81,6 +81,12 @@ fn unwaitable(error: &io::Error) -> ! {
     std::process::abort()
 }
 
+impl event_wait::Waitable for Event {
+    fn raw(&self) -> HANDLE {
+        self.raw()
+    }
+}
+
 impl Event {
     pub(super) fn raw(&self) -> HANDLE {
         self.0.as_raw_handle()

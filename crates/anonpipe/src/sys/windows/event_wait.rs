@@ -1,5 +1,5 @@
-//! Events that the system's thread pool waits for. One pool thread waits for up to 63 of them; this
-//! crate starts no thread for it.
+//! Events and processes that the system's thread pool waits for. One pool thread waits for up to 63
+//! of them; this crate starts no thread for it.
 //!
 //! # References
 //!
@@ -19,13 +19,17 @@ use windows_sys::Win32::System::Threading::{
     INFINITE, RegisterWaitForSingleObject, UnregisterWait, WT_EXECUTEINWAITTHREAD, WT_EXECUTEONLYONCE,
 };
 
-use super::event::Event;
-
 type Then = Box<dyn FnOnce() + Send>;
 
-/// A wait of the thread pool for one event.
-struct Wait {
-    event: Event,
+/// What the thread pool can wait for.
+pub(super) trait Waitable: Send + Sync + 'static {
+    /// Open as long as this.
+    fn raw(&self) -> HANDLE;
+}
+
+/// A wait of the thread pool for one event, or process.
+struct Wait<W> {
+    object: W,
     /// Present until the callback takes it. The callback may drop what it owns, as the last owner.
     then: Mutex<Option<Then>>,
     registered: Mutex<Registered>,
@@ -44,20 +48,20 @@ struct WaitHandle(HANDLE);
 // SAFETY: a number that any thread may pass to the system.
 unsafe impl Send for WaitHandle {}
 
-/// Calls `then` on a thread of the pool when `event` is set. If that fails, returns the event, for
-/// which the caller has to wait, and the system's error.
-pub(super) fn when_set(event: Event, then: impl FnOnce() + Send + 'static) -> Result<(), (Event, io::Error)> {
+/// Calls `then` on a thread of the pool when an event is set, or a process has ended. If that
+/// fails, returns what has to be waited for otherwise, and the system's error.
+pub(super) fn when_set<W: Waitable>(object: W, then: impl FnOnce() + Send + 'static) -> Result<(), (W, io::Error)> {
     let wait =
-        Arc::new(Wait { event, then: Mutex::new(Some(Box::new(then))), registered: Mutex::new(Registered::NotYet) });
+        Arc::new(Wait { object, then: Mutex::new(Some(Box::new(then))), registered: Mutex::new(Registered::NotYet) });
     let context = Arc::into_raw(Arc::clone(&wait));
     let mut handle = ptr::null_mut();
-    // SAFETY: the event stays open as long as `wait`, of which the callback owns one reference; the
-    // callback is called once.
+    // SAFETY: the object stays open as long as `wait`, of which the callback owns one reference;
+    // the callback is called once.
     let done = unsafe {
         RegisterWaitForSingleObject(
             &raw mut handle,
-            wait.event.raw(),
-            Some(on_event),
+            wait.object.raw(),
+            Some(on_set::<W>),
             context.cast(),
             INFINITE,
             WT_EXECUTEINWAITTHREAD | WT_EXECUTEONLYONCE,
@@ -68,7 +72,7 @@ pub(super) fn when_set(event: Event, then: impl FnOnce() + Send + 'static) -> Re
         // SAFETY: the reference made above; nothing will call back with it.
         drop(unsafe { Arc::from_raw(context) });
         // There is no other reference now.
-        return Arc::into_inner(wait).map_or(Ok(()), |wait| Err((wait.event, error)));
+        return Arc::into_inner(wait).map_or(Ok(()), |wait| Err((wait.object, error)));
     }
     wait.has_come(Registered::As(WaitHandle(handle)));
     Ok(())
@@ -78,7 +82,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Wait {
+impl<W> Wait<W> {
     /// Notes that the registration has a handle, or that the callback was called. The second of the
     /// two unregisters.
     fn has_come(&self, this: Registered) {
@@ -99,9 +103,9 @@ impl Wait {
 /// # Safety
 ///
 /// `context` is a reference to a [`Wait`] that was given away for this call alone.
-unsafe extern "system" fn on_event(context: *mut c_void, _timed_out: bool) {
+unsafe extern "system" fn on_set<W: Waitable>(context: *mut c_void, _timed_out: bool) {
     // SAFETY: the reference that `when_set` made for this one call.
-    let wait = unsafe { Arc::from_raw(context.cast::<Wait>().cast_const()) };
+    let wait = unsafe { Arc::from_raw(context.cast::<Wait<W>>().cast_const()) };
     let then = lock(&wait.then).take();
     if let Some(then) = then {
         // Does not unwind into the thread pool: a completion catches the panics of the caller's
