@@ -40,6 +40,23 @@ const _: () = {
     as_an_error::<ConversionError<Reader<Overlapped>>>();
 };
 
+const fn shared<T: Send + Sync + Unpin>() {}
+const fn movable<T: Send + Unpin>() {}
+
+const _: () = {
+    use crate::process::{Call, Child, Command, Ended, Exit, OnLimit, Output, Pipeline, Stdio, Truncated, Unfinished};
+
+    shared::<Command>();
+    shared::<Child>();
+    shared::<Exit>();
+    everything::<Stdio>();
+    shared::<Output>();
+    as_an_error::<Unfinished>();
+    everything::<(Ended, OnLimit, Truncated)>();
+    movable::<Pipeline<'static>>();
+    movable::<Call<'static, std::io::Result<Output>>>();
+};
+
 #[cfg(windows)]
 const _: () = {
     use crate::windows::{Creation, HandleMode, SecurityAttributes, SecurityDescriptor};

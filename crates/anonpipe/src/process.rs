@@ -56,6 +56,7 @@ mod command;
 mod end;
 mod exit;
 mod output;
+mod pipeline;
 mod stdin;
 mod stdio;
 mod timer;
@@ -65,6 +66,7 @@ pub use child::{Child, ChildStderr, ChildStdin, ChildStdout};
 pub use command::Command;
 pub use exit::Exit;
 pub use output::{Ended, HeldOpen, OnLimit, Output, Truncated, Unfinished};
+pub use pipeline::Pipeline;
 pub use stdin::{Stdin, stdin};
 pub use stdio::Stdio;
 

@@ -17,7 +17,7 @@ use super::output::{Collect, Limits, Output, StatusOnly};
 use super::stdio::Prepared;
 use super::{Child, ChildStdin, ChildStdout, Stdio};
 use crate::contract::{Action, Failure};
-use crate::sys::{self, ChildStdio, SpawnOptions};
+use crate::sys::{self, ChildStdio, OwnedPipe, SpawnOptions};
 use crate::{Blocking, End, Overlapped, PipeOptions};
 
 /// Starts children: the program, its arguments, its environment, its standard handles, and what is
@@ -65,13 +65,13 @@ pub struct Command {
 
 /// What a standard handle is that was not set: [`Stdio::inherit`] for a spawn.
 #[derive(Debug, Clone, Copy)]
-struct Defaults {
+pub(super) struct Defaults {
     stdin: fn() -> Stdio,
     outputs: fn() -> Stdio,
 }
 
-const FOR_SPAWN: Defaults = Defaults { stdin: Stdio::inherit, outputs: Stdio::inherit };
-const FOR_OUTPUT: Defaults = Defaults { stdin: Stdio::null, outputs: Stdio::piped };
+pub(super) const FOR_SPAWN: Defaults = Defaults { stdin: Stdio::inherit, outputs: Stdio::inherit };
+pub(super) const FOR_OUTPUT: Defaults = Defaults { stdin: Stdio::null, outputs: Stdio::piped };
 
 impl Command {
     /// A command for `program`, without arguments, with this program's environment and current
@@ -338,11 +338,25 @@ impl Command {
     }
 
     fn spawn_with(&mut self, defaults: Defaults) -> io::Result<Child> {
-        let (stdin, childs_stdin) = match &self.input {
-            Some(_) => childs_input(None, Stdio::piped)?,
-            None => childs_input(self.stdin.as_ref(), defaults.stdin)?,
+        self.spawn_between(None, None, defaults)
+    }
+
+    /// Starts a child. What comes from, or goes to, a neighbour in a pipeline has precedence.
+    pub(super) fn spawn_between(
+        &mut self,
+        from: Option<ChildStdio>,
+        to: Option<ChildStdio>,
+        defaults: Defaults,
+    ) -> io::Result<Child> {
+        let (stdin, childs_stdin) = match (from, &self.input) {
+            (Some(neighbour), _) => (None, neighbour),
+            (None, Some(_)) => childs_input(None, Stdio::piped)?,
+            (None, None) => childs_input(self.stdin.as_ref(), defaults.stdin)?,
         };
-        let (stdout, childs_stdout) = childs_output(self.stdout.as_ref(), defaults.outputs)?;
+        let (stdout, childs_stdout) = match to {
+            Some(neighbour) => (None, neighbour),
+            None => childs_output(self.stdout.as_ref(), defaults.outputs)?,
+        };
         let (stderr, childs_stderr) = if self.merge_stderr {
             (None, the_same_as(&childs_stdout)?)
         } else {
@@ -395,6 +409,10 @@ fn childs_input(stdio: Option<&Stdio>, default: fn() -> Stdio) -> io::Result<(Op
             let (ours, childs) = pipe_to_child().outbound()?;
             Ok((Some(ours), ChildStdio::Handle(childs.into())))
         }
+        Prepared::OverlappedPipe => {
+            let (ours, childs) = PipeOptions::new().outbound()?;
+            Ok((Some(ours), ChildStdio::Handle(OwnedPipe::try_from(childs)?)))
+        }
     }
 }
 
@@ -405,6 +423,10 @@ fn childs_output(stdio: Option<&Stdio>, default: fn() -> Stdio) -> io::Result<(O
         Prepared::Piped => {
             let (ours, childs) = pipe_to_child().inbound()?;
             Ok((Some(ours), ChildStdio::Handle(childs.into())))
+        }
+        Prepared::OverlappedPipe => {
+            let (ours, childs) = PipeOptions::new().inbound()?;
+            Ok((Some(ours), ChildStdio::Handle(OwnedPipe::try_from(childs)?)))
         }
     }
 }

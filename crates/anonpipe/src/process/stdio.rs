@@ -37,6 +37,7 @@ enum Kind {
     Inherit,
     Null,
     Piped,
+    OverlappedPipe,
     /// This process's own standard output or error.
     Own(OwnStream),
     Handle(OwnedPipe),
@@ -54,6 +55,8 @@ enum OwnStream {
 pub(super) enum Prepared {
     /// A new pipe is needed.
     Piped,
+    /// A new pipe is needed, whose ends are both overlapped.
+    OverlappedPipe,
     Ready(ChildStdio),
 }
 
@@ -62,7 +65,7 @@ impl Prepared {
     pub(super) fn into_ready(self) -> ChildStdio {
         match self {
             Self::Ready(stdio) => stdio,
-            Self::Piped => ChildStdio::Null,
+            Self::Piped | Self::OverlappedPipe => ChildStdio::Null,
         }
     }
 }
@@ -72,6 +75,24 @@ impl Stdio {
     #[must_use]
     pub fn piped() -> Self {
         Self(Kind::Piped)
+    }
+
+    /// As [`piped`](Self::piped), but the child's end is overlapped, too, which **most programs
+    /// cannot use**.
+    ///
+    /// On Windows the C runtime, .NET Framework and Node read and write their standard handles as
+    /// synchronous ones, and lose data or fail on an overlapped one. On Unix the child's end is
+    /// non-blocking, and most programs take `EAGAIN` for an error. This is for a child that is
+    /// known to expect such a handle, for example because its event loop opens its standard handles
+    /// itself.
+    ///
+    /// # References
+    ///
+    /// - [rust-lang/rust#38811](https://github.com/rust-lang/rust/issues/38811)
+    /// - [neovim/neovim#11819](https://github.com/neovim/neovim/issues/11819)
+    #[must_use]
+    pub fn overlapped() -> Self {
+        Self(Kind::OverlappedPipe)
     }
 
     /// The same as this program's own.
@@ -89,6 +110,7 @@ impl Stdio {
     pub(super) fn prepare(&self) -> io::Result<Prepared> {
         Ok(Prepared::Ready(match &self.0 {
             Kind::Piped => return Ok(Prepared::Piped),
+            Kind::OverlappedPipe => return Ok(Prepared::OverlappedPipe),
             Kind::Inherit => ChildStdio::Inherit,
             Kind::Null => ChildStdio::Null,
             Kind::Own(stream) => ChildStdio::Handle(stream.duplicate()?),

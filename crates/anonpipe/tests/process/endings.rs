@@ -168,3 +168,25 @@ pub(crate) fn a_child_that_does_not_die_with_its_parent() {
     let stdout = orphan_of("live");
     some_are_alive(&stdout);
 }
+
+/// Only the parent's end is to end it; and what outlived the child outlives the parent's interest.
+pub(crate) fn dropping_one_that_dies_with_its_parent_ends_nothing() {
+    if cfg!(not(any(windows, target_os = "linux", target_os = "android", target_os = "freebsd"))) {
+        return;
+    }
+    let mut command = child("say_late", &["alive\n", "1500", "and well\n"]);
+    let mut child = command.stdout(Stdio::piped()).die_with_parent(true).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    until_line(&mut stdout);
+    drop(child);
+    until_line(&mut stdout);
+    all_have_ended(&stdout);
+    let mut command = crate::harness::child("leave_behind", &["gone\n", "say_late", "", "1000", "left behind\n"]);
+    let mut child = command.stdout(Stdio::piped()).die_with_parent(true).spawn().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    until_line(&mut stdout);
+    assert!(child.wait().wait().unwrap().success());
+    drop(child);
+    until_line(&mut stdout);
+    all_have_ended(&stdout);
+}

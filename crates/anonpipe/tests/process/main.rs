@@ -10,6 +10,7 @@ mod endings;
 mod exits;
 mod harness;
 mod outputs;
+mod pipelines;
 mod resources;
 mod roles;
 mod same_source;
@@ -23,11 +24,13 @@ use harness::Tests;
 
 /// The tests of a file, and how they run.
 macro_rules! tests {
-    ($($(#[$file_if:meta])* $file:ident $how:ident { $($test:ident),+ $(,)? })+) => {
+    ($($(#[$file_if:meta])* $file:ident $how:ident
+        { $($(#[$test_if:meta])* $test:ident),+ $(,)? })+) => {
         fn all_tests() -> Tests {
             let mut tests = Tests::default();
             $($(#[$file_if])* {
-                $(tests.$how(concat!(stringify!($file), "::", stringify!($test)), $file::$test);)+
+                $($(#[$test_if])*
+                tests.$how(concat!(stringify!($file), "::", stringify!($test)), $file::$test);)+
             })+
             tests
         }
@@ -47,8 +50,9 @@ tests! {
         a_command_spawns_again,
         an_end_that_was_given_away_is_not_given_twice,
         the_end_of_file_comes_while_the_command_lives,
-        a_child_gets_nothing_else,
         children_started_at_once_get_only_their_own,
+        a_childs_end_is_overlapped_if_asked,
+        a_child_on_a_duplex_pipe,
     }
     exits shared {
         exit_codes_arrive,
@@ -92,6 +96,15 @@ tests! {
         a_dropped_child_is_killed_if_asked,
         a_child_that_dies_with_its_parent,
         a_child_that_does_not_die_with_its_parent,
+        dropping_one_that_dies_with_its_parent_ends_nothing,
+    }
+    pipelines shared {
+        each_reads_what_the_one_before_writes,
+        the_statuses_of_all_are_told,
+        the_ends_of_a_pipeline_are_ours,
+        a_writer_ends_with_its_reader,
+        a_failed_spawn_ends_those_before_it,
+        a_dropped_pipeline_ends_all,
     }
     same_source shared {
         ordinary_programs_do_the_same_as_with_tokio,
@@ -109,8 +122,11 @@ tests! {
         arg0_is_what_it_was_told,
         pre_exec_runs_in_the_child,
         groups_need_privileges_or_are_set,
+        a_child_gets_no_other_descriptor,
         a_group_that_was_left_is_killed_with_the_child,
         shutdown_terminates_before_it_kills,
+        #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+        a_child_that_dies_with_its_parent_can_be_signalled,
     }
     #[cfg(unix)]
     unix alone {
@@ -121,6 +137,7 @@ tests! {
     }
     #[cfg(windows)]
     windows shared {
+        an_inheritable_end_does_not_reach_a_child,
         the_shell_splits_arguments_alike,
         raw_arguments_are_left_alone,
         batch_files_get_their_arguments,

@@ -166,8 +166,11 @@ fn play(role: &str, args: Vec<OsString>) {
             std::mem::forget(child);
             exit(0);
         }
-        // Says what handles it has, beyond the three.
-        "handles" => say(format!("{:?}", handles())),
+        // Says, on its standard error, whether its other two handles are overlapped.
+        "modes" => {
+            let overlapped = [is_overlapped(&io::stdin()), is_overlapped(&io::stdout())];
+            io::stderr().write_all(format!("{overlapped:?}").as_bytes()).expect("a reader");
+        }
         _ => crate_role(role, &args),
     }
 }
@@ -182,24 +185,16 @@ fn crate_role(role: &str, args: &[OsString]) {
     crate::windows::play(role, args);
 }
 
+#[cfg(windows)]
+use crate::windows::is_overlapped;
+
+#[cfg(unix)]
+fn is_overlapped(handle: &impl std::os::fd::AsFd) -> bool {
+    rustix::fs::fcntl_getfl(handle).expect("its flags").contains(rustix::fs::OFlags::NONBLOCK)
+}
+
 #[cfg(unix)]
 fn ignore_term() {
     // SAFETY: a signal's number, and no handler.
     unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
-}
-
-/// The descriptors that this process has, beyond the three and the one for the question.
-#[cfg(unix)]
-fn handles() -> Vec<usize> {
-    let is_open = |fd: &i32| {
-        // SAFETY: takes a number, and changes nothing.
-        unsafe { libc::fcntl(*fd, libc::F_GETFD) != -1 }
-    };
-    (3..1024).filter(is_open).map(|fd| fd.unsigned_abs() as usize).collect()
-}
-
-/// The pipes and files that this process has, beyond the three.
-#[cfg(windows)]
-fn handles() -> Vec<usize> {
-    crate::windows::inherited_handles()
 }

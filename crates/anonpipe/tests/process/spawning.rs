@@ -204,23 +204,6 @@ pub(crate) fn the_end_of_file_comes_while_the_command_lives() {
     drop(command);
 }
 
-pub(crate) fn a_child_gets_nothing_else() {
-    // std inherits the same in the same place: what a child has by itself.
-    let mut plain = std::process::Command::new(env::current_exe().unwrap());
-    plain.args([crate::roles::AS_CHILD, "handles"]).stdin(std::process::Stdio::null());
-    let usual = String::from_utf8(plain.output().unwrap().stdout).unwrap();
-    // Of ours, inheritable or not.
-    let (_reader, _writer) = PipeOptions::new().inbound().unwrap();
-    #[cfg(windows)]
-    let _leak = PipeOptions::new().client(End::blocking().inheritable(true)).inbound().unwrap();
-    let mut command = child("handles", &[]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let output = command.output().wait().unwrap();
-    let list = String::from_utf8(output.stdout).unwrap();
-    let count = |list: &str| list.split(',').filter(|item| !item.trim_matches(['[', ']', ' ']).is_empty()).count();
-    assert!(count(&list) <= count(&usual), "{list}, and usually {usual}");
-}
-
 /// Each end of file comes when its own child ends, however many others live then.
 pub(crate) fn children_started_at_once_get_only_their_own() {
     let long = child("sleep", &["20000"]).spawn();
@@ -252,4 +235,29 @@ pub(crate) fn children_started_at_once_get_only_their_own() {
         threads.into_iter().for_each(|thread| drop(thread.join().unwrap()));
     });
     long.start_kill().unwrap();
+}
+
+pub(crate) fn a_childs_end_is_overlapped_if_asked() {
+    for (asked, stdio) in [(false, Stdio::piped as fn() -> Stdio), (true, Stdio::overlapped)] {
+        let mut command = child("modes", &[]);
+        let mut child = command.stdin(stdio()).stdout(stdio()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut modes = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut modes).unwrap();
+        assert_eq!(modes, format!("[{asked}, {asked}]"));
+        assert!(child.stdin.is_some() && child.stdout.is_some());
+        assert!(child.wait().wait().unwrap().success());
+    }
+}
+
+/// Standard input and output on one pipe.
+pub(crate) fn a_child_on_a_duplex_pipe() {
+    let (ours, theirs) = PipeOptions::new().client(End::blocking()).duplex().unwrap();
+    let mut command = child("cat", &[]);
+    let mut child = command.stdin(theirs.try_clone().unwrap()).stdout(theirs).spawn().unwrap();
+    (&ours).write_all(b"both ways").unwrap();
+    let mut answer = [0; 20];
+    assert_eq!(ours.read_timeout(&mut answer, patience()).unwrap(), 9);
+    assert!(command.spawn().is_err(), "the ends were given away");
+    drop(ours);
+    assert!(child.wait().wait().unwrap().success());
 }

@@ -36,6 +36,8 @@ pub(crate) fn play(role: &str, args: &[OsString]) {
             groups.sort_unstable();
             say(format!("{groups:?}"));
         }
+        // Says what descriptors it has, beyond the three.
+        "descriptors" => say(format!("{:?}", (3..1024).filter(|fd| !is_closed(*fd)).collect::<Vec<_>>())),
         // Leaves its process group, and waits.
         "leave_group" => {
             let elsewhere: i32 = args[0].to_str().unwrap().parse().unwrap();
@@ -109,6 +111,20 @@ pub(crate) fn groups_need_privileges_or_are_set() {
     }
 }
 
+pub(crate) fn a_child_gets_no_other_descriptor() {
+    let plain = |command: &mut std::process::Command| {
+        let output = command.args([crate::roles::AS_CHILD, "descriptors"]).stdin(std::process::Stdio::null()).output();
+        String::from_utf8(output.unwrap().stdout).unwrap()
+    };
+    // What every child of this program has: the tests may have been started with more than three.
+    let usual = plain(&mut std::process::Command::new(std::env::current_exe().unwrap()));
+    let _kept = (anonpipe::pipe().unwrap(), anonpipe::duplex().unwrap());
+    let mut command = child("descriptors", &[]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).own_group(true).setsid(true);
+    assert_eq!(said(&mut command), usual);
+    assert_eq!(said(command.input("x").merge_stderr(true)), usual);
+}
+
 pub(crate) fn a_group_that_was_left_is_killed_with_the_child() {
     let mut other = child("sleep", &["60000"]).own_group(true).spawn().unwrap();
     let elsewhere = other.id().unwrap().to_string();
@@ -128,6 +144,19 @@ pub(crate) fn shutdown_terminates_before_it_kills() {
     child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
     let mut call = child.shutdown(Duration::from_millis(1500));
     assert_eq!(in_time(call.wait_timeout(patience())).unwrap().signal(), Some(libc::SIGTERM));
+}
+
+/// The thread that starts it has all signals blocked, and a child inherits that.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+pub(crate) fn a_child_that_dies_with_its_parent_can_be_signalled() {
+    let mut command = child("deaf", &[]);
+    let mut child = command.own_group(true).die_with_parent(true).stdout(Stdio::piped()).spawn().unwrap();
+    let mut ready = [0; 6];
+    child.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+    child.terminate().unwrap();
+    assert_eq!(in_time(child.wait().wait_timeout(patience())).unwrap().signal(), Some(libc::SIGTERM));
+    assert_eq!(said(&mut crate::harness::child("say", &["x"])), "x");
+    assert_eq!(said(crate::harness::child("say", &["again"]).die_with_parent(true)), "again");
 }
 
 /// Whether this process has no children, zombies included. Leaves them to the library.

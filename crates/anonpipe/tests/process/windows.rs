@@ -5,20 +5,25 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
 use std::os::windows::ffi::OsStringExt;
+use std::os::windows::io::{AsHandle, AsRawHandle};
 use std::path::PathBuf;
 
-use anonpipe::process::Command;
-use windows_sys::Win32::Foundation::{GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT, LocalFree};
-use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_PIPE, GetFileType};
+use anonpipe::process::{Command, Stdio};
+use anonpipe::{End, PipeOptions};
+use windows_sys::Wdk::Storage::FileSystem::{
+    FILE_MODE_INFORMATION, FILE_SYNCHRONOUS_IO_NONALERT, FileModeInformation, NtQueryInformationFile,
+};
+use windows_sys::Win32::Foundation::LocalFree;
 use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
 };
 use windows_sys::Win32::System::Environment::GetCommandLineW;
+use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetProcessHandleCount};
 use windows_sys::Win32::UI::Shell::CommandLineToArgvW;
 
-use crate::harness::{child, said};
+use crate::harness::{child, patience, said};
 use crate::spawning::random_arguments;
 
 /// The roles of children that only Windows has.
@@ -78,17 +83,21 @@ pub(crate) fn ignore_ctrl_break() {
     unsafe { SetConsoleCtrlHandler(Some(handled), 1) };
 }
 
-/// The pipes that this process has inherited, by their numbers.
-pub(crate) fn inherited_handles() -> Vec<usize> {
-    let is_inherited_pipe = |number: &usize| {
-        let handle: HANDLE = std::ptr::without_provenance_mut(*number);
-        let mut flags = 0;
-        // SAFETY: a number that may be a handle; the flags live on this stack.
-        let is_open = unsafe { GetHandleInformation(handle, &raw mut flags) } != 0;
-        // SAFETY: as above.
-        is_open && flags & HANDLE_FLAG_INHERIT != 0 && unsafe { GetFileType(handle) } == FILE_TYPE_PIPE
+pub(crate) fn is_overlapped(handle: &impl AsHandle) -> bool {
+    let mut information = FILE_MODE_INFORMATION::default();
+    let mut status = IO_STATUS_BLOCK::default();
+    // SAFETY: an open handle; the outputs live on this stack, and have the size that is given.
+    let result = unsafe {
+        NtQueryInformationFile(
+            handle.as_handle().as_raw_handle(),
+            &raw mut status,
+            (&raw mut information).cast(),
+            size_of_val(&information) as u32,
+            FileModeInformation,
+        )
     };
-    (4..4096).step_by(4).filter(is_inherited_pipe).collect()
+    assert_eq!(result, 0);
+    information.Mode & FILE_SYNCHRONOUS_IO_NONALERT == 0
 }
 
 pub(crate) fn handles() -> usize {
@@ -115,6 +124,17 @@ pub(crate) fn threads() -> usize {
     // SAFETY: open, and not used afterwards.
     unsafe { windows_sys::Win32::Foundation::CloseHandle(snapshot) };
     count
+}
+
+/// Children of others inherit it; ours get what they were given.
+pub(crate) fn an_inheritable_end_does_not_reach_a_child() {
+    let (reader, writer) = PipeOptions::new().client(End::blocking().inheritable(true)).inbound().unwrap();
+    let mut command = child("sleep", &["60000"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    drop(writer);
+    assert_eq!(reader.read_timeout(&mut [0; 8], patience()).unwrap(), 0);
+    assert!(child.try_wait().unwrap().is_none(), "it is alive");
+    child.kill().wait().unwrap();
 }
 
 pub(crate) fn the_shell_splits_arguments_alike() {
