@@ -55,6 +55,7 @@ mod child;
 mod command;
 mod end;
 mod exit;
+mod life;
 mod output;
 mod pipeline;
 mod stdin;

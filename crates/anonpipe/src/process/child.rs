@@ -8,7 +8,8 @@ use std::task::{Poll, Waker, ready};
 use std::time::Instant;
 
 use super::call::{Call, Steps};
-use super::exit::{Exit, Life};
+use super::exit::Exit;
+use super::life::Life;
 use super::output::{Collect, Limits, Output};
 use crate::driver::NativeDriver;
 use crate::{Driver, Overlapped, Reader, Writer};

@@ -1,5 +1,6 @@
 //! A point in time that a call waits for, among other things.
 
+use std::fmt;
 use std::io;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -8,12 +9,17 @@ use crate::channel::System as _;
 use crate::driver::{Native, NativeDriver, TimerKey};
 
 /// Wakes the task that polls it when its time has come.
-#[derive(Debug)]
 pub(super) struct Timer {
     time: Instant,
     driver: NativeDriver,
     /// What the driver knows of it, and the waker that it will call.
     set: Option<(TimerKey, Waker)>,
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timer").field("time", &self.time).finish_non_exhaustive()
+    }
 }
 
 impl Timer {

@@ -114,6 +114,7 @@ tests! {
         many_short_children_leave_nothing,
         quiet_children_cost_no_thread,
         a_blocking_wait_starts_no_thread,
+        an_attached_child_starts_no_thread,
     }
     #[cfg(unix)]
     unix shared {

@@ -107,7 +107,7 @@ pub(crate) fn what_comes_within_the_linger_time_is_taken() {
     assert!(output.held_open.is_none());
 }
 
-/// Also what was in the pipe when the child ended, and nobody was told of yet.
+/// Also what was in the pipe when the child ended, and was not told of yet.
 pub(crate) fn nothing_that_was_written_is_lost_without_linger() {
     for size in ["1", "5000", "60000"] {
         for _ in 0..20 {

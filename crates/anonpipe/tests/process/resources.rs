@@ -133,3 +133,20 @@ pub(crate) fn a_blocking_wait_starts_no_thread() {
     assert_eq!(all, "ready\n");
     assert_eq!(threads(), before);
 }
+
+/// Nothing but the child's end makes the driver return.
+pub(crate) fn an_attached_child_starts_no_thread() {
+    let driver = anonpipe::Driver::new().unwrap();
+    let before = threads();
+    let late = child("sleep", &["300"]).spawn().unwrap();
+    late.attach(&driver).unwrap();
+    let mut exit = late.exit();
+    assert!(Pin::new(&mut exit).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let start = std::time::Instant::now();
+    while !exit.is_complete() {
+        driver.turn(Some(patience())).unwrap();
+    }
+    assert!(start.elapsed() < patience(), "{:?}", start.elapsed());
+    // On Windows a thread of the system's pool has told of it.
+    assert!(cfg!(windows) || threads() == before);
+}

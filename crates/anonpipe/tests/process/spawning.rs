@@ -136,7 +136,7 @@ pub(crate) fn standard_handles_are_what_they_were_told() {
     command.stdin(File::open(&path).unwrap());
     assert_eq!(said(&mut command), "aa");
     std::fs::remove_file(&path).unwrap();
-    // Nothing to read, and nobody to read it.
+    // Nothing to read, and no reader.
     assert!(child("cat", &[]).stdout(Stdio::null()).status().wait().unwrap().success());
     let quiet = child("say", &["x"]).stdout(Stdio::null()).output().wait().unwrap();
     assert!(quiet.stdout.is_empty());

@@ -206,7 +206,7 @@ pub(crate) fn a_batch_file_cannot_be_made_to_run_a_command() {
     ] {
         let _ = Command::new(&script).args(&args).output().wait().unwrap();
         assert!(!proof.exists(), "{args:?}");
-        // Whatever its name ends with: the system takes these off.
+        // With an end of its name that the system takes off.
         let _ = Command::new(format!("{}. .", script.display())).args(&args).output().wait();
         assert!(!proof.exists(), "{args:?}");
     }

@@ -10,7 +10,8 @@ use crate::channel::System as _;
 use crate::driver::{Native, NativeDriver};
 use crate::process::Child;
 use crate::process::call::{Call, Steps};
-use crate::process::exit::{Exit, Life};
+use crate::process::exit::Exit;
+use crate::process::life::Life;
 
 impl Child {
     /// Ends the child step by step: sends the end of file on its standard input, and waits for

@@ -69,7 +69,7 @@ fn with(extension: &str, path: &Path) -> PathBuf {
     name.into()
 }
 
-/// The folders of a `PATH`, without the current one, by whatever name.
+/// The folders of a `PATH`, without the current one, under any name.
 fn folders(path: &OsStr) -> Vec<PathBuf> {
     env::split_paths(path).filter(|folder| folder.is_absolute()).collect()
 }
