@@ -142,7 +142,7 @@ struct All {
 
 enum Stage {
     Running(Collect),
-    Over(Output),
+    Over(Box<Output>),
 }
 
 impl All {
@@ -172,7 +172,7 @@ impl Steps for All {
                 && let Poll::Ready(result) = collect.poll(waker)
             {
                 match result {
-                    Ok(output) => *stage = Stage::Over(output),
+                    Ok(output) => *stage = Stage::Over(Box::new(output)),
                     Err(error) => {
                         self.stages.clear();
                         return Poll::Ready(Err(error));
@@ -184,7 +184,7 @@ impl Steps for All {
             return Poll::Pending;
         }
         let output = |stage| match stage {
-            Stage::Over(output) => Some(output),
+            Stage::Over(output) => Some(*output),
             Stage::Running(_) => None,
         };
         Poll::Ready(Ok(mem::take(&mut self.stages).into_iter().filter_map(output).collect()))
