@@ -17,7 +17,7 @@ use common::*;
 fn start_on_one_pipe(mut command: Command) -> (std::process::Child, PipeReader) {
     let (reader, writer) = pipe().expect("a pipe");
     command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a clone")).stderr(writer);
-    (command.spawn().expect("it starts"), reader)
+    (spawn(&mut command), reader)
 }
 
 #[track_caller]
@@ -109,7 +109,7 @@ fn a_closed_standard_error_ends_who_writes_there() {
     let (reader, writer) = pipe().expect("a pipe");
     let mut command = run_sh(&[], "yes >&2");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
-    let child = command.spawn().expect("it starts");
+    let child = spawn(&mut command);
     drop(command);
     drop(reader);
     assert_ends(child, 128 + 13);
@@ -123,7 +123,7 @@ fn a_copy_goes_on_when_standard_error_is_closed() {
     let options = ["--stderr", &copy.to_string_lossy()];
     let mut command = run_sh(&options, "for word in one two three; do echo $word >&2; sleep 0.1; done");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(writer);
-    let child = command.spawn().expect("it starts");
+    let child = spawn(&mut command);
     drop(command);
     drop(reader);
     assert_ends(child, 0);
@@ -137,5 +137,5 @@ fn a_standard_error_that_fails_does_not_end_the_command() {
     let full = std::fs::File::options().write(true).open("/dev/full").expect("it is there");
     let mut command = run_sh(&[], "echo x >&2; sleep 0.1; echo x >&2; exit 4");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(full);
-    assert_ends(command.spawn().expect("it starts"), 4);
+    assert_ends(spawn(&mut command), 4);
 }

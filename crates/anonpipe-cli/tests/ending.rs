@@ -117,7 +117,7 @@ fn a_reader_who_has_gone_ends_it_quietly() {
 fn the_run_ends_while_our_input_is_open() {
     let mut command = run_child(&[], &["exit", "4"]);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("it starts");
+    let mut child = spawn(&mut command);
     let keep = child.stdin.take();
     eventually("the end", || child.try_wait().expect("ours").is_some());
     assert_eq!(child.wait().expect("ours").code(), Some(4));

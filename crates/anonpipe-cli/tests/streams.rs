@@ -52,7 +52,7 @@ fn an_empty_input_ends_at_once() {
     assert_eq!((finished.status, finished.stdout.len()), (0, 0));
     let mut from_null = anonpipe();
     from_null.arg("run").arg("--").arg(child()).arg("cat");
-    assert!(from_null.stdin(Stdio::null()).status().expect("it starts").success());
+    assert!(spawn(from_null.stdin(Stdio::null())).wait().expect("ours").success());
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::io::Read;
 use std::os::windows::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use common::*;
 
@@ -55,8 +55,9 @@ fn ctrl_c_reaches_the_command() {
     command.creation_flags(CREATE_NEW_CONSOLE);
     let mut running = Running::start(command);
     running.child.stdout.as_mut().expect("piped").read_exact(&mut [0; 10]).expect("it writes");
-    let interrupt = Command::new(child()).args(["interrupt", &running.child.id().to_string()]).output();
-    let interrupt = interrupt.expect("it starts");
+    let mut interrupt = Command::new(child());
+    interrupt.args(["interrupt", &running.child.id().to_string()]).stderr(Stdio::piped());
+    let interrupt = spawn(&mut interrupt).wait_with_output().expect("ours");
     assert!(interrupt.status.success(), "{}", String::from_utf8_lossy(&interrupt.stderr));
     let finished = running.finish();
     assert_eq!((finished.status, finished.text().as_str(), finished.stderr.as_str()), (5, "interrupted\n", ""));
