@@ -104,10 +104,13 @@ impl Writer<Overlapped> {
     /// write of more than 1 MiB goes in pieces: the driver issues the next piece when the one
     /// before is complete, and the writes behind it wait until the last piece is issued. A piece
     /// for which Windows has no memory (error 1450) is halved, down to 4 KiB, and after eight that
-    /// went the next is longer again. If it has no memory
-    /// for that either, the write waits for writes of this end that are in flight, and fails if
-    /// there are none. The pieces show in three ways:
+    /// went the next is longer again. If it has no memory for that either, the write waits for
+    /// writes of this end that are in flight, and fails if there are none. The pieces show in four
+    /// ways:
     ///
+    /// - If the peer waits in a read, Windows may give it the beginning of a piece and then have no
+    ///   memory for the rest (*assumed*, after ReactOS). Nothing tells of that part, which comes
+    ///   again with the next piece.
     /// - A write by another process, by a handle that was adopted twice, or by another thread on an
     ///   end in blocking mode may come between two of them.
     /// - A cancelled write says how much had gone if the cancel came between two pieces, and does
