@@ -20,8 +20,9 @@ use crate::{Driver, Op, Overlapped, ReadBuffer, Reader};
 /// and no read keeps the program from ending.
 ///
 /// [`stdin`] gives it out. All clones are one queue: reads are served in the order in which they
-/// came. Nothing is read ahead of the callers. What is buffered by [`std::io::stdin`] is not seen
-/// here, except where the platform notes say so, so use one of the two.
+/// came. Nothing is read ahead of the callers, except where the platform notes say so. What is
+/// buffered by [`std::io::stdin`] is not seen here, except where the platform notes say so, so use
+/// one of the two.
 ///
 /// # Cancellation and drop
 ///
@@ -38,9 +39,10 @@ use crate::{Driver, Op, Overlapped, ReadBuffer, Reader};
 /// - **Windows**: a handle with overlapped I/O, which a parent made with libuv or asyncio gives its
 ///   children, is read by events; nothing that its other owners see is changed. A synchronous pipe,
 ///   a console or a file cannot be read without blocking a thread: one thread of this crate, which
-///   all reads share, reads it while a caller waits, and only as much as the longest of the reads.
-///   If the read is cancelled meanwhile, what comes is kept for the next one. Consoles and files
-///   are read through [`std::io::stdin`], whose buffer the two share.
+///   all reads share, reads it while a caller waits: of a pipe no more than the longest of the
+///   reads that wait together. If the read is cancelled meanwhile, what comes is kept for the next
+///   one. Consoles and files are read through [`std::io::stdin`], whose buffer the two share, and
+///   their end is the end for good.
 ///
 /// # Examples
 ///
@@ -115,7 +117,8 @@ impl Stdin {
     }
 
     /// Has `driver`, instead of this crate's own thread, complete the operations and wake the tasks
-    /// of standard input, for good. See [`Reader::attach`].
+    /// of standard input, for good. See [`Reader::attach`]. On Windows, the thread that reads a
+    /// console or a synchronous pipe may be faster, and complete what it has bytes for.
     ///
     /// # Errors
     ///
@@ -128,13 +131,24 @@ impl Stdin {
     ///
     /// # Platform notes
     ///
-    /// On Windows, if this crate's thread is refused by a console or a synchronous pipe, the
-    /// pending operations end with `Ok(0)`, and the next call says why.
+    /// On Windows, if a console or a synchronous pipe fails while this crate's thread reads it, the
+    /// pending operations end with `Ok(0)`, and the next read of any kind says why.
     pub fn submit_read<B: ReadBuffer>(&self, buffer: B) -> Op<B> {
         #[cfg(windows)]
         if let Some(relay) = &self.relay {
+            use crate::contract::Half;
+            use crate::op::Operation;
+
             let length = buffer.bytes(crate::buffer::sealed::Token(())).len();
-            return relay.ask_for(length, || self.reader.submit_read(buffer));
+            let mut buffer = Some(buffer);
+            let submitted = relay.ask_for(length, || buffer.take().map(|buffer| self.reader.submit_read(buffer)));
+            return match (submitted, buffer) {
+                (Ok(Some(op)), _) => op,
+                (Err(failure), Some(buffer)) => {
+                    Op(Operation::refused(self.reader.end.0.origin().name, Half::Read, buffer, failure))
+                }
+                _ => unreachable!("the buffer is submitted or left"),
+            };
         }
         self.reader.submit_read(buffer)
     }
@@ -174,8 +188,12 @@ impl Stdin {
         #[cfg(windows)]
         if let Some(relay) = &self.relay {
             match polled {
-                Poll::Pending => relay.ask_for(wanted, || ()),
-                Poll::Ready(Ok(0)) if wanted > 0 => return Poll::Ready(relay.end()),
+                Poll::Pending => {
+                    if let Err(failure) = relay.ask_for(wanted, || ()) {
+                        return Poll::Ready(Err(relay::named(failure, &self.reader)));
+                    }
+                }
+                Poll::Ready(Ok(0)) if wanted > 0 => return Poll::Ready(relay.end(&self.reader)),
                 Poll::Ready(_) => {}
             }
         }

@@ -53,12 +53,14 @@ pub(super) struct Relay {
 
 #[derive(Default)]
 struct State {
-    /// The source, until the first caller waits and its thread is started.
+    /// The source, until the thread has taken it.
     idle: Option<Idle>,
+    /// The thread runs, or did until the source ended.
+    started: bool,
     /// How many bytes the longest of the waiting reads asked for. 0: none has come.
     wanted: usize,
     /// Why the source gave no more; told once.
-    failure: Option<io::Error>,
+    failure: Option<Failure>,
 }
 
 /// What the thread needs.
@@ -81,29 +83,29 @@ impl Relay {
     }
 
     /// A read of that many bytes may have to wait, once `submit` is done.
-    pub(super) fn ask_for<T>(self: &Arc<Self>, length: usize, submit: impl FnOnce() -> T) -> T {
+    ///
+    /// # Errors
+    ///
+    /// The thread was refused, or has met an error; then `submit` was not called.
+    pub(super) fn ask_for<T>(self: &Arc<Self>, length: usize, submit: impl FnOnce() -> T) -> Result<T, Failure> {
         let mut state = self.state();
+        if let Some(failure) = state.failure.take() {
+            return Err(failure);
+        }
+        if !state.started {
+            let relay = Arc::clone(self);
+            let thread = std::thread::Builder::new().name("anonpipe-stdin".into());
+            thread.spawn(move || relay.run()).map_err(|error| Failure::os(error, Some(0)))?;
+            state.started = true;
+        }
         let submitted = submit();
         state.wanted = state.wanted.max(length.min(LONGEST));
         self.asked.notify_one();
-        let idle = state.idle.take();
-        drop(state);
-        if let Some(idle) = idle {
-            self.start_thread(idle);
-        }
-        submitted
+        Ok(submitted)
     }
 
-    fn start_thread(self: &Arc<Self>, idle: Idle) {
-        let relay = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("anonpipe-stdin".into());
-        if let Err(error) = thread.spawn(move || relay.run(idle)) {
-            // The source went with the closure, and with it the writer: the reads end.
-            self.state().failure = Some(Failure::os(error, Some(0)).into_io(Action::Read, None));
-        }
-    }
-
-    fn run(&self, mut idle: Idle) {
+    fn run(&self) {
+        let Some(mut idle) = self.state().idle.take() else { return };
         let mut chunk = Vec::new();
         loop {
             let mut state = self.state();
@@ -126,8 +128,9 @@ impl Relay {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
                 Err(error) => Some(error),
             };
-            if error.is_some() {
-                self.state().failure = error;
+            if let Some(error) = error {
+                // Before the writer goes, so that a read that ends with it finds the reason.
+                self.state().failure = Some(Failure::os(error, Some(0)));
                 return;
             }
         }
@@ -145,7 +148,8 @@ impl Relay {
             return Ok(0);
         }
         let length = buffer.len().min(LONGEST);
-        let mut op = self.ask_for(length, || reader.submit_read(vec![0; length]));
+        let submitted = self.ask_for(length, || reader.submit_read(vec![0; length]));
+        let mut op = submitted.map_err(|failure| named(failure, reader))?;
         let (outcome, bytes) = match timeout.map(|timeout| op.wait_timeout(timeout)) {
             None => op.wait(),
             Some(Some(done)) => done,
@@ -163,7 +167,7 @@ impl Relay {
             }
         };
         match outcome? {
-            0 => self.end(),
+            0 => self.end(reader),
             count => {
                 buffer[..count].copy_from_slice(&bytes[..count]);
                 Ok(count)
@@ -172,7 +176,12 @@ impl Relay {
     }
 
     /// The end of file, or why there is no more; the reason is told once.
-    pub(super) fn end(&self) -> io::Result<usize> {
-        self.state().failure.take().map_or(Ok(0), Err)
+    pub(super) fn end(&self, reader: &Reader<Overlapped>) -> io::Result<usize> {
+        let failure = self.state().failure.take();
+        failure.map_or(Ok(0), |failure| Err(named(failure, reader)))
     }
+}
+
+pub(super) fn named(failure: Failure, reader: &Reader<Overlapped>) -> io::Error {
+    failure.into_io(Action::Read, reader.end.origin().name)
 }
