@@ -26,7 +26,7 @@ const HUNG: i32 = 86;
 static QUIET: RwLock<()> = RwLock::new(());
 
 /// Runs a rule that shares the process with others, and starts no children.
-pub(crate) fn shared(name: &'static str, rule: impl FnOnce() + Send) {
+pub(crate) fn shared(name: &'static str, rule: impl Fn() + Send + Sync) {
     let _quiet = QUIET.read().unwrap_or_else(PoisonError::into_inner);
     watched(name, deadline(), || if leftovers::are_looked_for() { leftovers::none_after(name, rule) } else { rule() });
 }
@@ -48,9 +48,15 @@ pub(crate) fn alone(name: &'static str, rule: impl FnOnce() + Send) {
             command.env(variable, value);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = {
+        let mut start = || {
             let _quiet = QUIET.write().unwrap_or_else(PoisonError::into_inner);
             command.spawn()
+        };
+        let child = match start() {
+            // ERROR_INTERNAL_ERROR: on a busy machine Wine now and then starts no program
+            // (*observed*, Wine 8).
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(1359) => start(),
+            child => child,
         };
         let output = child.and_then(Child::wait_with_output).expect("this program, started again");
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
