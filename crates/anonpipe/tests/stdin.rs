@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 use anonpipe::process::{Stdin, stdin};
 use anonpipe::{Driver, End, Error, Overlapped, PipeOptions, Writer};
 
+mod starts;
+
+use starts::start;
+
 const STEPS: &str = "ANONPIPE_STDIN_STEPS";
 /// So long a read waits in vain.
 const MOMENT: Duration = Duration::from_millis(100);
@@ -135,16 +139,7 @@ impl Running {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "child", "--nocapture", "--test-threads=1"]).env(STEPS, steps);
         command.stdin(input).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut attempts = 0;
-        let mut child = loop {
-            attempts += 1;
-            match command.spawn() {
-                // ERROR_INTERNAL_ERROR: on a busy machine Wine now and then starts no program
-                // (*observed*, Wine 8).
-                Err(error) if cfg!(windows) && error.raw_os_error() == Some(1359) && attempts < 3 => {}
-                child => break child.unwrap(),
-            }
-        };
+        let mut child = start(&mut command).unwrap();
         let reports = BufReader::new(child.stderr.take().unwrap());
         Self { child, reports }
     }

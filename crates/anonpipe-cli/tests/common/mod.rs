@@ -1,6 +1,9 @@
 //! Running the command under a watchdog.
 #![allow(dead_code, reason = "every test file uses its part of it")]
 
+#[path = "../../../anonpipe/tests/starts/mod.rs"]
+mod starts;
+
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -136,16 +139,7 @@ pub(crate) fn finish(mut command: Command, input: impl Into<Vec<u8>>) -> Finishe
 /// Starts a program.
 #[track_caller]
 pub(crate) fn spawn(command: &mut Command) -> Child {
-    /// On a busy machine Wine now and then starts no program (*observed*, Wine 8: five of 11,700).
-    const ERROR_INTERNAL_ERROR: i32 = 1359;
-
-    for _ in 0..2 {
-        match command.spawn() {
-            Err(error) if cfg!(windows) && error.raw_os_error() == Some(ERROR_INTERNAL_ERROR) => {}
-            child => return child.expect("it starts"),
-        }
-    }
-    command.spawn().expect("it starts")
+    starts::start(command).expect("it starts")
 }
 
 const STATUS_DLL_INIT_FAILED: i32 = 0xC000_0142_u32.cast_signed();

@@ -269,17 +269,9 @@ fn closed() -> Failure {
 
 #[cfg(windows)]
 impl EndHandle<crate::driver::Native> {
-    /// Waits until the reads that get the next `count` bytes are over, while `transfer` puts these
-    /// bytes into the pipe. Gives up after a moment: a new read may look like one of them.
-    pub(crate) fn while_bytes_come(&self, count: usize, transfer: impl FnOnce()) {
-        let reads = self.channel.reads_within(count);
-        transfer();
-        for pause in [0, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] {
-            if !self.channel.reads_within(count).iter().any(|id| reads.contains(id)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_micros(pause));
-        }
+    /// See [`reads_within`](channel::completion::Channel::reads_within).
+    pub(crate) fn reads_within(&self, count: usize) -> Vec<channel::completion::SlotId> {
+        self.channel.reads_within(count)
     }
 
     /// Whether a read or a task waits for bytes, as far as this process knows.

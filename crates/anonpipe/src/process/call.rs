@@ -3,12 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::channel::{DriverShare as _, System as _};
 use crate::driver::{Native, NativeDriver};
+use crate::sync::{Clock as _, Condvar, Mutex, SystemClock, lock};
 
 /// A call about a child that takes time: `.await` it on any executor, or [`wait`](Self::wait) for
 /// it, if you like for a limited [time](Self::wait_timeout).
@@ -101,52 +102,46 @@ pub(super) fn block_until<T>(
     if let Some(driver) = driver {
         return driver.run_until(poll, deadline);
     }
-    let alarm = Arc::new(Alarm::default());
-    let waker = Waker::from(Arc::clone(&alarm));
+    let thread = Arc::new(WaitingThread::default());
+    let waker = Waker::from(Arc::clone(&thread));
     loop {
         if let Poll::Ready(result) = poll(&waker) {
             return Some(result);
         }
-        if !alarm.wait(deadline) {
+        if !thread.wait(deadline) {
             return None;
         }
     }
 }
 
-/// Wakes a thread that waits for a call.
+/// A thread that waits for a call.
 #[derive(Default)]
-struct Alarm {
-    has_rung: Mutex<bool>,
-    rings: Condvar,
+struct WaitingThread {
+    is_woken: Mutex<bool>,
+    wakes: Condvar,
 }
 
-impl Alarm {
-    /// Waits until it has rung. `false`: `deadline` has come.
+impl WaitingThread {
+    /// Waits until it is woken. `false`: `deadline` has come.
     fn wait(&self, deadline: Option<Instant>) -> bool {
-        let mut has_rung = self.has_rung.lock().unwrap_or_else(PoisonError::into_inner);
-        while !std::mem::take(&mut *has_rung) {
-            has_rung = match deadline {
-                None => self.rings.wait(has_rung).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Native::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    self.rings.wait_timeout(has_rung, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+        let mut is_woken = lock(&self.is_woken);
+        while !std::mem::take(&mut *is_woken) {
+            if deadline.is_some_and(|deadline| deadline <= Native::now()) {
+                return false;
+            }
+            is_woken = SystemClock::wait(&self.is_woken, is_woken, &self.wakes, deadline);
         }
         true
     }
 }
 
-impl Wake for Alarm {
+impl Wake for WaitingThread {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        *self.has_rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.rings.notify_one();
+        *lock(&self.is_woken) = true;
+        self.wakes.notify_one();
     }
 }

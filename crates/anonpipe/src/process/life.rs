@@ -2,7 +2,7 @@
 
 use std::io;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use super::call::block_until;
 use crate::channel::{DriverShare as _, System as _};
 use crate::contract::{Action, Failure, Process as _, swallow_panic};
 use crate::driver::{Listener, Native, NativeDriver};
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::sys::{self, process::Watch};
 
 /// How soon a child is asked again whether it has ended, where the system does not tell.
@@ -52,7 +53,7 @@ impl Life {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     pub(super) fn is_of_this_process(&self) -> bool {

@@ -5,7 +5,6 @@ mod relay;
 
 use std::fmt;
 use std::io::{self, IoSliceMut, Read};
-use std::sync::{Mutex, PoisonError};
 #[cfg(any(feature = "tokio", feature = "futures-io"))]
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use std::time::Duration;
 #[cfg(any(feature = "tokio", feature = "futures-io"))]
 use crate::channel::WokenBy;
 use crate::end::OverlappedEnd;
+use crate::sync::{Mutex, lock};
 use crate::sys::PerProcess;
 use crate::{Driver, Op, Overlapped, ReadBuffer, Reader};
 
@@ -80,7 +80,7 @@ pub struct Stdin {
 pub fn stdin() -> io::Result<Stdin> {
     static STDIN: PerProcess<Mutex<Option<Stdin>>> = PerProcess::new();
 
-    let mut kept = STDIN.get_or_make(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let mut kept = lock(STDIN.get_or_make(Mutex::default));
     let stdin = match &mut *kept {
         Some(stdin) => stdin,
         none => {
@@ -112,7 +112,7 @@ impl Stdin {
             // No pipe, or nothing at all.
             Some(Err(_)) | None => Source::Std,
         };
-        let (reader, relay) = Relay::start(source)?;
+        let (reader, relay) = Relay::new(source)?;
         Ok(Self { reader, relay: Some(relay) })
     }
 
@@ -140,14 +140,9 @@ impl Stdin {
             use crate::op::Operation;
 
             let length = buffer.bytes(crate::buffer::sealed::Token(())).len();
-            let mut buffer = Some(buffer);
-            let submitted = relay.ask_for(length, || buffer.take().map(|buffer| self.reader.submit_read(buffer)));
-            return match (submitted, buffer) {
-                (Ok(Some(op)), _) => op,
-                (Err(failure), Some(buffer)) => {
-                    Op(Operation::refused(self.reader.end.0.origin().name, Half::Read, buffer, failure))
-                }
-                _ => unreachable!("the buffer is submitted or left"),
+            return match relay.ask() {
+                Ok(asking) => asking.for_bytes(length, || self.reader.submit_read(buffer)),
+                Err(failure) => Op(Operation::refused(self.reader.end.0.origin().name, Half::Read, buffer, failure)),
             };
         }
         self.reader.submit_read(buffer)
@@ -188,11 +183,10 @@ impl Stdin {
         #[cfg(windows)]
         if let Some(relay) = &self.relay {
             match polled {
-                Poll::Pending => {
-                    if let Err(failure) = relay.ask_for(wanted, || ()) {
-                        return Poll::Ready(Err(relay::named(failure, &self.reader)));
-                    }
-                }
+                Poll::Pending => match relay.ask() {
+                    Ok(asking) => asking.for_bytes(wanted, || ()),
+                    Err(failure) => return Poll::Ready(Err(relay::named(failure, &self.reader))),
+                },
                 Poll::Ready(Ok(0)) if wanted > 0 => return Poll::Ready(relay.end(&self.reader)),
                 Poll::Ready(_) => {}
             }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use std::{env, io, process, thread};
 
 use crate::leftovers;
+use crate::starts::start;
 
 /// The time for a thread to get into a blocking call, and the time after which "nothing happens"
 /// counts. On a slow machine it may be too short for a rule to notice a fault, but it never makes a
@@ -48,15 +49,9 @@ pub(crate) fn alone(name: &'static str, rule: impl FnOnce() + Send) {
             command.env(variable, value);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut start = || {
+        let child = {
             let _quiet = QUIET.write().unwrap_or_else(PoisonError::into_inner);
-            command.spawn()
-        };
-        let child = match start() {
-            // ERROR_INTERNAL_ERROR: on a busy machine Wine now and then starts no program
-            // (*observed*, Wine 8).
-            Err(error) if cfg!(windows) && error.raw_os_error() == Some(1359) => start(),
-            child => child,
+            start(&mut command)
         };
         let output = child.and_then(Child::wait_with_output).expect("this program, started again");
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

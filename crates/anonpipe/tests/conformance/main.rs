@@ -57,6 +57,8 @@ mod memory;
 mod operations;
 mod queue;
 mod resources;
+#[path = "../starts/mod.rs"]
+mod starts;
 mod std_pipe;
 mod wakers;
 

@@ -61,8 +61,8 @@ impl<S: System> Channel<S> {
         }
     }
 
-    /// The reads that are over once `count` bytes have come, if they are still in flight. Looks at
-    /// each of them, as [`look_at_last_issued`](Self::look_at_last_issued) does.
+    /// The reads that will be over once `count` bytes have come, if they are still in flight. Looks
+    /// at each of them, as [`look_at_last_issued`](Self::look_at_last_issued) does.
     pub(crate) fn reads_within(self: &Arc<Self>, count: usize) -> Vec<SlotId> {
         let reads: Vec<_> = {
             let mut table = self.table(Half::Read);

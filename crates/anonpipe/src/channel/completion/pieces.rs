@@ -17,20 +17,11 @@ use super::table::Table;
 use super::{Channel, Issuer, SlotId, System};
 use crate::buffer::{self, Loan};
 use crate::channel::Request;
-use crate::contract::{Failure, Half, Outcome};
-
-/// How many pieces go, once one was refused, before the next is twice as long. While memory stays
-/// short, one call in nine is in vain.
-const GROWS_AFTER: u32 = 8;
+use crate::contract::{Failure, Half, Outcome, PieceSize};
 
 /// How far a write in pieces has got.
 pub(super) struct Pieces {
-    /// The most bytes that a piece has for now.
-    size: usize,
-    /// The most bytes that it ever has.
-    most: usize,
-    /// How many pieces of that size have gone in a row since the last was refused.
-    gone: u32,
+    size: PieceSize,
     /// How many bytes the present piece has.
     length: usize,
     /// Whether there are pieces behind the present one.
@@ -40,20 +31,10 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// Makes what is left of a write go in pieces of `size`, and later perhaps of `most`.
-    fn cut<T: buffer::Slot>(loan: &Loan<T>, size: usize, most: usize, done: usize) -> Self {
-        let part = loan.narrow(size);
-        Self { size, most, gone: 0, length: part.length, more: part.more, done }
-    }
-
-    /// A piece has gone, all of it. After some of them the next is tried with twice the size: the
-    /// kernel may have memory again.
-    fn grow(&mut self) {
-        self.gone += 1;
-        if self.gone == GROWS_AFTER && self.size < self.most {
-            self.size = self.most.min(self.size * 2);
-            self.gone = 0;
-        }
+    /// Makes what is left of a write go in pieces.
+    fn cut<T: buffer::Slot>(loan: &Loan<T>, size: PieceSize, done: usize) -> Self {
+        let part = loan.narrow(size.get());
+        Self { size, length: part.length, more: part.more, done }
     }
 
     pub(super) fn has_more(&self) -> bool {
@@ -83,8 +64,8 @@ impl Pieces {
         if is_cancelled {
             return Some(Err(Failure::Cancelled { transferred: Some(self.done) }));
         }
-        self.grow();
-        let part = loan.advance(count, self.size);
+        self.size.grow();
+        let part = loan.advance(count, self.size.get());
         (self.length, self.more) = (part.length, part.more);
         None
     }
@@ -104,9 +85,7 @@ impl<S: System> Channel<S> {
                 Ok(None)
             }
             Half::Write if length <= S::Issuer::MAX_PIECE => Ok(None),
-            Half::Write if self.issuer.takes_pieces() => {
-                Ok(Some(Pieces::cut(loan, S::Issuer::MAX_PIECE, S::Issuer::MAX_PIECE, 0)))
-            }
+            Half::Write if self.issuer.takes_pieces() => Ok(Some(Pieces::cut(loan, Self::piece_size(), 0))),
             Half::Write => {
                 let most = S::Issuer::MAX_TRANSFER;
                 if length <= most {
@@ -116,6 +95,10 @@ impl<S: System> Channel<S> {
                 Err(Failure::refused(io::ErrorKind::InvalidInput, why))
             }
         }
+    }
+
+    fn piece_size() -> PieceSize {
+        PieceSize::new(S::Issuer::MIN_PIECE, S::Issuer::MAX_PIECE)
     }
 
     /// The kernel has no memory for a write: halves the piece, or else lets the write wait until
@@ -140,10 +123,9 @@ impl<S: System> Channel<S> {
         if !self.issuer.takes_pieces() {
             return Attempt::Over(Err(failure.in_part_behind(done)));
         }
-        let length = loan.address(Half::Write).1;
-        if length > S::Issuer::MIN_PIECE {
-            let half = length.div_ceil(2).max(S::Issuer::MIN_PIECE);
-            entry.set_pieces(Some(Pieces::cut(loan, half, S::Issuer::MAX_PIECE, done)));
+        let mut size = Self::piece_size();
+        if size.halve(loan.address(Half::Write).1) {
+            entry.set_pieces(Some(Pieces::cut(loan, size, done)));
             return Attempt::Again;
         }
         if is_alone { Attempt::Over(Err(failure.in_part_behind(done))) } else { Attempt::Later }

@@ -132,36 +132,37 @@ fn the_same_as(stdout: &ChildStdio) -> io::Result<ChildStdio> {
     })
 }
 
-fn pipe_to_child() -> PipeOptions<Overlapped, Blocking> {
-    PipeOptions::new().client(End::blocking())
-}
-
 /// Our end of a child's standard input, if there is one, and the child's.
 fn childs_input(stdio: Option<&Stdio>, default: fn() -> Stdio) -> io::Result<(Option<ChildStdin>, ChildStdio)> {
-    match stdio.map_or_else(|| default().prepare(), Stdio::prepare)? {
-        Prepared::Ready(stdio) => Ok((None, stdio)),
-        Prepared::Piped => {
-            let (ours, childs) = pipe_to_child().outbound()?;
-            Ok((Some(ours), ChildStdio::Handle(childs.into())))
-        }
-        Prepared::OverlappedPipe => {
-            let (ours, childs) = PipeOptions::new().outbound()?;
-            Ok((Some(ours), ChildStdio::Handle(OwnedPipe::try_from(childs)?)))
-        }
-    }
+    both_ends(stdio, default, |options| options.outbound(), |options| options.outbound())
 }
 
 /// As [`childs_input`], for what it writes.
 fn childs_output(stdio: Option<&Stdio>, default: fn() -> Stdio) -> io::Result<(Option<ChildStdout>, ChildStdio)> {
-    match stdio.map_or_else(|| default().prepare(), Stdio::prepare)? {
-        Prepared::Ready(stdio) => Ok((None, stdio)),
+    both_ends(stdio, default, |options| options.inbound(), |options| options.inbound())
+}
+
+/// Our end of what a standard handle was told to be, if there is one, and the child's; `blocking`
+/// and `overlapped` make a pipe, by the mode of the child's end.
+fn both_ends<Ours, Childs: Into<OwnedPipe>, Overlapping>(
+    stdio: Option<&Stdio>,
+    default: fn() -> Stdio,
+    blocking: impl FnOnce(PipeOptions<Overlapped, Blocking>) -> io::Result<(Ours, Childs)>,
+    overlapped: impl FnOnce(PipeOptions<Overlapped, Overlapped>) -> io::Result<(Ours, Overlapping)>,
+) -> io::Result<(Option<Ours>, ChildStdio)>
+where
+    OwnedPipe: TryFrom<Overlapping, Error: Into<io::Error>>,
+{
+    let (ours, childs) = match stdio.map_or_else(|| default().prepare(), Stdio::prepare)? {
+        Prepared::Ready(stdio) => return Ok((None, stdio)),
         Prepared::Piped => {
-            let (ours, childs) = pipe_to_child().inbound()?;
-            Ok((Some(ours), ChildStdio::Handle(childs.into())))
+            let (ours, childs) = blocking(PipeOptions::new().client(End::blocking()))?;
+            (ours, childs.into())
         }
         Prepared::OverlappedPipe => {
-            let (ours, childs) = PipeOptions::new().inbound()?;
-            Ok((Some(ours), ChildStdio::Handle(OwnedPipe::try_from(childs)?)))
+            let (ours, childs) = overlapped(PipeOptions::new())?;
+            (ours, OwnedPipe::try_from(childs).map_err(Into::into)?)
         }
-    }
+    };
+    Ok((Some(ours), ChildStdio::Handle(childs)))
 }

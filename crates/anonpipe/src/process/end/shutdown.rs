@@ -2,7 +2,7 @@
 
 use std::io;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use crate::process::Child;
 use crate::process::call::{Call, Steps};
 use crate::process::exit::Exit;
 use crate::process::life::Life;
+use crate::sync::{Mutex, MutexGuard, lock};
 
 impl Child {
     /// Ends the child step by step: sends the end of file on its standard input, and waits for
@@ -96,7 +97,7 @@ impl Shutdown {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The next step is due after the time of grace.

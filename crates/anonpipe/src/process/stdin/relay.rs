@@ -6,11 +6,12 @@
 
 use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::windows::io::{AsHandle as _, AsRawHandle as _, OwnedHandle};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contract::{Action, Failure};
 use crate::end::EndImpl as _;
+use crate::sync::{Clock as _, Condvar, Mutex, MutexGuard, SystemClock, lock};
 use crate::{Blocking, Error, Overlapped, Reader, pipe};
 
 /// As much as is read at once.
@@ -71,7 +72,7 @@ struct Idle {
 }
 
 impl Relay {
-    pub(super) fn start(source: Source) -> io::Result<(Reader<Overlapped>, Arc<Self>)> {
+    pub(super) fn new(source: Source) -> io::Result<(Reader<Overlapped>, Arc<Self>)> {
         let (reader, writer) = pipe()?;
         let idle = Some(Idle { source, writer, reader: reader.try_clone()? });
         let state = Mutex::new(State { idle, ..State::default() });
@@ -79,15 +80,15 @@ impl Relay {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
-    /// A read of that many bytes may have to wait, once `submit` is done.
+    /// Makes sure that the thread runs, for a read that may have to wait.
     ///
     /// # Errors
     ///
-    /// The thread was refused, or has met an error; then `submit` was not called.
-    pub(super) fn ask_for<T>(self: &Arc<Self>, length: usize, submit: impl FnOnce() -> T) -> Result<T, Failure> {
+    /// The thread was refused, or has met an error.
+    pub(super) fn ask(self: &Arc<Self>) -> Result<Asking<'_>, Failure> {
         let mut state = self.state();
         if let Some(failure) = state.failure.take() {
             return Err(failure);
@@ -98,10 +99,7 @@ impl Relay {
             thread.spawn(move || relay.run()).map_err(|error| Failure::os(error, Some(0)))?;
             state.started = true;
         }
-        let submitted = submit();
-        state.wanted = state.wanted.max(length.min(LONGEST));
-        self.asked.notify_one();
-        Ok(submitted)
+        Ok(Asking { relay: self, state })
     }
 
     fn run(&self) {
@@ -111,7 +109,7 @@ impl Relay {
             let mut state = self.state();
             while !idle.reader.end.0.awaits_bytes() {
                 state.wanted = 0;
-                state = self.asked.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = SystemClock::wait(&self.state, state, &self.asked, None);
             }
             chunk.resize(state.wanted.max(1), 0);
             drop(state);
@@ -122,7 +120,7 @@ impl Relay {
                     let mut written = Ok(());
                     // What these bytes complete does not count as waiting. There is room for them:
                     // the pipe is empty, or no caller would wait.
-                    idle.reader.end.0.while_bytes_come(count, || written = idle.writer.write_all(&chunk[..count]));
+                    while_reads_end(&idle.reader, count, || written = idle.writer.write_all(&chunk[..count]));
                     written.err()
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
@@ -148,8 +146,8 @@ impl Relay {
             return Ok(0);
         }
         let length = buffer.len().min(LONGEST);
-        let submitted = self.ask_for(length, || reader.submit_read(vec![0; length]));
-        let mut op = submitted.map_err(|failure| named(failure, reader))?;
+        let asking = self.ask().map_err(|failure| named(failure, reader))?;
+        let mut op = asking.for_bytes(length, || reader.submit_read(vec![0; length]));
         let (outcome, bytes) = match timeout.map(|timeout| op.wait_timeout(timeout)) {
             None => op.wait(),
             Some(Some(done)) => done,
@@ -158,7 +156,7 @@ impl Relay {
                 let (outcome, bytes) = op.wait();
                 let timed_out = |error: io::Error| {
                     if Error::of(&error).is_some_and(Error::is_cancelled) {
-                        Failure::TimedOut { transferred: Some(0) }.into_io(Action::Read, reader.end.origin().name)
+                        named(Failure::TimedOut { transferred: Some(0) }, reader)
                     } else {
                         error
                     }
@@ -179,6 +177,35 @@ impl Relay {
     pub(super) fn end(&self, reader: &Reader<Overlapped>) -> io::Result<usize> {
         let failure = self.state().failure.take();
         failure.map_or(Ok(0), |failure| Err(named(failure, reader)))
+    }
+}
+
+/// A question to the thread, under the lock: it does not look for reads meanwhile.
+pub(super) struct Asking<'a> {
+    relay: &'a Relay,
+    state: MutexGuard<'a, State>,
+}
+
+impl Asking<'_> {
+    /// A read of that many bytes may have to wait, once `submit` is done.
+    pub(super) fn for_bytes<T>(mut self, length: usize, submit: impl FnOnce() -> T) -> T {
+        let submitted = submit();
+        self.state.wanted = self.state.wanted.max(length.min(LONGEST));
+        self.relay.asked.notify_one();
+        submitted
+    }
+}
+
+/// Waits until the reads that get the next `count` bytes are over, once `transfer` has put these
+/// bytes into the pipe. Gives up after a moment: a new read may look like one of them.
+fn while_reads_end(reader: &Reader<Overlapped>, count: usize, transfer: impl FnOnce()) {
+    let reads = reader.end.0.reads_within(count);
+    transfer();
+    for pause in [0, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000] {
+        if !reader.end.0.reads_within(count).iter().any(|id| reads.contains(id)) {
+            return;
+        }
+        SystemClock::pause(Duration::from_micros(pause));
     }
 }
 

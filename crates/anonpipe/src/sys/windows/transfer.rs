@@ -18,7 +18,7 @@ use windows_sys::Win32::Storage::FileSystem::{ReadFile, WriteFile};
 
 use super::{MAX_PIECE, MIN_PIECE, answers, probe};
 use crate::channel::completion::Answer;
-use crate::contract::{Half, Outcome};
+use crate::contract::{Half, Outcome, PieceSize};
 
 /// Cuts a length to what the system takes at once. `Read` and `Write` may transfer less than they
 /// were given.
@@ -63,32 +63,30 @@ fn write_once(handle: BorrowedHandle<'_>, piece: &[u8]) -> Answer {
     answers::transfer(Half::Write, code, count as usize, piece.len())
 }
 
-/// How many pieces go, once one was refused, before the next is twice as long.
-const GROWS_AFTER: u32 = 8;
-
 /// Calls `once` for each piece, and with half of it when the system has too little memory. Asks
 /// whether the pipe takes pieces only where that matters.
 fn write_in_pieces(bytes: &[u8], takes_pieces: impl Fn() -> bool, mut once: impl FnMut(&[u8]) -> Answer) -> Outcome {
-    let mut size = if bytes.len() > MAX_PIECE && takes_pieces() { MAX_PIECE } else { bytes.len() };
-    let (mut done, mut gone) = (0, 0);
+    let mut size = PieceSize::new(MIN_PIECE, MAX_PIECE);
+    let mut in_pieces = bytes.len() > MAX_PIECE && takes_pieces();
+    let mut done = 0;
     loop {
         let left = &bytes[done..];
-        let piece = &left[..size.min(left.len())];
+        let piece = if in_pieces { &left[..size.get().min(left.len())] } else { left };
         match once(piece) {
             Answer::Done(Ok(count)) => {
                 done += count;
                 if count < piece.len() || done == bytes.len() {
                     return Ok(done);
                 }
-                gone += 1;
-                if gone == GROWS_AFTER {
-                    (size, gone) = ((size * 2).min(MAX_PIECE), 0);
+                size.grow();
+            }
+            Answer::NoResources(failure) => {
+                in_pieces = size.halve(piece.len()) && takes_pieces();
+                if !in_pieces {
+                    return Err(failure.in_part_behind(done));
                 }
             }
-            Answer::NoResources(_) if piece.len() > MIN_PIECE && takes_pieces() => {
-                (size, gone) = (piece.len().div_ceil(2).max(MIN_PIECE), 0);
-            }
-            Answer::Done(Err(failure)) | Answer::NoResources(failure) => return Err(failure.in_part_behind(done)),
+            Answer::Done(Err(failure)) => return Err(failure.in_part_behind(done)),
             Answer::Pending | Answer::Empty => return Ok(done),
         }
     }
