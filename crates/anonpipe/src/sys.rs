@@ -20,8 +20,8 @@
 
 #![allow(unsafe_code, reason = "system calls are made here, and only here")]
 
+mod children;
 mod per_process;
-mod spawn;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -37,5 +37,5 @@ pub(crate) use windows::*;
 #[cfg(not(any(unix, windows)))]
 compile_error!("anonpipe knows Windows and Unix");
 
+pub(crate) use children::{ChildStdio, FIRST_PAUSE, LONGEST_PAUSE, SpawnOptions, Watch};
 pub(crate) use per_process::PerProcess;
-pub(crate) use spawn::{ChildStdio, SpawnOptions};

@@ -11,11 +11,7 @@ use crate::channel::{DriverShare as _, System as _};
 use crate::contract::{Action, Failure, Process as _, swallow_panic};
 use crate::driver::{Listener, Native, NativeDriver};
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::sys::{self, process::Watch};
-
-/// How soon a child is asked again whether it has ended, where the system does not tell.
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-const LONGEST_PAUSE: Duration = Duration::from_millis(40);
+use crate::sys::{self, FIRST_PAUSE, LONGEST_PAUSE, Watch};
 
 /// A child as the system knows it, what is known of its end, and those who wait for that. Shared by
 /// [`Child`](super::Child), [`Exit`](super::Exit) and the thread that is told of the end.

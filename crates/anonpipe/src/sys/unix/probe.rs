@@ -16,6 +16,10 @@ use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
 use super::answers;
 use crate::contract::{Direction, Failure, IoMode, Probe};
 
+pub(super) fn is_pipe_or_socket(fd: BorrowedFd<'_>) -> bool {
+    fstat(fd).is_ok_and(|stat| matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket))
+}
+
 pub(crate) fn probe(fd: BorrowedFd<'_>) -> Result<Probe, Failure> {
     probe_raw(fd).map_err(answers::failure)
 }

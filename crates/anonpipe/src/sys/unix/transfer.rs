@@ -14,12 +14,13 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, OFlags, fcntl_getfl};
+use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{Errno, readv, writev};
 use rustix::net::sockopt::Timeout;
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendFlags, recvmsg, sendmsg};
 use rustix::time::Timespec;
 
+use super::probe::is_pipe_or_socket;
 use super::{answers, sigpipe};
 use crate::contract::Outcome;
 
@@ -76,9 +77,7 @@ impl Transport {
 
     /// As [`of`](Self::of), for a descriptor that may be something else than a pipe or a socket.
     pub(super) fn of_any(fd: BorrowedFd<'_>) -> Self {
-        let is_pipe = rustix::fs::fstat(fd)
-            .is_ok_and(|stat| matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket));
-        if is_pipe { Self::of(fd) } else { Self { kind: Kind::NoPipe, at_once: AtOnce::default() } }
+        if is_pipe_or_socket(fd) { Self::of(fd) } else { Self { kind: Kind::NoPipe, at_once: AtOnce::default() } }
     }
 
     pub(super) fn is_socket(&self) -> bool {

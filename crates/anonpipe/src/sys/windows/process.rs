@@ -18,7 +18,7 @@ use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use windows_sys::Win32::Storage::FileSystem::{FILE_TYPE_PIPE, GetFileType};
 
 pub(crate) use builder::Builder;
-pub(crate) use child::{Child, Watch};
+pub(crate) use child::Child;
 
 /// Whether a handle is an end of a pipe (or a socket, which Windows takes for one), which one child
 /// should have for itself.

@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpgid, kill_process, kill_proc
 
 use super::exit_watch::Observer;
 use crate::sys::unix::answers::uninterrupted;
+use crate::sys::{FIRST_PAUSE, LONGEST_PAUSE};
 
 /// A child that was started here.
 #[derive(Debug)]
@@ -36,10 +37,6 @@ enum State {
     /// With its exit status, if it was this process that reaped it.
     Reaped(Option<ExitStatus>),
 }
-
-/// How soon a waiting thread asks again, where the system cannot wake it.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(1);
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(40);
 
 impl Child {
     pub(super) fn new(id: u32, leads_group: bool) -> io::Result<Self> {

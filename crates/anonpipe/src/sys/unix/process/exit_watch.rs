@@ -11,16 +11,8 @@ use std::time::Instant;
 use rustix::process::Pid;
 
 use super::Child;
+use crate::sys::Watch;
 use crate::sys::unix::Poller;
-
-/// Who tells of a child's exit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Watch {
-    /// The poller reports an event for the key.
-    Told,
-    /// Nothing does: the caller has to ask now and then.
-    Asking,
-}
 
 impl Child {
     /// Has the poller report the exit, with `key`. The call may come too late; so ask once more

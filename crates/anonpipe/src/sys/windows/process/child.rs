@@ -21,6 +21,7 @@ use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, GenerateConsoleCtrlE
 use windows_sys::Win32::System::Threading::{GetExitCodeProcess, TerminateProcess, WaitForSingleObject};
 
 use super::job::Job;
+use crate::sys::Watch;
 use crate::sys::windows::event::milliseconds_until;
 use crate::sys::windows::{Poller, event_wait};
 
@@ -39,15 +40,6 @@ pub(crate) struct Child {
     pub(super) has_group: bool,
     /// The job is killed when this process ends.
     pub(super) dies_with_parent: bool,
-}
-
-/// Who tells of a child's exit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Watch {
-    /// A thread of the system's pool.
-    Told,
-    /// The caller has to ask now and then.
-    Asking,
 }
 
 impl Child {
